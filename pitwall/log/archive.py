@@ -1,0 +1,202 @@
+"""A session of the log in, a verified copy of it elsewhere out; only then is the local one removed.
+
+    <dest>/<session>/<every file of its folder>     with `.enc` behind the name where the archive encrypted it
+    <dest>/<session>/session.json                   the manifest, written last
+
+Laws, at any instant, however often it is killed:
+
+1. A session is whole here, or whole there with its manifest and a local record of where it is, or both.
+2. Each stored byte was read back and compared with what is here, and the copy of each sealed segment checked as a segment.
+3. Run again, it goes on from where it was; what is stored already is read back, not sent again.
+4. An archived session is never overwritten by another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pitwall import __version__
+from pitwall.errors import LogError, UsageError
+from pitwall.log import keys, pins, records, recovery, removal
+from pitwall.log import manifest as manifests
+from pitwall.log.bytefile import ENCRYPTED_SUFFIX, InMemory
+from pitwall.log.destination import Destination
+from pitwall.log.folder import TEMPORARY_SUFFIX, open_segments, segments
+from pitwall.log.manifest import Entry, Manifest
+from pitwall.log.place import Damage, Place
+from pitwall.log.removal import Forget, Step, onward
+from pitwall.log.segment import SegmentReader
+from pitwall.log.session import Session, find
+from pitwall.log.verify import verify
+from pitwall.log.walk import Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """A session that is in the archive, and here no more.  at: where.  bytes: what it took here.
+
+    sent: files that were written there; the others were there already.  damages: what was wrong with it before.
+    """
+
+    session: str
+    at: str
+    rows: int
+    bytes: int
+    sent: int
+    damages: tuple[Damage, ...]
+
+
+def archive(
+    logs: Path, name: str, dest: str, *, forget: Forget, archived_at_ns: int | None = None, step: Step = onward
+) -> Archived:
+    """Archive the session `name` of `logs` to `dest` (a folder or a URI), and remove it here.
+
+    A session that was interrupted is recovered first, one with open segments sealed.  A damaged one is archived as it
+    is.  forget: see `Forget`; it is called once the copy is safe.
+    Raises LogError where the session is being recorded, is pinned, or can't be copied (then it is here still), UsageError
+    where there is no such session or `dest` can't be used.
+    """
+    destination = Destination(dest)
+    with removal.alone(logs):
+        removal.finish(logs, forget, step)
+        session = _settled(logs, find(logs, name))
+        _check_apart(session, destination)
+        report = verify(session)
+        step("verified")
+        known = _known(session, destination)
+        entries = []
+        sent = 0
+        for path in files(session.path):
+            entry, new = _store(path, session, destination, known)
+            entries.append(entry)
+            sent += new
+            step(f"stored {path.name}")
+        manifest = Manifest(
+            session=session.id,
+            car=session.header.car,
+            started_at_ns=session.header.started_at_ns,
+            buses=session.header.buses,
+            rows=report.rows,
+            frames=session.frames,
+            duration_s=session.duration_s,
+            damages=len(report.damages),
+            archived_at_ns=time.time_ns() if archived_at_ns is None else archived_at_ns,
+            pitwall=__version__,
+            files=tuple(entries),
+        )
+        _put(destination, f"{session.id}/{manifests.NAME}", manifests.encode(manifest))
+        step("manifest")
+        try:
+            records.keep(logs, destination.uri, manifest)
+            step("recorded")
+            removal.remove(session.path, forget, step)
+        except OSError as error:
+            what = f"the archived session can't be removed here: {error.strerror}"
+            raise LogError(what, where=error.filename or session.path, hint="run it again") from error
+    return Archived(session.id, destination.uri, report.rows, manifest.bytes, sent, report.damages)
+
+
+def files(folder: Path) -> list[Path]:
+    """The files that make up the session in `folder`, in the order of their names.
+
+    Raises LogError where it holds what no session does.
+    """
+    found = sorted(path for path in folder.iterdir() if path.name != pins.NAME and path.suffix != TEMPORARY_SUFFIX)
+    for path in found:
+        if not path.is_file() or path.is_symlink() or path.name.startswith(".") or path.name == manifests.NAME:
+            raise LogError("this is no part of a session", where=path, hint="move it elsewhere, then try again")
+    return found
+
+
+def _settled(logs: Path, session: Session) -> Session:
+    """The session once nobody writes it: ended and sealed."""
+    if session.state == "recording":
+        raise LogError("the session is being recorded", where=session.path, hint="archive it once it has ended")
+    if pins.pinned(session.path):
+        raise LogError("the session is pinned", where=session.path, hint=f"`pitwall unpin {session.id}` first")
+    if session.state != "ended" or open_segments(session.path):
+        recovery.recover(logs)
+        session = find(logs, session.id)
+    if session.state != "ended":
+        hint = "`pitwall verify` tells what is wrong with it"
+        raise LogError("the session has no end, and could not be recovered", where=session.path, hint=hint)
+    return session
+
+
+def _check_apart(session: Session, destination: Destination) -> None:
+    """UsageError where the archive would be the log itself."""
+    if destination.folder is None:
+        return
+    folder, logs = destination.folder.resolve(), session.path.parent.resolve()
+    inside = folder == logs or logs in folder.parents
+    there = destination.folder / session.id
+    if inside or (there.exists() and there.samefile(session.path)):
+        raise UsageError("the archive can't lie in the log itself", where=folder, hint="give another folder")
+
+
+def _known(session: Session, destination: Destination) -> dict[str, Entry]:
+    """What the archive's manifest says is stored of this session already.  UsageError where another one has its name."""
+    data = destination.get(f"{session.id}/{manifests.NAME}")
+    manifest = manifests.decode(data) if data is not None else None
+    if manifest is None:
+        return {}
+    for entry in manifest.files:
+        path = session.path / entry.name
+        if not path.is_file() or entry.same != _same(entry.name, path.read_bytes()):
+            raise UsageError(
+                f"another session of this name is archived there: {entry.name} is not the same",
+                where=destination.where(session.id),
+                hint="archive to another place",
+            )
+    return {entry.name: entry for entry in manifest.files}
+
+
+def _store(path: Path, session: Session, destination: Destination, known: dict[str, Entry]) -> tuple[Entry, bool]:
+    """Have one file of the session in the archive, read back and compared; what it is there, and whether it was sent."""
+    data = path.read_bytes()
+    key = None if path.suffix == ENCRYPTED_SUFFIX else keys.current()
+    before = known.get(path.name)
+    encrypted = before.encrypted if before else key is not None
+    name = f"{session.id}/{path.name}{ENCRYPTED_SUFFIX if encrypted else ''}"
+    stored = destination.get(name)
+    sent = stored is None or not _holds(stored, data, encrypted=encrypted, name=name)
+    if sent or stored is None:
+        encrypted = key is not None
+        name = f"{session.id}/{path.name}{ENCRYPTED_SUFFIX if encrypted else ''}"
+        if key is None:
+            stored = data
+        else:
+            from pitwall.log.encryption import encrypt
+
+            stored = b"".join(encrypt([data], key))
+        _put(destination, name, stored)
+    _check_copy(path, session, data)
+    digest = hashlib.sha256(stored).hexdigest()
+    return Entry(path.name, len(data), zlib.crc32(data), encrypted, len(stored), digest), sent
+
+
+def _put(destination: Destination, name: str, data: bytes) -> None:
+    """Write, read back, compare.  Raises LogError."""
+    destination.put(name, data)
+    if destination.get(name) != data:
+        what = "what was written does not read back as it was"
+        raise LogError(what, where=destination.where(name), hint="nothing was removed; check that place, then try again")
+
+
+def _holds(stored: bytes, data: bytes, *, encrypted: bool, name: str) -> bool:
+    if not encrypted:
+        return stored == data
+    from pitwall.log.encryption import DamagedError, decrypt
+
+    try:
+        return decrypt(stored, Path(name)) == data
+    except DamagedError:
+        return False
+
+
+def _same(name: str, data: bytes) -> tuple[str, int, int]:
+    return name, len(data), zlib.crc32(data)

@@ -1,0 +1,95 @@
+"""A file of the log in, its bytes from any position out: as they lie on the disk, or decrypted on the way.
+
+The seam between a segment's reader and where its bytes are.  Read with `pread`, never mapped: a file that shrinks
+under a mapping kills the process.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, Protocol
+
+ENCRYPTED_SUFFIX: Final = ".enc"
+"""Put behind the name of a file that was encrypted (`pitwall.log.encryption`)."""
+
+
+class ByteFile(Protocol):
+    """Bytes to be read from any position."""
+
+    @property
+    def size(self) -> int:
+        """How many there are, now."""
+
+    @property
+    def inode(self) -> int:
+        """Which file it is, whatever its name has become."""
+
+    def pread(self, size: int, position: int) -> bytes:
+        """`size` bytes from `position` on, fewer where there are no more."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class OnDisk:
+    """A file as it lies on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self._fd).st_size
+
+    @property
+    def inode(self) -> int:
+        return os.fstat(self._fd).st_ino
+
+    def pread(self, size: int, position: int) -> bytes:
+        return os.pread(self._fd, size, position)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class InMemory:
+    """Bytes that were read from elsewhere."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @property
+    def size(self) -> int:
+        return len(self._data)
+
+    @property
+    def inode(self) -> int:
+        return -1
+
+    def pread(self, size: int, position: int) -> bytes:
+        return self._data[position : position + size]
+
+    def close(self) -> None:
+        self._data = b""
+
+
+def open_bytes(path: Path) -> ByteFile:
+    """The bytes of a segment's file, decrypted where its name says that they are encrypted.
+
+    Raises OSError where it can't be opened, LogError where its key is missing or another one.
+    """
+    file = OnDisk(path)
+    return file if path.suffix != ENCRYPTED_SUFFIX else _decrypting(file, path)
+
+
+def _decrypting(file: ByteFile, path: Path) -> ByteFile:
+    from pitwall.log.encryption import Decrypting  # late: who has no key does without its library
+
+    try:
+        return Decrypting(file, path)
+    except BaseException:
+        file.close()
+        raise

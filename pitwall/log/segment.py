@@ -1,0 +1,302 @@
+"""One segment's verified messages in, its batches in offset order out.
+
+As long as each message follows the one before (offset and chain), batches stream through.  At the first that doesn't,
+what is still
+readable of the file is indexed, put in order and given, and everything wrong is reported: damage costs the batch that
+it is in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Final
+
+from pitwall.errors import LogError
+from pitwall.log import opening as openings
+from pitwall.log import tag as tags
+from pitwall.log.folder import Segment, header, read_opening, segments
+from pitwall.log.opening import End, Opening
+from pitwall.log.place import Damage, Found, Place, Torn
+from pitwall.log.tag import Flaw, Kind, Message, Tag
+from pitwall.log.walk import Walk
+
+Batches = Generator[Found | None, None, None]
+
+LOST_BEFORE: Final = "the rows were lost before the segment was sealed"
+_MISSING: Final = "a batch is missing before this one"
+_MOVED: Final = "a batch stands here that is not the next"
+_CHAIN: Final = "the batch does not continue the one before"
+_NO_SCHEMA: Final = "the segment's beginning is missing"
+_SECOND_SCHEMA: Final = "a second schema"
+_BEHIND_END: Final = "there is something behind the end"
+
+
+@dataclass(slots=True)
+class _Fault:
+    """Something wrong at a place of a file, and the offsets that should have come there."""
+
+    position: int
+    what: str
+    first: int
+    last: int
+
+
+class SegmentReader:
+    """Reads one segment, following it while it is the newest of its session."""
+
+    def __init__(self, segment: Segment, walk: Walk, place: Place, report: Callable[[Damage], None]) -> None:
+        self._segment = segment
+        self._walk = walk
+        self._place = place
+        self._report = report
+        self._opening: Opening | None = None
+        self._expected = segment.first  # offset that the next batch must have
+        self._chain: int | None = None  # CRC of the message before; None: not known
+        self._footer = False
+        self._limit: int | None = None  # offset of the next segment, if there is one
+        self._whole = True  # nothing was wrong so far
+
+    def batches(self) -> Generator[Found | None, None, bool]:
+        """The segment's batches; None whenever there are no more for now.  Returns whether it is done with.
+
+        Not done: another file has the segment's name, or the sealed form is there; it is to be opened again.
+        """
+        segment, walk, place = self._segment, self._walk, self._place
+        place.torn = None
+        listed = segments(segment.path.parent)
+        self._limit = _first_behind(segment, listed)
+        if not walk.magic():
+            self._tell(0, "the file does not begin as a sealed segment does")
+        if not self._begin():
+            return True
+        while True:
+            yield from self._stream()
+            if self._done_with():
+                break
+            if self._is_behind():
+                yield from self._salvage()
+                continue
+            if segment.sealed or self._limit is not None:
+                break
+            # the newest segment, still open: wait for more, unless something took its place
+            listed = segments(segment.path.parent)
+            self._limit = _first_behind(segment, listed)
+            if self._limit is None:
+                if _replaced(segment, walk, listed):
+                    return False
+                yield None
+            walk.forget()
+            if walk.position == 0 and not self._begin():
+                return True
+        self._finish()
+        return True
+
+    def _begin(self) -> bool:
+        """Read the schema message.  False: the file is of another session or place, and none of it is used."""
+        walk, place, segment = self._walk, self._place, self._segment
+        found = walk.next()
+        self._opening = read_opening(found, segment.path) if isinstance(found, Message) else None
+        if self._opening is not None and self._opening.header.session == segment.path.parent.name:
+            place.session = place.session or self._opening.header.session
+        if place.session is None:
+            known = header(segment.path.parent)
+            place.session = known.session if known else None
+        session = place.session or segment.path.parent.name
+        walk.seed = tags.seed(session, segment.first)
+        if self._opening is None:
+            if isinstance(found, Message):
+                walk.position = found.position
+            return True
+        assert isinstance(found, Message)
+        if self._opening.header.session != session or self._opening.first != segment.first:
+            what = f"the file is the segment {self._opening.first} of the session {self._opening.header.session}"
+            self._tell(0, what)
+            place.stopped = (segment.path, 0, what)
+            return False
+        before, end = self._opening.previous, place.end
+        if before and end and before.offset == end.offset and before.crc != end.crc:
+            self._tell(0, "the segment does not continue the one before it")
+        place.end = None
+        self._chain = found.tag.crc
+        return True
+
+    def _stream(self) -> Batches:
+        """Batches while all is well; `walk.position` stays before the first thing that is not the next batch."""
+        walk = self._walk
+        while True:
+            found = walk.next()
+            if isinstance(found, Flaw):
+                return
+            tag = found.tag
+            self._check_version(tag)
+            if self._walk.sealed and tag.prev == self._chain and tag.offset > self._expected:
+                self._tell(found.position, LOST_BEFORE, self._expected, tag.offset)
+                self._expected = tag.offset
+            fits = tag.offset == self._expected and tag.prev == self._chain
+            elsewhere = tag.kind is Kind.ROWS and self._limit is not None and tag.offset >= self._limit
+            if not fits or tag.kind is Kind.SCHEMA or elsewhere:
+                walk.position = found.position
+                return
+            self._chain = tag.crc
+            if tag.kind is Kind.FOOTER:
+                self._footer = True
+                return
+            yield from self._give(found)
+
+    def _give(self, message: Message) -> Batches:
+        place, tag = self._place, message.tag
+        stop = tag.stop if self._limit is None else min(tag.stop, self._limit)
+        self._expected = tag.stop
+        if stop > place.at:
+            found = Found(self._segment, message, max(place.at, tag.offset), stop)
+            place.at = stop
+            yield found
+
+    def _done_with(self) -> bool:
+        """Whether the segment was read to its very end."""
+        if self._footer:
+            return self._walk.position == self._walk.size
+        return self._limit is not None and self._expected >= self._limit
+
+    def _is_behind(self) -> bool:
+        """Whether something that verifies stands behind what does not."""
+        walk, place = self._walk, self._place
+        position, size = walk.position, walk.size
+        if self._footer or position >= size:
+            place.torn = None
+            return False
+        if place.torn is not None and (place.torn.position, place.torn.size) == (position, size - position):
+            return False
+        here = walk.at(position)
+        behind = here if isinstance(here, Message) else walk.resync()
+        walk.position = position
+        if behind is not None:
+            return True
+        assert isinstance(here, Flaw)
+        if not self._segment.sealed:
+            place.torn = Torn(self._segment.path, position, size - position, here.what, here.cut)
+        return False
+
+    def _salvage(self) -> Batches:
+        """Whatever is still readable of the file, in order; and a report of everything that is wrong."""
+        start = self._walk.position
+        faults, survivors = self._survivors()
+        if self._opening is None and self._whole and not faults:
+            faults.append(_Fault(start, _NO_SCHEMA, self._expected, self._expected))
+        self._whole = False
+        for tag, position in sorted(
+            survivors, key=lambda survivor: (survivor[0].offset, survivor[0].kind is Kind.FOOTER)
+        ):
+            begins = tag.offset if self._limit is None else min(tag.offset, self._limit)
+            if begins > self._expected:
+                fault = _fault_of(faults, self._expected, begins) or _Fault(position, _MISSING, 0, 0)
+                self._tell(fault.position, fault.what, self._expected, begins)
+                self._place.at = max(self._place.at, begins)
+                self._expected = begins
+            if tag.kind is Kind.FOOTER:
+                self._footer = True
+                continue
+            if tag.stop <= self._expected or tag.offset > begins:
+                continue  # a repeated batch, or one that the next segment has
+            message = self._walk.at(position)
+            if isinstance(message, Message):
+                yield from self._give(message)
+        for fault in faults:
+            self._tell(fault.position, fault.what)
+
+    def _survivors(self) -> tuple[list[_Fault], list[tuple[Tag, int]]]:
+        """What is wrong from here on, and every batch and footer that verifies, in the order of the bytes."""
+        walk, expected, chain = self._walk, self._expected, self._chain
+        faults: list[_Fault] = []
+        survivors: list[tuple[Tag, int]] = []
+        while True:
+            start = walk.position
+            found = walk.next()
+            if isinstance(found, Flaw):
+                message = walk.resync()
+                if message is None:
+                    walk.position = start
+                    break
+                faults.append(_Fault(start, found.what, expected, message.tag.offset))
+                chain = None
+                found = message
+            tag = found.tag
+            self._check_version(tag)
+            if tag.kind is Kind.SCHEMA:
+                faults.append(_Fault(found.position, _SECOND_SCHEMA, expected, expected))
+                continue
+            if chain is not None and (tag.prev != chain or tag.offset != expected):
+                what = _CHAIN if tag.offset == expected else _MISSING if tag.offset > expected else _MOVED
+                faults.append(_Fault(found.position, what, expected, tag.offset))
+            survivors.append((tag, found.position))
+            expected, chain = max(expected, tag.stop if tag.kind is Kind.ROWS else tag.offset), tag.crc
+        self._chain = chain
+        return faults, survivors
+
+    def _finish(self) -> None:
+        """The segment has no more: is that where it should end?"""
+        walk, place, segment = self._walk, self._place, self._segment
+        position = walk.position
+        place.stopped = (segment.path, position, "the segment ends too early")
+        place.end = None
+        if not segment.sealed:
+            if place.torn is not None:
+                place.stopped = (segment.path, position, place.torn.what)
+            if self._whole and self._chain is not None:
+                place.end = End(self._expected, self._chain)
+            place.torn = None if self._limit is not None else place.torn
+            return
+        ended = self._opening.ended if self._opening else None
+        place.end = ended
+        if self._footer:
+            if position != walk.size:
+                self._tell(position, _BEHIND_END)
+            return
+        stop = ended.offset if ended else self._limit
+        if self._limit is not None and stop is not None:
+            stop = min(stop, self._limit)
+        flaw = walk.at(position)
+        what = flaw.what if isinstance(flaw, Flaw) else _BEHIND_END
+        if stop is None:
+            self._tell(position, what, self._expected, None)
+        elif stop > self._expected:
+            self._tell(position, what, self._expected, stop)
+            place.at = max(place.at, stop)
+        else:
+            self._tell(position, what)
+
+    def _tell(self, position: int, what: str, first: int | None = None, last: int | None = None) -> None:
+        self._whole = False
+        self._report(Damage(self._segment.path, position, what, first, last))
+
+    def _check_version(self, tag: Tag) -> None:
+        if tag.version > openings.VERSION:
+            raise LogError(
+                f"the log is of format {tag.version}, this pitwall reads up to {openings.VERSION}",
+                where=self._segment.path,
+                hint="upgrade pitwall",
+            )
+
+
+def _fault_of(faults: list[_Fault], first: int, last: int) -> _Fault | None:
+    """The fault that explains the loss of these offsets, taken out of `faults`."""
+    for i, fault in enumerate(faults):
+        if fault.first < last and fault.last > first:
+            return faults.pop(i)
+    return None
+
+
+def _first_behind(segment: Segment, listed: list[Segment]) -> int | None:
+    return next((other.first for other in listed if other.first > segment.first), None)
+
+
+def _replaced(segment: Segment, walk: Walk, listed: list[Segment]) -> bool:
+    """Whether the segment is now another file than the one being read: sealed, written again elsewhere, or removed."""
+    now = next((other for other in listed if other.first == segment.first), None)
+    if now is None or now.path != segment.path:
+        return True
+    try:
+        return now.path.stat().st_ino != walk.inode
+    except FileNotFoundError:
+        return True
