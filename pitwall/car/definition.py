@@ -1,0 +1,214 @@
+"""A car as data: what its buses carry, how signals become channels, and what is derived from those.
+
+Laws:
+
+1. A `Car` has been validated as a whole: every name in it is known, every unit converts, nothing goes in circles.
+2. No two channels have one name, whatever the case of its letters (DuckDB's tables don't tell cases apart).
+3. Two cars of one `fingerprint` turn the same frames into the same channels.
+
+Pure and frozen: no clock, no files.  `load` makes one from a folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pitwall.car.expression import Expression
+
+LAW_VERSION: Final = 1
+"""Part of every fingerprint: rises when the same definition comes to mean something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What some bits of a message hold, as its DBC says.  Value = raw * scale + signal_offset, in `unit`.
+
+    start: the DBC's own bit number: of the least significant bit, or of the most significant one if `big_endian`.
+    length: bits, 1 to 64; 16, 32 or 64 where the raw value is a `floating` point number.
+    scale, signal_offset: int where the DBC says a whole number (whole numbers stay exact), else float.
+    multiplexer: the signal of the same message that says whether this one is there; None: it always is.
+    multiplexer_ids: the raw values of `multiplexer` that say so, as inclusive ranges.
+    """
+
+    name: str
+    start: int
+    length: int
+    big_endian: bool = False
+    signed: bool = False
+    floating: bool = False
+    scale: int | float = 1
+    signal_offset: int | float = 0
+    unit: str = ""
+    multiplexer: str | None = None
+    multiplexer_ids: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def first_bit(self) -> int:
+        """The first bit on the wire: counted from byte 0, in a big-endian signal from each byte's top bit."""
+        return 8 * (self.start // 8) + 7 - self.start % 8 if self.big_endian else self.start
+
+    @property
+    def bytes_needed(self) -> int:
+        """The shortest payload that holds this signal."""
+        return (self.first_bit + self.length + 7) // 8
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the frames of one arbitration id hold.  length: bytes of payload, as the DBC says; frames may differ."""
+
+    name: str
+    id: int
+    extended: bool
+    length: int
+    signals: tuple[Signal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """One CAN bus of the car.
+
+    messages: what its DBCs name; none where it has no DBC: its frames are recorded and listed all the same.
+    dbc: the files' names, relative to the car's folder.
+    interface, channel, bitrate, data_bitrate, fd: how to open it, in python-can's words; None: not said.
+    """
+
+    name: str
+    messages: tuple[Message, ...]
+    dbc: tuple[str, ...] = ()
+    interface: str | None = None
+    channel: str | None = None
+    bitrate: int | None = None
+    data_bitrate: int | None = None
+    fd: bool = False
+
+    @property
+    def word(self) -> str:
+        """The name as part of a channel's or a table's: letters, digits and _ alone."""
+        return re.sub(r"[^A-Za-z0-9_]", "_", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A channel that one signal gives: value of the signal * factor + bias, in `unit`."""
+
+    name: str
+    unit: str
+    bus: str
+    message: str
+    signal: str
+    factor: float = 1.0
+    bias: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GearRatio:
+    """The gear whose ratio is nearest (as a quotient) to engine speed over wheel speed; missing below `min_speed_mps`.
+
+    ratios: of gears 1, 2, …  rpm_factor, speed_factor: from the inputs' units to rpm and m/s.
+    """
+
+    rpm: str
+    speed: str
+    ratios: tuple[float, ...]
+    final_drive: float
+    tyre_circumference_m: float
+    min_speed_mps: float
+    rpm_factor: float = 1.0
+    speed_factor: float = 1.0
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.rpm, self.speed)
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """The way since the session began: `speed` integrated over time by trapezoids, from its first value on.
+
+    factor: from the speed's unit times a second to the channel's unit.
+    """
+
+    speed: str
+    factor: float = 1.0
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.speed,)
+
+
+Rule = Expression | GearRatio | Distance
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A channel computed from others.  source: the rule in the words of the definition."""
+
+    name: str
+    unit: str
+    rule: Rule
+    source: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The channels that it reads, each once."""
+        return self.rule.inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Car:
+    """Everything that pitwall knows of a car.
+
+    about: what `car:` says, as text (make, model, …).  channels: every signal's, named in the definition or not.
+    derived: each after all that it reads.  roles: (role, channel).  notes: what of a DBC has no effect, and why.
+    """
+
+    name: str
+    folder: Path
+    about: tuple[tuple[str, str], ...]
+    buses: tuple[Bus, ...]
+    channels: tuple[Measured, ...]
+    derived: tuple[Derived, ...]
+    roles: tuple[tuple[str, str], ...]
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    def bus(self, name: str) -> Bus | None:
+        """The bus of that name."""
+        return next((bus for bus in self.buses if bus.name == name), None)
+
+    def role(self, role: str) -> str | None:
+        """The channel that plays `role`."""
+        return dict(self.roles).get(role)
+
+
+def fingerprint(
+    buses: tuple[Bus, ...],
+    channels: tuple[Measured, ...],
+    derived: tuple[Derived, ...],
+    roles: tuple[tuple[str, str], ...],
+    dbcs: tuple[bytes, ...],
+) -> str:
+    """64 hex digits that differ whenever these may give other channels.
+
+    How a bus is opened, what the car is called and where its folder lies change no channel, and so not the fingerprint.
+    dbcs: the bytes of the DBC files.
+    """
+    meaning = [(bus.name, bus.channel, bus.messages) for bus in buses]
+    digest = hashlib.sha256(repr((LAW_VERSION, _plain((meaning, channels, derived, roles)))).encode())
+    for dbc in dbcs:
+        digest.update(hashlib.sha256(dbc).digest())
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Names, numbers and tuples alone, so that `repr` says all of it and nothing of this program's classes' layout."""
+    if is_dataclass(value):
+        return (type(value).__name__, *((f.name, _plain(getattr(value, f.name))) for f in fields(value)))
+    if isinstance(value, (tuple, list)):
+        return tuple(_plain(item) for item in value)
+    return value

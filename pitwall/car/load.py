@@ -1,0 +1,245 @@
+"""A folder of cars in, one car's frozen definition out.
+
+Law: a car is used whole or not at all: everything that is wrong with its files is said at once, as one CarError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from pitwall.car import channels, dbc, derived, document
+from pitwall.car.definition import Bus, Car, Derived, Measured, fingerprint
+from pitwall.car.document import Entry, Problems, suggestion
+from pitwall.errors import CarError, UsageError
+
+DEFINITION: Final = "car.yaml"
+"""The file that makes a folder a car's."""
+
+ROLES: Final = (
+    "ambient_temp",
+    "altitude",
+    "battery",
+    "brake",
+    "brake_switch",
+    "clutch",
+    "coolant_temp",
+    "distance",
+    "fuel",
+    "g_lat",
+    "g_long",
+    "g_vert",
+    "gear",
+    "heading",
+    "lat",
+    "lon",
+    "oil_press",
+    "oil_temp",
+    "pitch_rate",
+    "roll_rate",
+    "rpm",
+    "satellites",
+    "speed",
+    "steering",
+    "throttle",
+    "water_temp",
+    "wheel_speed_fl",
+    "wheel_speed_fr",
+    "wheel_speed_rl",
+    "wheel_speed_rr",
+    "yaw_rate",
+)
+"""What a channel may be to those who analyse: `roles:` says which channel plays which."""
+
+TABLES: Final = frozenset(
+    {"built_from", "channels", "control", "ids", "rejected", "signals", "laps", "sectors", "corners"}
+)
+"""What a projection calls its own tables and views."""
+
+_ABOUT: Final = ("name", "make", "model", "chassis", "engine", "year", "about", "number", "driver", "team")
+_SECTIONS: Final = ("car", "buses", "channels", "derived", "roles")
+_BUS_KEYS: Final = ("dbc", "interface", "channel", "bitrate", "data_bitrate", "fd")
+_MAX_BUSES: Final = 256  # the log counts buses in a byte
+
+
+def names(cars: Path) -> list[str]:
+    """The cars in the folder `cars`, in alphabetical order; none if there is no such folder."""
+    if not cars.is_dir():
+        return []
+    return sorted(path.parent.name for path in cars.glob(f"*/{DEFINITION}"))
+
+
+def load(cars: Path, name: str) -> Car:
+    """The car `name` of the folder `cars`.
+
+    Raises UsageError where there is no such car, CarError (all problems, each `file:line: what (hint)`) where its
+    definition or a DBC of it is wrong.
+    """
+    known = names(cars)
+    if name not in known:
+        hint = suggestion(name, known) or f"a car is a folder with a {DEFINITION}"
+        raise UsageError(f"there is no car {name!r}", where=cars, hint=hint)
+    folder = cars / name
+    problems = Problems()
+    root = document.read(folder / DEFINITION, str(folder / DEFINITION), problems)
+    if root is None:
+        raise CarError(problems.lines())
+    return _Reader(folder, root, problems).car(name)
+
+
+class _Reader:
+    """One car's document, on its way to a definition."""
+
+    def __init__(self, folder: Path, root: Entry, problems: Problems) -> None:
+        self._folder = folder
+        self._root = root
+        self._problems = problems
+        self._dbcs: list[dbc.Dbc] = []
+        self._complete = True  # until a DBC can't be read: then nobody knows which signals there are
+
+    def car(self, name: str) -> Car:
+        sections = self._root.mapping(_SECTIONS)
+        about = self._about(sections.get("car"))
+        buses = self._buses(sections.get("buses"))
+        measured, made = self._channels(sections, buses)
+        declared = [key for part in ("channels", "derived") if part in sections for key in sections[part].mapping()]
+        roles = self._roles(sections.get("roles"), {*declared, *(channel.name for channel in measured)})
+        if self._problems:
+            raise CarError(self._problems.lines())
+        contents = tuple(file.content for file in self._dbcs)
+        return Car(
+            name=name,
+            folder=self._folder,
+            about=about,
+            buses=buses,
+            channels=measured,
+            derived=made,
+            roles=roles,
+            fingerprint=fingerprint(buses, measured, made, roles, contents),
+            notes=tuple(note for file in self._dbcs for note in file.notes),
+        )
+
+    def _about(self, section: Entry | None) -> tuple[tuple[str, str], ...]:
+        if section is None:
+            self._root.problem("the section car: is missing", "car: {make: …, model: …}")
+            return ()
+        keys = {} if section.empty else section.mapping()
+        for key, entry in keys.items():
+            # free words; but what is nearly one of the usual ones is a slip
+            hint = suggestion(key, _ABOUT) if key not in _ABOUT else ""
+            if hint.startswith("did you mean"):
+                entry.problem(f"unknown key {entry.path!r}", hint)
+        return tuple((key, text) for key, entry in keys.items() if (text := entry.text()) is not None)
+
+    def _buses(self, section: Entry | None) -> tuple[Bus, ...]:
+        entries = {} if section is None else section.mapping()
+        if not entries:
+            (section or self._root).problem("a car has at least one bus", "buses: {can: {dbc: car.dbc}}")
+        if len(entries) > _MAX_BUSES and section is not None:
+            section.problem(f"{len(entries)} buses; at most {_MAX_BUSES} can be recorded")
+        folded: set[str] = set()
+        buses = []
+        for name, entry in entries.items():
+            bus = self._bus(name, entry)
+            if bus.word.casefold() in folded:
+                entry.problem(f"two buses are called {name!r}", "only letters, digits and _ tell buses apart, not case")
+            folded.add(bus.word.casefold())
+            buses.append(bus)
+        return tuple(buses)
+
+    def _bus(self, name: str, entry: Entry) -> Bus:
+        keys = entry.mapping(_BUS_KEYS)
+        files: list[dbc.Dbc] = []
+        for item in keys["dbc"].items() if "dbc" in keys else ():
+            file = self._dbc(item)
+            if file is not None and file.file in [other.file for other in files]:
+                item.problem(f"{Path(file.file).name} is listed twice")
+            elif file is not None:
+                files.append(file)
+        self._told_apart(files)
+        return Bus(
+            name=name,
+            messages=tuple(message for file in files for message in file.messages),
+            dbc=tuple(Path(file.file).relative_to(self._folder).as_posix() for file in files),
+            interface=keys["interface"].text() if "interface" in keys else None,
+            channel=keys["channel"].text() if "channel" in keys else None,
+            bitrate=keys["bitrate"].whole(above=0) if "bitrate" in keys else None,
+            data_bitrate=keys["data_bitrate"].whole(above=0) if "data_bitrate" in keys else None,
+            fd=bool(keys["fd"].truth()) if "fd" in keys else False,
+        )
+
+    def _dbc(self, entry: Entry) -> dbc.Dbc | None:
+        name = entry.text()
+        if name is None:
+            return None
+        path = self._folder / name
+        if not path.is_file():
+            hint = suggestion(name, [file.name for file in self._folder.glob("*.dbc")])
+            entry.problem(f"there is no file {name!r} in {self._folder}", hint)
+            self._complete = False
+            return None
+        file = dbc.read(path, str(path), self._problems)
+        if file is None:
+            self._complete = False
+        else:
+            self._dbcs.append(file)
+        return file
+
+    def _told_apart(self, files: Sequence[dbc.Dbc]) -> None:
+        """No two messages of a bus have one arbitration id, or one name."""
+        ids: dict[tuple[int, bool], str] = {}
+        called: dict[str, str] = {}
+        for file in files:
+            for message, line in zip(file.messages, file.lines, strict=True):
+                place = f"{message.name} at {Path(file.file).name}:{line}"
+                id = f"0x{message.id:x}" + (" (extended)" if message.extended else "")
+                first = ids.setdefault((message.id, message.extended), place)
+                if first != place:
+                    what = f"message {message.name} has the id {id} of {first}"
+                    self._problems.add((file.file, line), what, "one id on one bus is one message")
+                    continue
+                first = called.setdefault(message.name, place)
+                if first != place:
+                    self._problems.add((file.file, line), f"message {message.name} has the name of {first}")
+
+    def _channels(
+        self, sections: dict[str, Entry], buses: tuple[Bus, ...]
+    ) -> tuple[tuple[Measured, ...], tuple[Derived, ...]]:
+        everything = channels.places(buses)
+        section, derived_section = sections.get("channels"), sections.get("derived")
+        own = {} if section is None else section.mapping()
+        made = {} if derived_section is None else derived_section.mapping()
+        taken = self._taken([*own.items(), *made.items()])
+        self._tables(buses, made)
+        found = channels.named(section, everything, complete=self._complete)
+        rest = channels.unnamed(everything, taken, (place for _, place in found))
+        measured = (*(channel for channel, _ in found), *rest)
+        units = {**dict.fromkeys(own), **{channel.name: channel.unit for channel in measured}}
+        return measured, tuple(derived.derived(derived_section, derived.Known(units, self._complete)))
+
+    def _taken(self, entries: Sequence[tuple[str, Entry]]) -> set[str]:
+        """The names that the definition gives; two that differ in case alone, or not at all, are a problem."""
+        first: dict[str, str] = {}
+        for name, entry in entries:
+            other = first.setdefault(name.casefold(), entry.path)
+            if other != entry.path:
+                entry.problem(f"has the name of {other}", "every channel has its own, whatever the case of its letters")
+        return set(first)
+
+    def _tables(self, buses: Sequence[Bus], made: Mapping[str, Entry]) -> None:
+        """A derived channel has a table of its own name, which no other table may have."""
+        others = {f"{bus.word}_{message.name}".casefold() for bus in buses for message in bus.messages}
+        for name, entry in made.items():
+            if name.casefold() in TABLES or name.casefold() in others:
+                entry.problem(f"{name!r} is the name of a table of the projection", "choose another")
+
+    def _roles(self, section: Entry | None, known: Collection[str]) -> tuple[tuple[str, str], ...]:
+        roles = []
+        for role, entry in ({} if section is None else section.mapping(ROLES)).items():
+            name = entry.text()
+            if name is not None and name not in known and self._complete:
+                entry.problem(f"there is no channel {name!r}", suggestion(name, known))
+            elif name is not None:
+                roles.append((role, name))
+        return tuple(roles)
