@@ -1,0 +1,95 @@
+"""A CAN adapter in, frames out: any interface that python-can knows, as a `Source`.
+
+Law: `t` is when a frame was handed to us, on the monotonic clock; adapters' own stamps differ in zero, unit and drift.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pitwall.bus.message import impossible, to_frames
+from pitwall.bus.pythoncan import can
+from pitwall.errors import PitwallError, UsageError
+from pitwall.frames import Control, Frames, concat, control, empty
+
+READ_FRAMES = 4096
+"""Frames taken in one read: as many as the recorder gathers before it writes."""
+
+
+def open_bus(interface: str, channel: str | None = None, **options: Any) -> can.BusABC:
+    """python-can's bus for an adapter.  options: what python-can takes for it, `bitrate=500_000` above all.
+
+    Raises UsageError for an unknown interface, one whose driver is missing, or an option that it doesn't take, and
+    PitwallError where the device can't be opened.
+    """
+    if interface not in can.interfaces.VALID_INTERFACES:
+        close = difflib.get_close_matches(interface, can.interfaces.VALID_INTERFACES)
+        hint = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(sorted(can.VALID_INTERFACES))}"
+        raise UsageError(f"no CAN interface is called {interface!r}", hint=hint)
+    where = f"{interface} {channel}" if channel else interface
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        # ignore_config: what isn't said on our command line must not come from a file in someone's home
+        return can.Bus(channel, interface, ignore_config=True, **given)
+    except can.CanInterfaceNotImplementedError as error:
+        raise UsageError(f"its driver is missing: {error}", where=where, hint="install what it needs") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"can't be opened like this: {error}", where=where, hint="channel and bitrate?") from error
+    except Exception as error:  # two dozen drivers, each with exceptions of its own
+        raise PitwallError(f"can't be opened: {error}", where=where, hint="is it plugged in, and yours?") from error
+
+
+class InterfaceSource:
+    """An open python-can bus as a `Source`; it is shut down with it.
+
+    zero: what `time.monotonic_ns()` was at t = 0.  clock: reads that clock.
+    """
+
+    def __init__(self, bus: can.BusABC, name: str, *, zero: int, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self.name = name
+        self._bus, self._zero, self._clock = bus, zero, clock
+        self._closed = threading.Event()
+
+    def read(self, timeout_s: float) -> Frames | None:
+        """As `Source.read`: waits for a first frame, then takes what has gathered behind it."""
+        messages: list[can.Message] = []
+        nonsense: list[str] = []
+        times: list[int] = []
+        try:
+            message = self._bus.recv(timeout_s)
+            while message is not None:
+                if why := impossible(message):
+                    nonsense.append(why)
+                else:
+                    messages.append(message)
+                    times.append(self._clock() - self._zero)
+                message = self._bus.recv(0) if len(messages) + len(nonsense) < READ_FRAMES else None
+        except Exception as error:  # as above: unplugged looks different with every driver
+            if self._closed.is_set():
+                return None
+            if not messages:
+                raise PitwallError(f"is lost: {error}", where=self.name, hint="plug it in again") from error
+            # what came before is given first; the next read meets the same error
+        heard = to_frames(messages, times, 0) if messages else empty()
+        return concat([heard, self._lost(nonsense)]) if nonsense else heard
+
+    def _lost(self, nonsense: list[str]) -> Frames:
+        """A control row that counts messages which no CAN bus can have carried."""
+        fact = {"source": self.name, "frames": len(nonsense), "why": f"the driver gave {nonsense[0]}"}
+        return control(Control.LOST, self._clock() - self._zero, json.dumps(fact).encode())
+
+    def close(self) -> None:
+        """As `Source.close`."""
+        self._closed.set()
+        self._bus.shutdown()
+
+
+def open_source(interface: str, channel: str | None = None, *, zero: int, **options: Any) -> InterfaceSource:
+    """`open_bus` as a source, named after interface and channel."""
+    bus = open_bus(interface, channel, **options)
+    return InterfaceSource(bus, f"{interface} {channel}" if channel else interface, zero=zero)

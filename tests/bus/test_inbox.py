@@ -1,0 +1,82 @@
+"""The queue between reader threads and the recorder: bounded, counted, prompt."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from pitwall.bus.inbox import BATCH_FRAMES, WAIT_S, Inbox, Lost
+from pitwall.frames import frames
+
+
+def some(n, t=0):
+    return frames(0, t=np.arange(t, t + n), id=np.ones(n), data=np.zeros((n, 8), np.uint8))
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def count(gathered):
+    return sum(len(rows) for rows in gathered.batches)
+
+
+def test_frames_wait_for_company_but_not_for_long():
+    clock = Clock()
+    inbox = Inbox(clock=clock)
+    inbox.put(0, some(3))
+    assert count(inbox.take(0)) == 0
+    clock.now = WAIT_S / 2
+    inbox.put(0, some(1))
+    assert count(inbox.take(0)) == 0
+    clock.now = WAIT_S
+    assert count(inbox.take(0)) == 4
+    assert count(inbox.take(0)) == 0
+
+
+def test_a_full_batch_does_not_wait():
+    inbox = Inbox(clock=Clock())
+    inbox.put(0, some(BATCH_FRAMES - 1))
+    assert count(inbox.take(0)) == 0
+    inbox.put(0, some(1))
+    assert count(inbox.take(0)) == BATCH_FRAMES
+
+
+def test_what_finds_no_room_is_counted_bus_by_bus_and_what_follows_fits_again():
+    clock = Clock()
+    inbox = Inbox(10, clock=clock)
+    inbox.put(0, some(8))
+    inbox.put(1, some(3, t=100))
+    inbox.put(1, some(2, t=200))
+    inbox.put(0, some(4, t=300))
+    clock.now = 1
+    gathered = inbox.take(0)
+    assert count(gathered) == 10
+    assert gathered.lost == [Lost(1, 3, 100, 102), Lost(0, 4, 300, 303)]
+    inbox.put(0, some(10))
+    assert count(inbox.rest()) == 10
+    assert inbox.rest().lost == []
+
+
+def test_a_source_that_ends_is_told_at_once_behind_its_last_frames():
+    inbox = Inbox(clock=Clock())
+    inbox.put(0, some(1))
+    inbox.end(0, None)
+    gathered = inbox.take(0)
+    assert count(gathered) == 1
+    assert [ended.bus for ended in gathered.ended] == [0]
+
+
+def test_who_waits_is_woken():
+    inbox = Inbox()
+    got = []
+    reader = threading.Thread(target=lambda: got.append(count(inbox.take(30))))
+    reader.start()
+    inbox.put(0, some(BATCH_FRAMES))
+    reader.join(20)
+    assert got == [BATCH_FRAMES]

@@ -1,0 +1,113 @@
+"""An adapter as a source: python-can's virtual interface stands for all of them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import numpy as np
+import pytest
+
+from pitwall.bus.interface import open_bus, open_source
+from pitwall.bus.pythoncan import can
+from pitwall.errors import PitwallError, UsageError
+from pitwall.frames import Control, Flag
+from tests.bus.messages import heard_by_python_can, heard_in
+
+names = (f"interface-{os.getpid()}-{n}" for n in itertools.count())
+
+
+@pytest.fixture
+def wire():
+    name = next(names)
+    with can.Bus(name, "virtual") as bus:
+        yield name, bus
+
+
+MESSAGES = [
+    can.Message(arbitration_id=0x123, is_extended_id=False, data=b"\1\2"),
+    can.Message(arbitration_id=0x18FF0A1B, data=bytes(range(8))),
+    can.Message(arbitration_id=0x321, is_extended_id=False, is_remote_frame=True, dlc=4),
+    can.Message(arbitration_id=0x7, is_fd=True, bitrate_switch=True, data=bytes(range(64))),
+    can.Message(is_error_frame=True),
+]
+
+
+def test_what_is_on_the_bus_is_heard_in_its_order_with_the_time_of_its_reception(wire):
+    name, bus = wire
+    ticks = itertools.count(1_000_000, 1000)
+    source = open_source("virtual", name, zero=500_000)
+    source._clock = lambda: next(ticks)
+    for message in MESSAGES:
+        bus.send(message)
+    rows = source.read(1)
+    source.close()
+    theirs = heard_by_python_can([can.Message(**{**_fields(m), "timestamp": 1 + i}) for i, m in enumerate(MESSAGES)])
+    assert [(one.id, one.data, one.remote, one.error, one.fd, one.length) for one in heard_in(rows, ["can0"])] == [
+        (one.id, one.data, one.remote, one.error, one.fd, one.length) for one in theirs
+    ]
+    assert rows.t.tolist() == [500_000 + 1000 * i for i in range(len(MESSAGES))]
+
+
+def _fields(message):
+    return {name: getattr(message, name) for name in can.Message.__slots__ if name != "__weakref__"}
+
+
+def test_silence_is_no_end_and_a_closed_source_has_ended(wire):
+    source = open_source("virtual", wire[0], zero=0)
+    assert len(source.read(0)) == 0
+    source.close()
+    assert source.read(0) is None
+
+
+def test_a_device_that_is_lost_is_told_behind_what_it_still_gave(wire):
+    source = open_source("virtual", wire[0], zero=0)
+    wire[1].send(MESSAGES[0])
+    real, calls = source._bus.recv, iter([None])
+
+    def unplugged(timeout):
+        if next(calls, "gone") is None:
+            return real(timeout)
+        raise can.CanOperationError("no such device")
+
+    source._bus.recv = unplugged
+    assert len(source.read(1)) == 1
+    with pytest.raises(PitwallError, match=f"virtual {wire[0]}.*no such device"):
+        source.read(1)
+    source.close()
+
+
+def test_what_no_bus_can_have_carried_is_counted_in_the_stream_itself(wire):
+    source = open_source("virtual", wire[0], zero=0)
+    wire[1].send(can.Message(arbitration_id=0x12345678, is_extended_id=False, data=b""))
+    wire[1].send(MESSAGES[0])
+    rows = source.read(1)
+    source.close()
+    assert rows.id.tolist() == [0x123, Control.LOST]
+    assert rows.flags[1] & Flag.CONTROL
+    assert b'"frames": 1' in rows.more[1].as_py()
+    assert np.all(np.diff(rows.t) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("interface", "channel", "options", "said"),
+    [
+        ("socketcam", "can0", {}, "did you mean socketcan"),
+        ("nonsense", None, {}, "known: .*slcan"),
+        ("slcan", "/dev/there-is-none", {"bitrate": 500_000}, "slcan /dev/there-is-none"),
+        ("virtual", "x", {"protocol": "?", "bitrate": 5, "receive_own_messages": True, "fd": {}}, ""),
+    ],
+)
+def test_what_can_not_be_opened_is_one_clear_line(interface, channel, options, said):
+    if not said:
+        open_bus(interface, channel, **options).shutdown()
+        return
+    with pytest.raises(PitwallError, match=said) as caught:
+        open_bus(interface, channel, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_driver_that_is_not_installed_is_named():
+    with pytest.raises(UsageError, match="driver") as caught:
+        open_bus("gs_usb", "0", bitrate=500_000)
+    assert "gs_usb" in str(caught.value)

@@ -1,0 +1,258 @@
+"""The recorder's loop, over python-can's virtual interface and over sources that do as they are told, into a real log."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from pitwall import record as recorder
+from pitwall.bus.interface import open_source
+from pitwall.bus.pythoncan import can
+from pitwall.errors import LogError, PitwallError, UsageError
+from pitwall.frames import Control, Flag, Frames, concat, empty, frames, in_log_order, same
+from pitwall.log.reader import read
+from pitwall.log.session import find, sessions
+from pitwall.log.verify import verify
+from pitwall.log.writer import Writer
+from pitwall.record import record, store_frames
+from tests.bus.messages import heard_in
+
+names = (f"record-{os.getpid()}-{n}" for n in itertools.count())
+
+
+def some(t, id=1, **columns):
+    t = np.atleast_1d(t)
+    return frames(0, t=t, id=np.full(len(t), id), data=np.zeros((len(t), 8), np.uint8), **columns)
+
+
+class Script:
+    """A source that gives what it was told: frames, an error to raise, an event to wait for; then it ends."""
+
+    def __init__(self, name, *steps):
+        self.name = name
+        self._steps = list(steps)
+        self.closed = False
+
+    def read(self, timeout_s):
+        if not self._steps:
+            return None
+        step = self._steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        if isinstance(step, threading.Event):
+            if not step.wait(timeout_s):
+                self._steps.insert(0, step)
+            return empty()
+        return step
+
+    def close(self):
+        self.closed = True
+
+
+def rows_of(logs, name="latest"):
+    """A session's frames, and its control rows as (kind, t, fact)."""
+    session = find(logs, name)
+    rows = concat([in_log_order(batch) for batch in read(session.path)])
+    marks = np.flatnonzero(rows.flags & np.uint8(Flag.CONTROL))
+    facts = [(Control(int(rows.id[i])), int(rows.t[i]), json.loads(rows.more[i].as_py())) for i in marks]
+    return session, rows, facts
+
+
+def frames_only(rows: Frames):
+    return rows.flags & np.uint8(Flag.CONTROL) == 0
+
+
+def recorded(sources, logs, **options):
+    given = {
+        "logs": logs, "car": "test", "buses": [f"bus{i}" for i in range(len(sources))], "zero": 0,
+        "stop": threading.Event(), "clock": lambda: 0, "wall": lambda: 1_700_000_000 * 10**9,
+    }  # fmt: skip
+    return record(sources, **given | options)
+
+
+def test_what_is_on_a_bus_is_in_the_log(tmp_path):
+    name, stop, zero = next(names), threading.Event(), time.monotonic_ns()
+    random = np.random.default_rng(3)
+    sent = [
+        can.Message(arbitration_id=int(i), data=random.bytes(int(i) % 9), is_fd=i % 7 == 0, is_extended_id=bool(i % 2))
+        for i in random.integers(0, 0x7FF, 500)
+    ]
+    seen = []
+
+    def watch(status):
+        seen.append(status)
+        if status.frames == len(sent):
+            stop.set()
+
+    with can.Bus(name, "virtual") as bus:
+        source = open_source("virtual", name, zero=zero)
+        for message in sent:
+            bus.send(message)
+        result = record([source], logs=tmp_path, car="test", buses=["dash"], zero=zero, stop=stop, report=watch)
+    session, rows, facts = rows_of(tmp_path)
+    assert (result.session, result.frames, result.lost, result.problems) == (session.id, 500, 0, [])
+    assert (session.state, session.frames, session.header.buses) == ("ended", 500, ("dash",))
+    heard = heard_in(_only(rows), session.header.buses)
+    assert [(one.id, one.data, one.extended, one.fd) for one in heard] == [
+        (m.arbitration_id, bytes(m.data), m.is_extended_id, m.is_fd) for m in sent
+    ]
+    assert [kind for kind, _, _ in facts] == [Control.SESSION_START, Control.SOURCE, Control.SESSION_END]
+    assert abs(session.header.started_at_ns - time.time_ns()) < 60e9
+    assert verify(session).damages == []
+    assert seen[-1].written == seen[-1].durable == len(rows)
+
+
+def _only(rows):
+    from pitwall.frames import take
+
+    return take(rows, np.flatnonzero(frames_only(rows)))
+
+
+def test_a_session_begins_with_its_first_frame_and_ends_when_the_last_source_does(tmp_path):
+    source = Script("one", empty(), some([5_000, 7_000]), empty(), some(9_000))
+    result = recorded([source], tmp_path, zero=1_000, clock=lambda: 11_000, wall=lambda: 1_700_000_000 * 10**9)
+    session, rows, facts = rows_of(tmp_path)
+    assert rows.t[frames_only(rows)].tolist() == [0, 2000, 4000]
+    # the clock shows 11 us, which is t = 10 us of the source, so that its t = 5 us was 5 us ago
+    assert session.header.started_at_ns == 1_700_000_000 * 10**9 - 5_000
+    assert facts[-1][0] == Control.SESSION_END
+    assert session.state == "ended"
+    assert source.closed
+    assert result.frames == 3
+
+
+def test_the_same_id_on_two_buses_stays_apart_and_time_never_runs_backwards(tmp_path):
+    first = threading.Event()
+    late = Script("late", first, some([10, 20], id=7))
+    early = Script("early", some([30, 40], id=7))
+    status = []
+
+    def watch(now):
+        status.append(now)
+        first.set()
+
+    real = recorder.REPORT_S
+    recorder.REPORT_S = 0
+    try:
+        recorded([late, early], tmp_path, report=watch)
+    finally:
+        recorder.REPORT_S = real
+    _, rows, _ = rows_of(tmp_path)
+    kept = frames_only(rows)
+    assert np.all(np.diff(rows.t) >= 0)
+    assert rows.bus[kept].tolist() == [1, 1, 0, 0]
+    assert rows.t[kept].tolist() == [0, 10, 10, 10], "what came late is not older than what is written"
+
+
+def test_sources_that_wait_together_are_merged_by_their_times(tmp_path):
+    recorded([Script("a", some([10, 40], id=1)), Script("b", some([20, 30], id=2))], tmp_path)
+    _, rows, _ = rows_of(tmp_path)
+    kept = frames_only(rows)
+    assert sorted(zip(rows.t[kept].tolist(), rows.id[kept].tolist(), strict=True)) == list(
+        zip(rows.t[kept].tolist(), rows.id[kept].tolist(), strict=True)
+    )
+
+
+def test_frames_that_find_no_room_are_counted_in_the_log(tmp_path):
+    source = Script("fast", some([0, 1]), some(np.arange(2, 30)), some(np.arange(30, 33)))
+    result = recorded([source], tmp_path, queue_frames=8)
+    _, rows, facts = rows_of(tmp_path)
+    lost = [(t, fact) for kind, t, fact in facts if kind is Control.LOST]
+    assert result.lost == sum(fact["frames"] for _, fact in lost) == 28
+    assert lost[0][1]["bus"] == "bus0"
+    assert (lost[0][1]["first_t"], lost[0][1]["last_t"]) == (2, 29)
+    assert np.count_nonzero(frames_only(rows)) == 5
+    assert any("28 frames lost" in problem for problem in result.problems)
+
+
+def test_a_source_that_is_lost_does_not_stop_the_other(tmp_path):
+    gone = threading.Event()
+    broken = Script("usb", some(0), PitwallError("is lost", where="usb"))
+    steady = Script("can", some(1, id=2), gone, some(5, id=2))
+
+    def watch(status):
+        gone.set()
+
+    result = recorded([broken, steady], tmp_path, report=watch)
+    _, rows, facts = rows_of(tmp_path)
+    assert np.count_nonzero(rows.id[frames_only(rows)] == 2) == 2
+    states = [(fact["source"], fact["state"]) for kind, _, fact in facts if kind is Control.SOURCE]
+    assert states == [("usb", "connected"), ("can", "connected"), ("usb", "lost"), ("can", "ended")]
+    assert result.problems == ["usb: is lost"]
+
+
+def test_a_source_that_never_gave_a_frame_leaves_no_session(tmp_path):
+    with pytest.raises(PitwallError, match="usb: is lost"):
+        recorded([Script("usb", PitwallError("is lost", where="usb"))], tmp_path)
+    assert recorded([Script("silent")], tmp_path).session == ""
+    assert sessions(tmp_path) == []
+
+
+def test_a_fault_of_our_own_is_raised_when_the_session_is_safe(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        recorded([Script("buggy", some(0), ZeroDivisionError("oh"))], tmp_path)
+    session, rows, _ = rows_of(tmp_path)
+    assert (session.state, session.frames) == ("ended", 1)
+
+
+def test_a_wall_clock_that_jumps_is_noted(tmp_path):
+    times = iter([1_700_000_000 * 10**9] * 2)
+    later = itertools.repeat(1_700_003_600 * 10**9)
+    going = threading.Event()
+    source = Script("one", some(0), going, some(1))
+    recorded([source], tmp_path, wall=lambda: next(times, None) or next(later), report=lambda _: going.set())
+    _, _, facts = rows_of(tmp_path)
+    jumps = [fact["by_ns"] for kind, _, fact in facts if kind is Control.CLOCK_JUMP]
+    assert jumps == [3600 * 10**9]
+
+
+def test_a_log_that_is_written_already_is_one_clear_error(tmp_path):
+    other = Writer.create(tmp_path, car="test", buses=["x"], started_at_ns=0, session_id="other")
+    source = Script("one", some(0))
+    with pytest.raises(LogError):
+        recorded([source], tmp_path)
+    other.end(0)
+    assert source.closed
+    assert [session.id for session in sessions(tmp_path)] == ["other"]
+
+
+def test_stored_frames_are_an_ended_session_and_the_same_again(tmp_path):
+    batches = [some(np.arange(n * 1000, (n + 1) * 1000)) for n in range(5)]
+    told = []
+    stored = store_frames(
+        iter(batches),
+        logs=tmp_path,
+        car="test",
+        buses=["dash"],
+        started_at_ns=10**18,
+        session_id="s",
+        progress=told.append,
+    )
+    session, rows, _ = rows_of(tmp_path, "s")
+    assert same(_only(rows), _moved_to(concat(batches), _only(rows).start))
+    assert (stored.frames, session.frames, session.state, told[-1]) == (5000, 5000, "ended", 5000)
+    with pytest.raises(UsageError, match="already"):
+        store_frames(batches, logs=tmp_path, car="test", buses=["dash"], started_at_ns=0, session_id="s")
+
+
+def _moved_to(rows, start):
+    from pitwall.frames import moved
+
+    return moved(rows, start)
+
+
+def test_a_drive_that_fails_midway_leaves_no_session(tmp_path):
+    def breaks():
+        yield some([0, 1])
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store_frames(breaks(), logs=tmp_path, car="test", buses=["dash"], started_at_ns=10**18)
+    assert sessions(tmp_path) == []
+    store_frames([some(0)], logs=tmp_path, car="test", buses=["dash"], started_at_ns=10**18)
