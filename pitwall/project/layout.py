@@ -1,0 +1,85 @@
+"""A pipeline's tables in, the SQL that makes a projection's file out.  Pure.
+
+One table for each table of the pipeline (`t` and a column a channel), and beside them `channels`, `ids`, `control`,
+`built_from` and the view `signals`.  docs/projections.md tells every column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from pitwall.project.database import literal, quoted
+
+if TYPE_CHECKING:
+    from pitwall.derive import Table
+
+FIXED: Final = {
+    "channels": (
+        ("name", "VARCHAR"),
+        ("unit", "VARCHAR"),
+        ("source", "VARCHAR"),
+        ("table_name", "VARCHAR"),
+        ("column_name", "VARCHAR"),
+        ("rows", "BIGINT"),
+        ("rate_hz", "DOUBLE"),
+    ),
+    "ids": (
+        ("bus", "VARCHAR"),
+        ("id", "BIGINT"),
+        ("extended", "BOOLEAN"),
+        ("kind", "VARCHAR"),
+        ("sent", "BOOLEAN"),
+        ("name", "VARCHAR"),
+        ("decoded", "BOOLEAN"),
+        ("frames", "BIGINT"),
+        ("short", "BIGINT"),
+        ("first_t", "BIGINT"),
+        ("last_t", "BIGINT"),
+        ("rate_hz", "DOUBLE"),
+        ("payload", "VARCHAR"),
+    ),
+    "control": (
+        ("log_offset", "BIGINT"),
+        ("t", "BIGINT"),
+        ("kind", "VARCHAR"),
+        ("fact", "VARCHAR"),
+    ),
+    "built_from": (
+        ("session", "VARCHAR"),
+        ("fingerprint", "VARCHAR"),
+        ("code", "VARCHAR"),
+        ("log_offset", "BIGINT"),
+        ("lost", "BIGINT"),
+        ("complete", "BOOLEAN"),
+    ),
+}
+"""The tables that every projection has, whatever the car: (column, type)."""
+
+SIGNALS: Final = "signals"
+"""The view of every channel in the tall form: t, channel, value."""
+
+RESERVED: Final = frozenset({*FIXED, SIGNALS})
+"""No table of a pipeline may be called so."""
+
+
+def statements(tables: Sequence[Table]) -> Iterator[str]:
+    """What makes an empty projection of `tables`."""
+    for name, columns in FIXED.items():
+        yield f"CREATE TABLE {name} ({', '.join(f'{quoted(column)} {type}' for column, type in columns)})"
+    for table in tables:
+        values = "".join(f", {quoted(channel.name)} DOUBLE" for channel in table.channels)
+        yield f"CREATE TABLE {quoted(table.name)} (t BIGINT NOT NULL{values})"
+    yield f"CREATE VIEW {SIGNALS} AS {_tall(tables)}"
+
+
+def _tall(tables: Sequence[Table]) -> str:
+    # each branch names its channel as a constant, so that a question for one channel reads that column alone
+    branches = [
+        f"SELECT t, {literal(channel.name)} AS channel, {quoted(channel.name)} AS value "  # noqa: S608
+        f"FROM {quoted(table.name)} WHERE {quoted(channel.name)} IS NOT NULL"
+        for table in tables
+        for channel in table.channels
+    ]
+    nothing = "SELECT NULL::BIGINT AS t, NULL::VARCHAR AS channel, NULL::DOUBLE AS value WHERE false"
+    return " UNION ALL ".join(branches or [nothing])

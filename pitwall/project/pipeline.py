@@ -1,0 +1,157 @@
+"""A car and a log's header in, the pipeline of that session: frames in, rows of every table out.
+
+Laws:
+
+1. What comes out depends on the frames alone, not on how they are cut into batches, or whether they come clustered.
+2. Its `fingerprint` differs whenever what comes out may: another car definition, other code, another session.
+3. Rows that the log can't give are counted, never guessed.
+
+It folds state from batch to batch, and never saves it: a pipeline begins at offset 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import numpy as np
+
+import pitwall
+from pitwall import decode
+from pitwall.car import Car
+from pitwall.decode import Seen
+from pitwall.derive import Deriver, Rows, Table
+from pitwall.errors import CarError, LogError
+from pitwall.frames import Control, Flag, Frames
+from pitwall.log.opening import Header
+from pitwall.project.built import BuiltFrom
+from pitwall.project.layout import RESERVED
+from pitwall.project.store import rate_hz
+
+CODE: Final = ("frames.py", "car", "decode", "derive", "project")
+"""What decides which rows come out: the version of the code is a digest of these."""
+
+ControlRow = tuple[object, ...]
+"""A row of the table `control`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What one batch gave."""
+
+    rows: list[Rows]
+    control: list[ControlRow]
+
+
+class Pipeline:
+    """The way of one session's frames.
+
+    tables: all that its rows can be of.  built: what a projection of the frames so far is built from.
+    """
+
+    def __init__(self, car: Car, header: Header) -> None:
+        self._buses = tuple(header.buses)
+        self._plan = decode.plan(car, self._buses)
+        self._deriver = Deriver(car)
+        self._ids: dict[tuple[int, int, int], Seen] = {}
+        self.tables: tuple[Table, ...] = self._deriver.tables
+        _check(self.tables, car)
+        origin = (car.fingerprint, code_version(), header.session, header.started_at_ns, self._buses)
+        fingerprint = hashlib.sha256(repr(origin).encode()).hexdigest()
+        self.built = BuiltFrom(session=header.session, fingerprint=fingerprint, code=code_version())
+
+    def apply(self, frames: Frames) -> Applied:
+        """The rows that the log's next batch gives."""
+        self.skip(frames.start)
+        decoding = self._decode(frames)
+        rows = self._deriver.fold(decoding)
+        control = _control_rows(frames)
+        ended = any(row[2] == _kind(Control.SESSION_END) for row in control)
+        self.built = replace(self.built, offset=frames.stop, complete=self.built.complete or ended)
+        return Applied(rows, control)
+
+    def skip(self, offset: int) -> None:
+        """Counts the rows before `offset` that did not come as lost."""
+        missing = offset - self.built.offset
+        if missing < 0:
+            raise LogError(f"rows came twice: offset {offset} after {self.built.offset}", where=self.built.session)
+        if missing:
+            self.built = replace(self.built, offset=offset, lost=self.built.lost + missing)
+
+    def ids(self) -> list[tuple[object, ...]]:
+        """The rows of the table `ids` for the frames so far, in the order of bus, kind and id."""
+        return [_id_row(seen, self._buses) for _, seen in sorted(self._ids.items())]
+
+    def _decode(self, frames: Frames) -> decode.Decoding:
+        decoding = self._plan.decode(frames)
+        for seen in decoding.ids:
+            key = (seen.bus, seen.flags, seen.id)
+            before = self._ids.get(key)
+            self._ids[key] = seen if before is None else _both(before, seen)
+        return decoding
+
+
+@cache
+def code_version() -> str:
+    """12 hex digits that differ whenever the code that makes projections does, or the libraries that compute in it."""
+    package = Path(pitwall.__file__).parent
+    digest = hashlib.sha256(f"numpy {np.__version__} duckdb {duckdb.__version__}".encode())
+    for name in CODE:
+        place = package / name
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(f"\n{file.relative_to(package).as_posix()}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _check(tables: Sequence[Table], car: Car) -> None:
+    taken = [table.name for table in tables if table.name.lower() in RESERVED]
+    if taken:
+        raise CarError(
+            [f"{name!r} is the name of a table that every projection has" for name in taken],
+            where=car.folder / "car.yaml",
+            hint="give the channel another name",
+        )
+
+
+def _control_rows(frames: Frames) -> list[ControlRow]:
+    found = np.flatnonzero(frames.flags & np.uint8(Flag.CONTROL))
+    if not len(found):
+        return []
+    offsets = frames.offsets[found]
+    rows: list[ControlRow] = []
+    for i, offset in sorted(zip(found.tolist(), offsets.tolist(), strict=True), key=lambda pair: pair[1]):
+        fact = b"" if frames.more is None else frames.more[i].as_py()
+        rows.append((offset, int(frames.t[i]), _kind(int(frames.id[i])), fact.decode(errors="replace")))
+    return rows
+
+
+def _kind(kind: int) -> str:
+    return Control(kind).name.lower() if kind in Control.__members__.values() else str(kind)
+
+
+def _both(before: Seen, after: Seen) -> Seen:
+    return replace(after, frames=before.frames + after.frames, short=before.short + after.short, first_t=before.first_t)
+
+
+def _id_row(seen: Seen, buses: Sequence[str]) -> tuple[object, ...]:
+    kind = "remote" if seen.flags & Flag.REMOTE else "error" if seen.flags & Flag.ERROR else "data"
+    return (
+        buses[seen.bus] if seen.bus < len(buses) else str(seen.bus),
+        seen.id,
+        bool(seen.flags & Flag.EXTENDED),
+        kind,
+        bool(seen.flags & Flag.TX),
+        seen.message,
+        seen.decoded,
+        seen.frames,
+        seen.short,
+        seen.first_t,
+        seen.last_t,
+        rate_hz(seen.frames, seen.first_t, seen.last_t),
+        seen.payload.hex(),
+    )

@@ -1,0 +1,168 @@
+"""SQL in, Arrow record batches out, of one session's projection.  Nothing can be written, and nothing else can be read.
+
+What keeps it so, each alone enough for most: only SELECT and EXPLAIN are taken, one a question; it runs in a read-only
+transaction; the connection reaches no file, extension or setting (`database.connect`).
+
+A projection that is missing, stale or broken is replayed first, into its file; where another process is building it (a
+server that follows the session), into memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from pitwall.errors import PitwallError, UsageError
+from pitwall.project.build import Progress, build, replay_into, stale
+from pitwall.project.built import BuiltFrom
+from pitwall.project.database import connect
+from pitwall.project.generations import BusyError, Generations
+from pitwall.project.loop import projecting_in_memory
+from pitwall.project.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from pitwall.car import Car
+    from pitwall.log.place import Damage
+    from pitwall.log.session import Session
+
+BATCH_ROWS: Final = 65_536
+"""Rows of one record batch of an answer."""
+
+TAKEN: Final = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+"""The kinds of statements that are taken; DESCRIBE, SHOW, SUMMARIZE, FROM, VALUES and WITH are SELECT to DuckDB."""
+
+_DAMAGED: Final = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
+_DAMAGED_WORDS: Final = ("IO Error", "FATAL Error", "INTERNAL Error", "Serialization Error")
+"""What DuckDB raises, and says in a stream, where the file is at fault and not the question."""
+
+
+class BrokenError(PitwallError):
+    """A projection turned out to be damaged while it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """An open projection.
+
+    connection: for cursors; who makes one closes it.  built: what it was built from.
+    rebuilt: why it was replayed just now, in words; empty: it was current.  damages: what of the log was unreadable.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    built: BuiltFrom
+    rebuilt: str = ""
+    damages: tuple[Damage, ...] = ()
+
+
+@contextlib.contextmanager
+def open_projection(
+    session: Session, car: Car, generations: Generations, progress: Progress | None = None
+) -> Iterator[Projection]:
+    """The session's projection as of now, replayed if it must be."""
+    rebuilt = stale(session, car, generations)
+    damages: tuple[Damage, ...] = ()
+    try:
+        if rebuilt:
+            damages = build(session, car, generations, progress).damages
+        try:
+            connection, built = _open(session, car, generations)
+        except duckdb.Error as error:
+            rebuilt = f"damaged: {_first_line(error)}"
+            damages = _rebuild(session, car, generations, progress)
+            connection, built = _open(session, car, generations)
+    except BusyError as busy:
+        with projecting_in_memory(Pipeline(car, session.header), generations) as projector:
+            damages = replay_into(projector, session, progress)
+            with contextlib.closing(projector.store.cursor()) as connection:
+                yield Projection(connection, projector.finish(), f"{rebuilt}; into memory, as {busy.what}", damages)
+        return
+    with contextlib.closing(connection):
+        yield Projection(connection, built, rebuilt, damages)
+
+
+@contextlib.contextmanager
+def ask(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+) -> Iterator[pa.RecordBatchReader]:
+    """The answer to one question, as a stream that ends with the context.  parameters: of `?`, or by name of `$name`.
+
+    UsageError: the question is wrong, or asks for more than reading.  May be called from any thread.
+    """
+    with contextlib.closing(connection.cursor()) as cursor:
+        with _asking():
+            _check(cursor, sql)
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            relation = cursor.sql(sql, params=parameters or None)
+            reader = relation.to_arrow_reader(BATCH_ROWS)
+        yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
+
+
+def _open(session: Session, car: Car, generations: Generations) -> tuple[duckdb.DuckDBPyConnection, BuiltFrom]:
+    wanted = Pipeline(car, session.header).built
+    file = generations.file(wanted.session, wanted.fingerprint)
+    connection = connect(file, generations.spill(file.stem), read_only=True)
+    try:
+        row = connection.execute(
+            "SELECT session, fingerprint, code, log_offset, lost, complete FROM built_from"
+        ).fetchone()
+        if row is None:
+            raise duckdb.IOException("it does not say what it was built from")
+        return connection, BuiltFrom(*row)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _rebuild(session: Session, car: Car, generations: Generations, progress: Progress | None) -> tuple[Damage, ...]:
+    """Puts aside what its seal calls whole and DuckDB does not open, and builds anew."""
+    broken = Pipeline(car, session.header).built
+    with generations.building(broken.session):
+        generations.put_aside(broken.session, broken.fingerprint)
+    return build(session, car, generations, progress).damages
+
+
+def _check(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
+    statements = cursor.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type not in TAKEN:
+        raise UsageError(
+            f"one question at a time, that only reads: {' '.join(sql.split())[:120]!r}",
+            hint="SELECT …; also FROM, WITH, DESCRIBE, SHOW, SUMMARIZE, EXPLAIN",
+        )
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    with _asking():
+        yield from reader
+
+
+@contextlib.contextmanager
+def _asking() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise
+    except duckdb.OutOfMemoryException as error:
+        raise PitwallError(_first_line(error), hint="ask for less at a time") from error
+    except _DAMAGED as error:
+        raise _broken(error) from error
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise UsageError(_first_line(error)) from error
+    except OSError as error:  # what goes wrong within the stream comes as this, with DuckDB's words
+        if str(error).startswith(_DAMAGED_WORDS):
+            raise _broken(error) from error
+        raise UsageError(_first_line(error)) from error
+
+
+def _broken(error: Exception) -> BrokenError:
+    return BrokenError(
+        f"the projection is damaged: {_first_line(error)}", hint="`pitwall replay SESSION --force` builds it again"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
