@@ -1,0 +1,67 @@
+"""The Sanic application: resources, guard, limits; whatever is raised becomes a problem document."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import orjson
+from sanic import Config, Sanic
+from sanic.exceptions import SanicException
+
+from pitwall.errors import PitwallError
+from pitwall.serve import channels, guard, health, live, page, sessions, signals
+from pitwall.serve.problem import Problem
+
+if TYPE_CHECKING:
+    from sanic.response import HTTPResponse
+
+    from pitwall.serve.serving import App, Request, Serving
+
+logger = logging.getLogger("pitwall.serve")
+
+RESOURCES: Final = (health, sessions, channels, signals, live, page)
+
+LIMITS: Final[dict[str, str | bool | int | float | None]] = {
+    "AUTO_EXTEND": False,  # sanic-ext, if it happens to be installed, changes what routes do
+    "MOTD": False,
+    "ACCESS_LOG": False,
+    "REQUEST_MAX_SIZE": 1 << 20,
+    "REQUEST_TIMEOUT": 10,
+    "RESPONSE_TIMEOUT": 30,  # idle, not total: a stream that pings lives on; a client that reads nothing is dropped
+    "KEEP_ALIVE_TIMEOUT": 60,
+    "FALLBACK_ERROR_FORMAT": "json",
+}
+
+HINTS: Final = {404: "see /sessions, /health and /live", 405: "everything here is read: use GET"}
+
+
+def build(serving: Serving) -> App:
+    """The application over `serving`."""
+    app: App = Sanic("pitwall", config=Config(LIMITS), ctx=serving, configure_logging=False, dumps=orjson.dumps)
+    Sanic.unregister_app(app)  # a process may hold several, one a test
+    for noisy in ("sanic.root", "sanic.server", "sanic.error"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    guard.add(app)
+    for resource in RESOURCES:
+        resource.add(app)
+    app.exception(Exception)(_explain)
+    return app
+
+
+async def _explain(request: Request, error: Exception) -> HTTPResponse:
+    return _problem(request, error).response()
+
+
+def _problem(request: Request, error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, PitwallError):
+        return Problem(503, "no-projection", str(error), hint=error.hint)
+    if isinstance(error, SanicException) and error.status_code < 500:
+        hint = HINTS.get(error.status_code, "")
+        return Problem(error.status_code, f"http-{error.status_code}", str(error), hint=hint, headers=error.headers)
+    if isinstance(error, SanicException):
+        return Problem(error.status_code, f"http-{error.status_code}", str(error))
+    logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return Problem(500, "internal", f"{type(error).__name__} while answering", hint="what pitwall printed says more")

@@ -1,0 +1,155 @@
+"""Pictures in, events out: the live stream, encoded once a tick for everybody who is up to date.
+
+Law: nothing queues. A client is a number, the tick it has seen; what it gets next is what changed since, as of now. A
+client that stalled therefore comes back to the newest state, whatever it missed, and costs nobody anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import orjson
+
+from pitwall.serve.newest import NEVER, Live, Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TICK_S: Final = 0.05
+"""20 Hz: what an eye and a phone's radio can use."""
+
+STATUS_EVERY_TICKS: Final = 20
+"""Rates and offsets go out once a second; a change of state at once."""
+
+
+class Broadcast:
+    """The newest picture, twenty times a second."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._picture = Picture()
+        self._changed = np.empty(0, np.int64)  # (c,) tick at which each channel last changed
+        self._tick = 1
+        self._cast_tick = 1  # who has seen less must get everything
+        self._status_tick = 1
+        self._status: dict[str, Any] = {}
+        self._told_state = ""
+        self._encoded: dict[int, bytes] = {}  # of this look: since -> event
+        self._ticked = asyncio.Event()
+        self.closing = False
+        self.look()
+
+    @property
+    def tick(self) -> int:
+        """The number of the newest tick."""
+        return self._tick
+
+    async def run(self) -> None:
+        """Ticks until it is cancelled or closed."""
+        due = time.monotonic()
+        beat = 0
+        while not self.closing:
+            self.look(beat % STATUS_EVERY_TICKS == 0)
+            beat += 1
+            due = max(due + TICK_S, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
+
+    def look(self, with_status: bool = True) -> None:
+        """Takes the newest picture; wakes who waits, if there is anything new in it."""
+        picture = self._live.picture()
+        before, tick = self._picture, self._tick + 1
+        new = False
+        if picture.cast is not before.cast:
+            self._changed = np.full(len(picture.t), tick, np.int64)
+            self._cast_tick = tick
+            new = True
+        elif picture.number != before.number:
+            moved = picture.t != before.t
+            self._changed[moved] = tick
+            new = bool(moved.any())
+        if with_status or picture.status.state != self._told_state:
+            told = status_of(picture)
+            if {**told, "age_s": None} != {**self._status, "age_s": None}:
+                self._status_tick, new = tick, True
+            self._status, self._told_state = told, picture.status.state
+        self._picture = picture
+        self._encoded.clear()  # with or without news: an event tells the age of the newest data
+        if new:
+            self._tick = tick
+            self._wake()
+
+    def close(self) -> None:
+        """Ends every stream."""
+        self.closing = True
+        self._wake()
+
+    async def after(self, tick: int) -> None:
+        """Returns once there is a tick after `tick`, or the stream is closing."""
+        while self._tick <= tick and not self.closing:
+            await self._ticked.wait()
+
+    def since(self, tick: int) -> bytes:
+        """The event that brings a client that has seen `tick` (0: nothing) to the newest one."""
+        if tick < self._cast_tick:
+            tick = 0
+        if tick not in self._encoded:
+            self._encoded[tick] = self._event(tick)
+        return self._encoded[tick]
+
+    def _event(self, since: int) -> bytes:
+        picture = self._picture
+        cast = picture.cast
+        body: dict[str, Any] = {"session": cast.session if cast else None, "age_s": age_s(picture)}
+        if since == 0:
+            body |= _cast(picture)
+        if self._status_tick > since:
+            body["status"] = self._status
+        rows = np.flatnonzero((self._changed > since) & (picture.t != NEVER))
+        body["values"] = _values(picture, rows.tolist())
+        return event(f"{body['session'] or '-'}@{picture.status.projected}", "values" if since else "state", body)
+
+    def _wake(self) -> None:
+        self._ticked.set()
+        self._ticked = asyncio.Event()
+
+
+def event(id: str, kind: str, body: object) -> bytes:
+    """One server-sent event."""
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (id.encode(), kind.encode(), orjson.dumps(body))
+
+
+def age_s(picture: Picture) -> float | None:
+    """Seconds since the newest batch of the log was seen."""
+    heard = picture.status.heard_at_s
+    return None if heard is None else round(max(0.0, time.monotonic() - heard), 3)
+
+
+def status_of(picture: Picture) -> dict[str, Any]:
+    """The status as the API shows it."""
+    status = picture.status
+    return {
+        "state": status.state,
+        "frames_per_s": status.frames_per_s,
+        "age_s": age_s(picture),
+        "offset": status.written,
+        "lag": status.written - status.projected,
+        "error": status.error or None,
+    }
+
+
+def _cast(picture: Picture) -> dict[str, Any]:
+    cast = picture.cast
+    if cast is None:
+        return {"car": None, "channels": {}, "roles": {}}
+    channels = {c.name: {"unit": c.unit, "table": c.table, "source": c.source} for c in cast.channels}
+    return {"car": cast.car, "started_at_ns": cast.started_at_ns, "channels": channels, "roles": dict(cast.roles)}
+
+
+def _values(picture: Picture, rows: Iterable[int]) -> dict[str, tuple[int, float]]:
+    if picture.cast is None:
+        return {}
+    t, v, channels = picture.t.tolist(), picture.v.tolist(), picture.cast.channels
+    return {channels[i].name: (t[i], v[i]) for i in rows}

@@ -1,0 +1,121 @@
+"""One session being followed: batches of its log in, rows into its projection, pictures of its newest values out."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from pitwall.project.database import quoted
+from pitwall.project.pipeline import Pipeline
+from pitwall.project.query import open_projection
+from pitwall.serve.gauges import Gauges
+from pitwall.serve.newest import Cast, LiveChannel, Picture, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import duckdb
+
+    from pitwall.car import Car
+    from pitwall.frames import Frames
+    from pitwall.log.opening import Header
+    from pitwall.log.reader import Tail
+    from pitwall.log.session import Session
+    from pitwall.project.generations import Generations
+    from pitwall.project.loop import Projector
+
+QUIET_S: Final = 2.0
+"""A bus that is silent for so long has no frames a second."""
+
+
+class Following:
+    """One session being followed: its projector, its tail, its gauges."""
+
+    def __init__(self, car: Car, about: Header, projector: Projector, tail: Tail, *, written: int) -> None:
+        """written: offset behind the log's last row as of now, which is to be caught up with."""
+        self.tail = tail
+        self.recording = False
+        self._finished = False
+        self._about = about
+        self._projector = projector
+        self._written = written
+        self._gauges = Gauges(projector.pipeline.tables)
+        self._cast = _cast(car, about, projector.pipeline.built.fingerprint, self._gauges)
+        self._heard_at_s: float | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Whether rows that were there at the beginning have not been projected yet."""
+        return self._projector.offset < self._written
+
+    def take(self, frames: Frames | None) -> None:
+        """The next batch, or None: time to commit."""
+        if frames is None:
+            self._projector.commit()
+            return
+        was_behind = self.behind
+        self._gauges.take(frames, self._projector.apply(frames))
+        live = self.recording and not was_behind
+        self._heard_at_s = time.monotonic() if live else _heard_at_s(self._about, self._gauges.newest_t)
+
+    def finish(self) -> None:
+        """Ends the projection: it is whole, and whoever asks sees all of it."""
+        self._projector.finish()
+        self._finished = True
+
+    def picture(self, number: int) -> Picture:
+        """The newest values as of now."""
+        state = "recording" if self.recording and not self.tail.ended else "interrupted"
+        if self.behind or self.tail.ended:
+            state = "catching up"
+        if self._finished:
+            state = "ended" if self.tail.ended else "interrupted"
+        quiet = self._heard_at_s is None or time.monotonic() - self._heard_at_s > QUIET_S
+        status = Status(
+            state=state,
+            frames_per_s=0.0 if quiet or self._finished else self._gauges.frames_per_s(),
+            heard_at_s=self._heard_at_s,
+            written=max(self._written, self.tail.offset),
+            projected=self._projector.offset,
+            committed=self._projector.committed.offset,
+            damages=len(self.tail.damages),
+        )
+        return self._gauges.picture(number, self._cast, status)
+
+
+def finished(session: Session, car: Car, generations: Generations, number: int) -> Picture:
+    """The last values of a session whose projection is whole.  number: the picture's."""
+    with open_projection(session, car, generations) as projection:
+        gauges = Gauges(Pipeline(car, session.header).tables)
+        for name, t, v in _last_values(projection.connection, gauges.channels):
+            gauges.set(name, t, v)
+        status = Status(
+            state="ended",
+            heard_at_s=_heard_at_s(session.header, int(session.duration_s * 1e9)),
+            written=session.rows,
+            projected=session.rows,
+            committed=session.rows,
+        )
+        return gauges.picture(number, _cast(car, session.header, projection.built.fingerprint, gauges), status)
+
+
+def _cast(car: Car, about: Header, fingerprint: str, gauges: Gauges) -> Cast:
+    return Cast(about.session, about.car, about.started_at_ns, fingerprint, gauges.channels, dict(car.roles))
+
+
+def _heard_at_s(about: Header, t: int) -> float:
+    """time.monotonic() of what happened `t` ns into a session, by the wall clock: for what was not heard live."""
+    return time.monotonic() - max(0.0, time.time() - (about.started_at_ns + t) / 1e9)
+
+
+def _last_values(
+    connection: duckdb.DuckDBPyConnection, channels: Sequence[LiveChannel]
+) -> Iterator[tuple[str, int, float]]:
+    """Name, t and value of each channel's last value, where it has one."""
+    for channel in channels:
+        table, column = quoted(channel.table), quoted(channel.name)
+        row = connection.execute(
+            f"SELECT t, {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY t DESC LIMIT 1"  # noqa: S608
+        ).fetchone()
+        if row is not None:
+            yield channel.name, *row

@@ -1,0 +1,126 @@
+"""Past sessions: what the logs folder holds, and a cursor on the projection of each, which is built if it must be.
+
+A few projections stay open, each as of the moment it was opened; one that has been replaced on disk, or whose session
+has grown since, is opened anew.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pitwall import car as cars_of
+from pitwall.errors import PitwallError
+from pitwall.log.session import LATEST, Session, find, sessions
+from pitwall.project.generations import Generations
+from pitwall.project.query import Projection, open_projection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
+OPEN: Final = 4
+"""Projections kept open: each may use 256 MB of buffers."""
+
+LISTED_S: Final = 1.0
+"""For how long a listing is good: making one reads every segment that is not sealed."""
+
+
+@dataclass(slots=True)
+class _Opened:
+    session: Session
+    file: tuple[int, int] | None  # inode and mtime; None: it is in memory
+    projection: Projection
+    stack: ExitStack
+
+
+class Shelf:
+    """The sessions of `logs`, projected into `projections` by the cars of `cars`.  For any thread."""
+
+    def __init__(self, logs: Path, projections: Path, cars: Path) -> None:
+        self._logs = logs
+        self._generations = Generations(projections)
+        self._cars = cars
+        self._lock = threading.Lock()
+        self._opening: dict[str, threading.Lock] = {}
+        self._opened: OrderedDict[str, _Opened] = OrderedDict()
+        self._listed: tuple[float, list[Session]] = (0.0, [])
+        self._closing = False
+
+    def sessions(self) -> list[Session]:
+        """All sessions, oldest first, as of a second ago at most."""
+        with self._lock:
+            at, listed = self._listed
+            if not listed or time.monotonic() - at > LISTED_S:
+                listed = sessions(self._logs)
+                self._listed = time.monotonic(), listed
+            return listed
+
+    def find(self, name: str) -> Session:
+        """The session that `name` stands for.  UsageError: none, with near names."""
+        listed = self.sessions()
+        if listed and name in LATEST:
+            return listed[-1]
+        return next((session for session in listed if session.id == name), None) or find(self._logs, name)
+
+    def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
+        """A cursor on the session's projection; whoever gets it closes it.  PitwallError: it can't be had."""
+        session = self.find(id)
+        with self._lock:
+            opening = self._opening.setdefault(session.id, threading.Lock())
+        with opening:
+            opened = self._opened.get(session.id)
+            if opened is None or not self._is_current(opened, session):
+                self._let_go(session.id)
+                opened = self._open(find(self._logs, session.id))  # as it is now: what is built must be whole
+            with self._lock:
+                self._opened[session.id] = opened
+                self._opened.move_to_end(session.id)
+                oldest = [] if len(self._opened) <= OPEN else [self._opened.popitem(last=False)[1]]
+            for leaving in oldest:
+                leaving.stack.close()
+            return opened.projection.connection.cursor()
+
+    def close(self) -> None:
+        """Ends builds under way, and closes all that is open."""
+        self._closing = True
+        for id in list(self._opened):
+            self._let_go(id)
+
+    def _open(self, session: Session) -> _Opened:
+        car = cars_of.load(self._cars, session.header.car)
+        stack = ExitStack()
+        try:
+            projection = stack.enter_context(open_projection(session, car, self._generations, self._go_on))
+        except BaseException:
+            stack.close()
+            raise
+        file = self._generations.file(session.id, projection.built.fingerprint)
+        return _Opened(session, _stamp(file), projection, stack)
+
+    def _is_current(self, opened: _Opened, session: Session) -> bool:
+        file = self._generations.file(session.id, opened.projection.built.fingerprint)
+        return session.rows <= opened.projection.built.offset and _stamp(file) == opened.file
+
+    def _let_go(self, id: str) -> None:
+        with self._lock:
+            opened = self._opened.pop(id, None)
+        if opened is not None:
+            opened.stack.close()
+
+    def _go_on(self, done: int, rows: int) -> None:
+        if self._closing:
+            raise PitwallError(f"stopped while it was built, at row {done:,} of {rows:,}", where="the projection")
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns

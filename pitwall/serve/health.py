@@ -1,0 +1,90 @@
+"""`GET /health`: in one call, whether frames come in, whether they are projected, and what goes wrong."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from pitwall import __version__
+from pitwall.serve.broadcast import age_s
+from pitwall.serve.live import MAX_STREAMS
+from pitwall.serve.serving import answer
+from pitwall.serve.sessions import iso
+
+if TYPE_CHECKING:
+    from sanic.response import HTTPResponse
+
+    from pitwall.serve.newest import Picture
+    from pitwall.serve.serving import App, Request, Serving
+
+QUIET_S: Final = 2.0
+"""A recording session whose last frame is older than this has gone quiet."""
+
+
+def add(app: App) -> None:
+    """Adds the route."""
+
+    @app.route("/health", methods=["GET", "HEAD"])
+    async def health(request: Request) -> HTTPResponse:
+        return answer(report(request.app.ctx))
+
+
+def report(serving: Serving) -> dict[str, Any]:
+    """The whole report."""
+    picture = serving.live.picture()
+    streams, readings = serving.streams, serving.readings
+    return {
+        "status": _verdict(picture),
+        "version": __version__,
+        "uptime_s": round(time.monotonic() - serving.started_s, 3),
+        "live": _live(picture),
+        "projection": _projection(picture),
+        "streams": {
+            "open": len(streams.open),
+            "limit": MAX_STREAMS,
+            "refused": streams.refused,
+            "skipped": streams.skipped,
+        },
+        "queries": {
+            "running": readings.running,
+            "answered": readings.answered,
+            "refused": readings.refused,
+            "interrupted": readings.interrupted,
+        },
+    }
+
+
+def _verdict(picture: Picture) -> str:
+    if picture.status.error:
+        return "failing"
+    age = age_s(picture)
+    if picture.status.state == "recording":
+        return "ok" if age is not None and age <= QUIET_S else "quiet"
+    return "idle" if picture.status.state in ("waiting", "ended", "interrupted") else "ok"
+
+
+def _live(picture: Picture) -> dict[str, Any]:
+    cast, status = picture.cast, picture.status
+    return {
+        "session": cast.session if cast else None,
+        "car": cast.car if cast else None,
+        "started_at": iso(cast.started_at_ns) if cast else None,
+        "state": status.state,
+        "frames_per_s": status.frames_per_s,
+        "age_s": age_s(picture),
+        "channels": len(cast.channels) if cast else 0,
+        "log_offset": status.written,
+        "log_damages": status.damages,
+    }
+
+
+def _projection(picture: Picture) -> dict[str, Any]:
+    cast, status = picture.cast, picture.status
+    return {
+        "fingerprint": cast.fingerprint if cast else None,
+        "offset": status.projected,
+        "committed": status.committed,
+        "lag_rows": status.written - status.projected,
+        "error": status.error or None,
+        "failures": status.failures,
+    }

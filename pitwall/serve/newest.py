@@ -1,0 +1,103 @@
+"""The newest value of every channel: what the projector's thread leaves behind, and what `/live` and `/health` read.
+
+A `Picture` is one moment, whole and frozen; the thread replaces it, the server's loop looks at it. Neither waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from pitwall.frames import Int64
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import duckdb
+    import numpy.typing as npt
+
+NEVER = -1
+"""The `t` of a channel that has had no value yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChannel:
+    """A channel as the page needs it: its name, its unit, and the table (a message or itself) it stands in."""
+
+    name: str
+    unit: str
+    table: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who plays in a session: what stays the same while pictures of it follow each other."""
+
+    session: str
+    car: str
+    started_at_ns: int
+    fingerprint: str
+    channels: tuple[LiveChannel, ...]
+    roles: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the projector is doing.
+
+    state: "waiting" for a first session, "catching up", "recording", "ended", "interrupted" (its recorder died), or
+        "failing" (`error` says why; it is tried again).
+    frames_per_s: over the last two seconds of the session.  heard_at_s: time.monotonic() of the newest batch.
+    written: offset behind the newest row of the log that was seen.  projected: offset behind the newest row applied.
+    committed: offset behind the newest row that queries see.  damages: places of the log that could not be read.
+    """
+
+    state: str = "waiting"
+    frames_per_s: float = 0.0
+    heard_at_s: float | None = None
+    written: int = 0
+    projected: int = 0
+    committed: int = 0
+    damages: int = 0
+    error: str = ""
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One moment.  `t` int64 (c,) ns and `v` float64 (c,) are in the order of `cast.channels`; `t` is NEVER at first.
+
+    number: grows with every picture.
+    """
+
+    number: int = 0
+    cast: Cast | None = None
+    t: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
+    v: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
+    status: Status = Status()
+
+
+class Live(Protocol):
+    """What the server needs of whoever follows the newest session."""
+
+    def picture(self) -> Picture:
+        """The newest picture."""
+
+    def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
+        """A cursor of its own on the projection being built, if `session` is the one it follows."""
+
+
+class Still:
+    """A `Live` that shows one picture until it is given another: for tests, and for a server with nothing to follow."""
+
+    def __init__(self, picture: Picture | None = None) -> None:
+        self.shown = picture or Picture()
+
+    def picture(self) -> Picture:
+        return self.shown
+
+    def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
+        return None

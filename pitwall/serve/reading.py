@@ -1,0 +1,136 @@
+"""Questions to projections, answered off the loop: few threads, a cursor a question, limits on number and time.
+
+The session being projected is read through a cursor on the connection that writes it, a finished one from its file,
+read-only. A question whose client has gone, or whose time is up, is interrupted: its thread is free at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+import duckdb
+
+from pitwall.serve.problem import Problem
+
+if TYPE_CHECKING:
+    from pitwall.log.session import Session
+    from pitwall.serve.newest import Live
+
+T = TypeVar("T")
+
+THREADS: Final = 2
+"""DuckDB uses every core for one question as it is."""
+
+WAITING: Final = 32
+"""Questions under way and waiting; one more is told to come back."""
+
+TIMEOUT_S: Final = 20.0
+
+
+class Garage(Protocol):
+    """Past sessions.  Called off the loop, from several threads; raises PitwallError."""
+
+    def sessions(self) -> list[Session]:
+        """All of them, oldest first."""
+
+    def find(self, name: str) -> Session:
+        """The one that `name` stands for; UsageError with near names."""
+
+    def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
+        """A cursor of its own on that session's projection, which is built if it must be."""
+
+    def close(self) -> None:
+        """Closes what is open."""
+
+
+class Readings:
+    """Asks, and counts.  running: under way or waiting.  interrupted: client gone, or time up."""
+
+    def __init__(self, live: Live, garage: Garage) -> None:
+        self._live = live
+        self._garage = garage
+        self._pool = ThreadPoolExecutor(THREADS, "pitwall-query")
+        self.running = self.answered = self.refused = self.interrupted = 0
+
+    async def ask(self, session: str, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """What `question` returns, given a cursor on the session's projection.  Problem: too busy, or too slow."""
+        call = _Call(lambda: self._live.cursor(session) or self._garage.cursor(session), question)
+        return await self._run(call, call.interrupt)
+
+    async def sessions(self) -> list[Session]:
+        """The sessions there are, oldest first."""
+        return await self._run(self._garage.sessions)
+
+    async def find(self, name: str) -> Session:
+        """The session of that name."""
+        return await self._run(lambda: self._garage.find(name))
+
+    def close(self) -> None:
+        """Waits for what is under way, then closes the files."""
+        self._pool.shutdown(cancel_futures=True)
+        self._garage.close()
+
+    async def _run(self, work: Callable[[], T], interrupt: Callable[[], None] = lambda: None) -> T:
+        if self.running >= WAITING:
+            self.refused += 1
+            raise Problem(
+                503,
+                "too-busy",
+                f"{self.running} questions are waiting already",
+                hint="ask again in a second",
+                headers={"Retry-After": "1"},
+            )
+        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        self.running += 1
+        future.add_done_callback(self._done)
+        try:
+            # shielded: a cancelled future lets go of its thread without stopping it
+            async with asyncio.timeout(TIMEOUT_S):
+                return await asyncio.shield(future)
+        except TimeoutError as error:
+            self._give_up(interrupt)
+            raise Problem(
+                504, "query-timeout", f"no answer within {TIMEOUT_S:g} s", hint="ask for less, or again later"
+            ) from error
+        except asyncio.CancelledError:
+            self._give_up(interrupt)
+            raise
+
+    def _give_up(self, interrupt: Callable[[], None]) -> None:
+        self.interrupted += 1
+        interrupt()
+
+    def _done(self, future: asyncio.Future[T]) -> None:
+        self.running -= 1
+        self.answered += not future.cancelled() and future.exception() is None
+
+
+class _Call(Generic[T]):
+    """One question on its way through a thread, and how to stop it from another."""
+
+    def __init__(
+        self, open: Callable[[], duckdb.DuckDBPyConnection], question: Callable[[duckdb.DuckDBPyConnection], T]
+    ) -> None:
+        self._open = open
+        self._question = question
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._stopped = False
+
+    def __call__(self) -> T:
+        self._cursor = cursor = self._open()
+        try:
+            if self._stopped:  # before there was anything to interrupt
+                raise duckdb.InterruptException("nobody waits for it any more")
+            return self._question(cursor)
+        finally:
+            self._cursor = None
+            cursor.close()
+
+    def interrupt(self) -> None:
+        self._stopped = True
+        cursor = self._cursor
+        if cursor is not None:
+            cursor.interrupt()

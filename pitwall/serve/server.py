@@ -1,0 +1,165 @@
+"""A live picture and past sessions in, an HTTP server out: one process, one loop, stopped by SIGTERM or SIGINT.
+
+Law: whoever stops it does not wait. Streams are told and closed at once, requests under way get GRACE_S, then it ends.
+Sanic's own `run` is not used: open streams hold it up for all its grace, and its tasks end without their clean-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from pitwall.errors import PitwallError, UsageError
+from pitwall.serve.app import build
+from pitwall.serve.broadcast import Broadcast
+from pitwall.serve.reading import Garage, Readings
+from pitwall.serve.serving import Serving
+
+if TYPE_CHECKING:
+    from sanic.server.async_server import AsyncioServer
+
+    from pitwall.serve.newest import Live
+
+GRACE_S: Final = 3.0
+"""For requests under way when the server stops; a query that takes longer is interrupted."""
+
+TOLD_S: Final = 0.2
+"""For a stream's last event to leave: a client that has stalled is not waited for."""
+
+STEP_S: Final = 0.02
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free one.
+
+    UsageError: not an address of this machine alone.  PitwallError: the port is taken or may not be used.
+    """
+    if not _is_loopback(host):
+        raise UsageError(
+            "only this machine's own addresses can be served, since there are no tokens yet",
+            where=host,
+            hint="use 127.0.0.1, and reach it from elsewhere through a tunnel: ssh -L 8080:127.0.0.1:8080",
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(128)
+    except (OSError, OverflowError) as error:
+        sock.close()
+        reason = getattr(error, "strerror", None) or "no such port"
+        raise PitwallError(
+            f"the port {port} can't be opened: {reason.lower()}",
+            where=f"{host}:{port}",
+            hint="stop what uses it, or choose another with --port; --port 0 takes any that is free",
+        ) from error
+    return sock
+
+
+def serve(
+    live: Live,
+    garage: Garage,
+    sock: socket.socket,
+    *,
+    ready: Callable[[str], None] | None = None,
+    stop: threading.Event | None = None,
+) -> None:
+    """Serves on `sock` until a signal (in the main thread) or `stop`; closes both when done.
+
+    ready: called with the page's address once requests are answered.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(live, garage, sock, ready or (lambda url: None), stop))
+
+
+async def _serve(
+    live: Live, garage: Garage, sock: socket.socket, ready: Callable[[str], None], stop: threading.Event | None
+) -> None:
+    readings = Readings(live, garage)
+    broadcast = Broadcast(live)
+    serving = Serving(live, broadcast, readings)
+    app = build(serving)
+    ticking = asyncio.create_task(broadcast.run())
+    server = await app.create_server(
+        sock=sock, backlog=128, return_asyncio_server=True, asyncio_server_kwargs={"start_serving": False}
+    )
+    assert server is not None
+    try:
+        await server.startup()  # type: ignore[no-untyped-call]
+        stopped = _stopped_by_signal()
+        await server.start_serving()  # type: ignore[no-untyped-call]
+        ready(_url(sock))
+        await _wait(stopped, stop, ticking)
+    finally:
+        await _end(server, serving, ticking)
+        readings.close()
+
+
+async def _wait(stopped: asyncio.Event, stop: threading.Event | None, ticking: asyncio.Task[None]) -> None:
+    """Returns when asked to stop; raises what ended the stream, if anything did."""
+    while not stopped.is_set() and not (stop is not None and stop.is_set()):
+        if ticking.done():
+            ticking.result()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await stopped.wait()
+
+
+async def _end(server: AsyncioServer, serving: Serving, ticking: asyncio.Task[None]) -> None:
+    loop = asyncio.get_running_loop()
+    if server.server is not None:
+        server.server.close()
+    ticking.cancel()
+    serving.broadcast.close()
+    told, over = loop.time() + TOLD_S, loop.time() + GRACE_S
+    while server.connections and loop.time() < over:
+        for connection in list(server.connections):
+            connection.close_if_idle()
+        if loop.time() > told:
+            serving.streams.abort()
+        await asyncio.sleep(STEP_S)
+    for connection in list(server.connections):
+        connection.abort()
+    while server.connections:
+        await asyncio.sleep(STEP_S)
+    with suppress(asyncio.CancelledError):
+        await ticking
+
+
+def _stopped_by_signal() -> asyncio.Event:
+    stopped = asyncio.Event()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    return stopped
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed (Sanic brings it on Linux and macOS): half the CPU time with many streams."""
+    if find_spec("uvloop") is None:
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def _url(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,187 @@
+"""A server on a real socket over a garage and a live picture that the test makes: the fakes of the serve room."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import orjson
+from sanic import Sanic
+
+from pitwall.errors import UsageError
+from pitwall.log.session import Header, Session
+from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
+from pitwall.serve.server import bind, serve
+
+Sanic.test_mode = True  # Sanic rewrites its own methods when it starts; without this, once in a process
+
+SID = "20261123T140511Z-bmw-e46-m3"
+STARTED_AT_NS = 1_795_529_111_000_000_000
+
+CHANNELS = (
+    LiveChannel("rpm", "rpm", "dash_SmartyCam01", "dash SmartyCam01.rpm"),
+    LiveChannel("speed", "m/s", "dash_SmartyCam01", "dash SmartyCam01.speed_mph"),
+    LiveChannel("throttle", "%", "dash_SmartyCam03", "dash SmartyCam03.throttle_pos_pct"),
+    LiveChannel("combo_g", "g", "combo_g", "hypot(g_lat, g_long)"),
+)
+CAST = Cast(SID, "bmw-e46-m3", STARTED_AT_NS, "f" * 64, CHANNELS, {"speed": "speed", "rpm": "rpm"})
+
+
+def session(id: str = SID, state: str = "ended") -> Session:
+    header = Header(
+        version=1, session=id, car="bmw-e46-m3", started_at_ns=STARTED_AT_NS, buses=("dash",), writer="test"
+    )
+    return Session(
+        id=id, path=Path(id), header=header, state=state, rows=1002, frames=1000, duration_s=10.0, bytes=4096
+    )
+
+
+def picture(number: int, *, cast: Cast = CAST, t: int = 10**9, state: str = "recording", **values: float) -> Picture:
+    """A picture in which only `values` have been heard, all at `t`."""
+    names = [channel.name for channel in cast.channels]
+    times, heard = np.full(len(names), NEVER, np.int64), np.full(len(names), np.nan)
+    for name, value in values.items():
+        times[names.index(name)], heard[names.index(name)] = t, value
+    return Picture(number, cast, times, heard, Status(state=state, written=number, projected=number))
+
+
+@dataclass
+class FakeGarage:
+    """Sessions without folders, each with a projection in memory that the test fills."""
+
+    projections: dict[str, duckdb.DuckDBPyConnection] = field(default_factory=dict)
+    closed: bool = False
+
+    def sessions(self) -> list[Session]:
+        return [session(id) for id in sorted(self.projections)]
+
+    def find(self, name: str) -> Session:
+        known = sorted(self.projections)
+        if name == "_live" and known:
+            name = known[-1]
+        if name not in known:
+            raise UsageError("there is no such session", where=name, hint=f"there are {', '.join(known) or 'none'}")
+        return session(name)
+
+    def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
+        return self.projections[self.find(id).id].cursor()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def projection(samples: dict[tuple[str, str], tuple[list[int], list[float | None]]]) -> duckdb.DuckDBPyConnection:
+    """A projection in memory that holds `samples`: (table, channel) -> times and values; one channel a table."""
+    con = duckdb.connect()
+    con.execute(
+        "CREATE TABLE channels (name VARCHAR, unit VARCHAR, source VARCHAR, table_name VARCHAR, column_name VARCHAR, "
+        "rows BIGINT, rate_hz DOUBLE)"
+    )
+    for (table, channel), (t, v) in samples.items():
+        con.execute(f'CREATE TABLE "{table}" (t BIGINT, "{channel}" DOUBLE)')
+        con.execute(f'INSERT INTO "{table}" SELECT unnest(?::BIGINT[]), unnest(?::DOUBLE[])', [t, v])
+        con.execute("INSERT INTO channels VALUES (?, 'V', 'test', ?, ?, ?, 1.0)", [channel, table, channel, len(t)])
+    return con
+
+
+@dataclass
+class Stand:
+    """A running server: its address, its live picture and its garage."""
+
+    port: int
+    live: Still
+    garage: FakeGarage
+    thread: threading.Thread
+    stop: threading.Event
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+        connection = self.connect()
+        try:
+            connection.request(method, path, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    def json(self, path: str, expect: int = 200) -> dict:
+        status, headers, body = self.ask(path)
+        assert status == expect, body
+        assert headers["content-type"] == ("application/json" if expect == 200 else "application/problem+json")
+        return orjson.loads(body)
+
+    def stream(self) -> Events:
+        return Events(self.port)
+
+
+class Events:
+    """The live stream, event by event, over a socket of our own."""
+
+    def __init__(self, port: int, receive_buffer: int | None = None) -> None:
+        self.socket = socket.socket()
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(20)
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    def open(self) -> http.client.HTTPResponse:
+        self.response = http.client.HTTPResponse(self.socket)
+        self.response.begin()
+        return self.response
+
+    def __iter__(self) -> Iterator[tuple[str, str, dict]]:
+        response = self.open()
+        assert response.status == 200
+        assert response.headers["content-type"] == "text/event-stream"
+        fields: dict[str, str] = {}
+        while line := response.readline():
+            text = line.decode().rstrip("\n")
+            if text.startswith(":"):
+                yield "", "ping", {}
+            elif text:
+                key, _, value = text.partition(": ")
+                fields[key] = value
+            elif fields:
+                yield fields["id"], fields["event"], orjson.loads(fields["data"])
+                fields = {}
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+@contextmanager
+def standing(live: Still | None = None, garage: FakeGarage | None = None, port: int = 0) -> Iterator[Stand]:
+    """A server in a thread of this process, on `port` or any that is free, until the block ends."""
+    live, garage = live or Still(), garage or FakeGarage()
+    sock = bind("127.0.0.1", port)
+    port = sock.getsockname()[1]
+    ready, stop = threading.Event(), threading.Event()
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            serve(live, garage, sock, ready=lambda url: ready.set(), stop=stop)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert ready.wait(20), failures
+        yield Stand(port, live, garage, thread, stop)
+    finally:
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+    assert not failures

@@ -1,0 +1,196 @@
+"""The page in a real browser: its numbers move, what is old looks old, and it comes back by itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
+from tests.serve.stand import CAST, SID, STARTED_AT_NS, Stand, picture, standing
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
+
+PHONE = {"width": 390, "height": 844}
+LAPTOP = {"width": 1280, "height": 800}
+
+
+class Driving(Still):
+    """A live picture that is new whenever it is looked at: `quiet` channels stop, and the others go on."""
+
+    def __init__(self, cast: Cast = CAST) -> None:
+        super().__init__(Picture(0, cast))
+        self.began = time.monotonic()
+        self.quiet: set[str] = set()
+        self.quiet_since_ns = 0
+
+    def picture(self) -> Picture:
+        cast = self.shown.cast
+        now = int((time.monotonic() - self.began) * 1e9)
+        t = [self.quiet_since_ns if channel.name in self.quiet else now for channel in cast.channels]
+        v = 50 + 40 * np.sin(np.array(t) / 3e8 + np.arange(len(t)))
+        status = Status("recording", frames_per_s=344.4, heard_at_s=time.monotonic())
+        return Picture(now // 1_000_000, cast, np.array(t), v, status)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    # Chromium refuses its sandbox to root
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport=LAPTOP)
+    page.said = []
+    page.on("console", lambda message: page.said.append(message.text))
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    yield page
+    page.close()
+
+
+def visit(page, stand: Stand):
+    page.goto(f"http://127.0.0.1:{stand.port}/")
+    return page
+
+
+def row(page, name: str):
+    return page.locator(".row").filter(has=page.locator(".name", has_text=name)).first
+
+
+def changes(read: Callable[[], str], times: int = 3) -> list[str]:
+    """What `read` gives, until it has given that many different things."""
+    seen = [read()]
+    while len(seen) < times:
+        value = read()
+        if value != seen[-1]:
+            seen.append(value)
+    return seen
+
+
+def test_the_values_move(page):
+    with standing(Driving()) as stand:
+        visit(page, stand)
+        sync_api.expect(page.locator("#state")).to_have_text("recording")
+        sync_api.expect(page.locator("#session")).to_have_text(SID)
+        sync_api.expect(page.locator("#rate")).to_have_text("344")
+        changes(lambda: row(page, "throttle").locator(".value").inner_text())
+        changes(lambda: page.locator(".tile .value").first.inner_text())
+        assert row(page, "throttle").locator(".unit").inner_text() == "%"
+        assert page.locator(".row").count() == len(CAST.channels)
+        drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)"
+        while not row(page, "throttle").locator("canvas").evaluate(drawn):
+            pass
+        assert page.said == []
+
+
+def test_a_role_has_a_large_number_in_a_driver_s_unit(page):
+    live = Still(picture(1, speed=50.0, rpm=6543.0))
+    with standing(live) as stand:
+        visit(page, stand)
+        sync_api.expect(page.locator(".tile .value").first).to_have_text("180")
+        assert page.locator(".tile .unit").first.inner_text() == "km/h"
+        assert page.locator(".tile h3").all_inner_texts() == ["Speed", "Engine"]
+
+
+def test_a_channel_that_falls_silent_turns_pale_and_its_age_grows(page):
+    live = Driving()
+    with standing(live) as stand:
+        visit(page, stand)
+        sync_api.expect(row(page, "throttle")).not_to_have_class("row never")
+        live.quiet_since_ns = int((time.monotonic() - live.began) * 1e9)
+        live.quiet = {"throttle"}
+        sync_api.expect(row(page, "throttle")).to_have_class("row stale")
+        sync_api.expect(row(page, "rpm")).to_have_class("row")
+        live.quiet = set()
+        sync_api.expect(row(page, "throttle")).to_have_class("row")
+
+
+def test_a_channel_without_a_value_shows_none(page):
+    with standing(Still(picture(1, rpm=900.0))) as stand:
+        visit(page, stand)
+        sync_api.expect(row(page, "rpm").locator(".value")).to_have_text("900")
+        assert row(page, "throttle").locator(".value").inner_text() == "–"
+
+
+def test_with_no_session_yet_it_says_what_to_do_and_takes_up_the_first(page):
+    live = Still()
+    with standing(live) as stand:
+        visit(page, stand)
+        sync_api.expect(page.locator("#empty")).to_be_visible()
+        sync_api.expect(page.locator("#state")).to_have_text("waiting for a session")
+        live.shown = picture(1, rpm=900.0)
+        sync_api.expect(row(page, "rpm").locator(".value")).to_have_text("900")
+        sync_api.expect(page.locator("#empty")).to_be_hidden()
+        live.shown = picture(2, cast=replace(CAST, session="20261123T150000Z-bmw-e46-m3"), state="ended")
+        sync_api.expect(page.locator("#session")).to_have_text("20261123T150000Z-bmw-e46-m3")
+        sync_api.expect(page.locator("#state")).to_have_text("session ended")
+
+
+def test_it_says_when_the_server_is_gone_and_comes_back_by_itself(page):
+    with standing(Driving()) as stand:
+        visit(page, stand)
+        sync_api.expect(page.locator("#state")).to_have_text("recording")
+    sync_api.expect(page.locator("#state")).to_have_text("server gone")
+    sync_api.expect(page.locator("#gone")).to_contain_text("does not answer")
+    sync_api.expect(row(page, "rpm")).to_have_class("row stale")
+    with standing(Driving(), port=stand.port):
+        sync_api.expect(page.locator("#state")).to_have_text("recording", timeout=15_000)
+        sync_api.expect(page.locator("#gone")).to_be_hidden()
+        changes(lambda: row(page, "throttle").locator(".value").inner_text())
+
+
+def test_hostile_names_are_words(page):
+    bad = "<img src=x onerror=alert(1)>"
+    channels = (LiveChannel(bad, bad, "<b>m</b>", bad), LiveChannel("__proto__", "V", "constructor", "x"))
+    cast = Cast(SID, bad, STARTED_AT_NS, "f", channels, {"speed": bad, "rpm": "__proto__", "__proto__": "x"})
+    with standing(
+        Still(Picture(1, cast, np.array([10**9, NEVER]), np.array([1.0, np.nan]), Status("recording")))
+    ) as stand:
+        page.on("dialog", lambda dialog: page.said.append("dialog"))
+        visit(page, stand)
+        sync_api.expect(page.locator(".row .name").first).to_have_text(bad)
+        assert page.locator("img").count() == 0
+        assert page.said == []
+
+
+def test_the_list_can_be_searched(page):
+    with standing(Driving()) as stand:
+        visit(page, stand)
+        sync_api.expect(page.locator(".row")).to_have_count(len(CAST.channels))
+        page.locator("#find").fill("smartycam01 rp")
+        sync_api.expect(page.locator(".row:visible")).to_have_count(1)
+        sync_api.expect(page.locator("#count")).to_have_text(f"1 of {len(CAST.channels)}")
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
+def test_nothing_sticks_out_at_any_size(browser, scheme, size):
+    names = [f"a_rather_long_name_of_a_channel_{i}" for i in range(30)]
+    channels = tuple(LiveChannel(name, "m/s", f"dash_Message{i // 4}", "test") for i, name in enumerate(names))
+    roles = dict(
+        zip(["speed", "rpm", "gear", "throttle", "brake", "g_lat", "g_long", "water_temp"], names, strict=False)
+    )
+    page = browser.new_page(viewport=size, color_scheme=scheme)
+    with standing(Driving(Cast(SID, "wide", STARTED_AT_NS, "f", channels, roles))) as stand:
+        visit(page, stand)
+        sync_api.expect(page.locator(".tile")).to_have_count(8)
+        changes(lambda: page.locator(".tile .value").first.inner_text())
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        assert page.evaluate(
+            "[...document.querySelectorAll('.tile')].every(tile => tile.scrollWidth <= tile.clientWidth)"
+        )
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == ("rgb(12, 15, 19)" if scheme == "dark" else "rgb(243, 245, 247)")
+    page.close()
