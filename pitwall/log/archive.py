@@ -23,7 +23,7 @@ from pitwall import __version__
 from pitwall.errors import LogError, UsageError
 from pitwall.log import keys, pins, records, recovery, removal
 from pitwall.log import manifest as manifests
-from pitwall.log.bytefile import ENCRYPTED_SUFFIX, InMemory
+from pitwall.log.bytefile import ENCRYPTED_SUFFIX, InMemory, decrypting, is_encrypted
 from pitwall.log.destination import Destination
 from pitwall.log.folder import TEMPORARY_SUFFIX, open_segments, segments
 from pitwall.log.manifest import Entry, Manifest
@@ -71,7 +71,8 @@ def archive(
         entries = []
         sent = 0
         for path in files(session.path):
-            entry, new = _store(path, session, destination, known)
+            name_there = f"{session.id}/{path.name}"
+            entry, new = _store(path, destination, name_there, known.get(path.name), report.damages)
             entries.append(entry)
             sent += new
             step(f"stored {path.name}")
@@ -155,28 +156,39 @@ def _known(session: Session, destination: Destination) -> dict[str, Entry]:
     return {entry.name: entry for entry in manifest.files}
 
 
-def _store(path: Path, session: Session, destination: Destination, known: dict[str, Entry]) -> tuple[Entry, bool]:
-    """Have one file of the session in the archive, read back and compared; what it is there, and whether it was sent."""
+def _store(
+    path: Path, destination: Destination, name: str, known: Entry | None, damages: tuple[Damage, ...]
+) -> tuple[Entry, bool]:
+    """Have one file of a session in the archive, read back and compared; what it is there, and whether it was sent."""
     data = path.read_bytes()
-    key = None if path.suffix == ENCRYPTED_SUFFIX else keys.current()
-    before = known.get(path.name)
-    encrypted = before.encrypted if before else key is not None
-    name = f"{session.id}/{path.name}{ENCRYPTED_SUFFIX if encrypted else ''}"
+    encrypted = known.encrypted if known else keys.in_use() and path.suffix != ENCRYPTED_SUFFIX
+    if encrypted:
+        name += ENCRYPTED_SUFFIX
     stored = destination.get(name)
     sent = stored is None or not _holds(stored, data, encrypted=encrypted, name=name)
-    if sent or stored is None:
-        encrypted = key is not None
-        name = f"{session.id}/{path.name}{ENCRYPTED_SUFFIX if encrypted else ''}"
-        if key is None:
-            stored = data
-        else:
-            from pitwall.log.encryption import encrypt
-
-            stored = b"".join(encrypt([data], key))
+    if stored is None or sent:
+        stored = _encrypted(data, path) if encrypted else data
         _put(destination, name, stored)
-    _check_copy(path, session, data)
-    digest = hashlib.sha256(stored).hexdigest()
-    return Entry(path.name, len(data), zlib.crc32(data), encrypted, len(stored), digest), sent
+    _check_segment(path, data, damages)
+    entry = Entry(path.name, len(data), zlib.crc32(data), encrypted, len(stored), hashlib.sha256(stored).hexdigest())
+    return entry, sent
+
+
+def _check_segment(path: Path, data: bytes, damages: tuple[Damage, ...]) -> None:
+    """LogError where a sealed segment, as it was read for the archive, is damaged in other ways than it was before."""
+    segment = next((one for one in segments(path.parent) if one.path == path and one.sealed), None)
+    if segment is None:
+        return
+    found: list[Damage] = []
+    file = InMemory(data)
+    with Walk(path, sealed=True, seed=0, file=decrypting(file, path) if is_encrypted(path) else file) as walk:
+        for batch in SegmentReader(segment, walk, Place(segment.first), found.append).batches():
+            if batch is None:
+                break
+    before = {(damage.position, damage.what) for damage in damages if damage.file == path}
+    new = [damage for damage in found if (damage.position, damage.what) not in before]
+    if new:
+        raise LogError(f"the segment was read damaged: {new[0]}", where=path, hint="check the disk, then try again")
 
 
 def _put(destination: Destination, name: str, data: bytes) -> None:
@@ -184,7 +196,9 @@ def _put(destination: Destination, name: str, data: bytes) -> None:
     destination.put(name, data)
     if destination.get(name) != data:
         what = "what was written does not read back as it was"
-        raise LogError(what, where=destination.where(name), hint="nothing was removed; check that place, then try again")
+        raise LogError(
+            what, where=destination.where(name), hint="nothing was removed; check that place, then try again"
+        )
 
 
 def _holds(stored: bytes, data: bytes, *, encrypted: bool, name: str) -> bool:
@@ -196,6 +210,15 @@ def _holds(stored: bytes, data: bytes, *, encrypted: bool, name: str) -> bool:
         return decrypt(stored, Path(name)) == data
     except DamagedError:
         return False
+
+
+def _encrypted(data: bytes, path: Path) -> bytes:
+    from pitwall.log.encryption import encrypt
+
+    key = keys.current()
+    if key is None:
+        raise LogError("it is encrypted in the archive, and there is no key", where=path, hint=f"set {keys.VARIABLE}")
+    return b"".join(encrypt([data], key))
 
 
 def _same(name: str, data: bytes) -> tuple[str, int, int]:

@@ -82,10 +82,16 @@ def open_bytes(path: Path) -> ByteFile:
     Raises OSError where it can't be opened, LogError where its key is missing or another one.
     """
     file = OnDisk(path)
-    return file if path.suffix != ENCRYPTED_SUFFIX else _decrypting(file, path)
+    return decrypting(file, path) if is_encrypted(path) else file
 
 
-def _decrypting(file: ByteFile, path: Path) -> ByteFile:
+def is_encrypted(path: Path) -> bool:
+    """Whether the name says so."""
+    return path.suffix == ENCRYPTED_SUFFIX
+
+
+def decrypting(file: ByteFile, path: Path) -> ByteFile:
+    """What was encrypted into `file`, which closes with it.  Raises LogError where its key is missing or another."""
     from pitwall.log.encryption import Decrypting  # late: who has no key does without its library
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pitwall.log.folder import Segment
 from pitwall.log.opening import End
@@ -44,8 +45,7 @@ class Torn:
     cut: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A verified batch.  Of its rows, those with first <= offset < stop are new."""
 
     segment: Segment

@@ -1,4 +1,4 @@
-"""What was archived from a logs folder, where to and when: one small file a session, which stays when the session is gone.
+"""What was archived from a logs folder, where to and when: one small file a session, which stays when that is gone.
 
 <logs>/.archived/<session>.json    {"at": URI, "manifest": …}
 """
@@ -48,7 +48,7 @@ def archived(logs: Path) -> list[Record]:
 
 
 def find(logs: Path, name: str) -> Record:
-    """The archived session `name`: its id, or the beginning of one id only.  Raises UsageError, with what comes close."""
+    """The archived session `name`: its id, or the beginning of one id only.  UsageError, with what comes close."""
     known = archived(logs)
     fits = [one for one in known if one.session == name]
     fits = fits or [one for one in known if name and one.session.startswith(name)]

@@ -1,7 +1,7 @@
 """A session's folder in, free space out: at once as far as anybody can see, and in the end in truth.
 
-The folder is renamed to a hidden name first, so that a session that is half removed is never listed; `finish` takes up what
-a crash left.
+The folder is renamed to a hidden name first, so that a session that is half removed is never listed; `finish` takes up
+what a crash left.
 """
 
 from __future__ import annotations

@@ -142,16 +142,21 @@ class SegmentReader:
             if tag.kind is Kind.FOOTER:
                 self._footer = True
                 return
-            yield from self._give(found)
+            new = self._take(found)
+            if new is not None:
+                yield new
 
-    def _give(self, message: Message) -> Batches:
+    def _take(self, message: Message) -> Found | None:
+        """The batch as it is given on; None where none of its rows is new."""
         place, tag = self._place, message.tag
-        stop = tag.stop if self._limit is None else min(tag.stop, self._limit)
-        self._expected = tag.stop
-        if stop > place.at:
-            found = Found(self._segment, message, max(place.at, tag.offset), stop)
-            place.at = stop
-            yield found
+        self._expected = stop = tag.offset + tag.rows
+        if self._limit is not None and stop > self._limit:
+            stop = self._limit
+        if stop <= place.at:
+            return None
+        first = place.at if place.at > tag.offset else tag.offset
+        place.at = stop
+        return Found(self._segment, message, first, stop)
 
     def _done_with(self) -> bool:
         """Whether the segment was read to its very end."""
@@ -200,8 +205,9 @@ class SegmentReader:
             if tag.stop <= self._expected or tag.offset > begins:
                 continue  # a repeated batch, or one that the next segment has
             message = self._walk.at(position)
-            if isinstance(message, Message):
-                yield from self._give(message)
+            new = self._take(message) if isinstance(message, Message) else None
+            if new is not None:
+                yield new
         for fault in faults:
             self._tell(fault.position, fault.what)
 

@@ -32,6 +32,7 @@ MAX_MESSAGE_BYTES: Final = 1 << 30  # what a reader will take into memory for on
 
 _NO_CRC: Final = b"00000000"
 _PREFIX: Final = struct.Struct("<4sI")
+_TEXT: Final = struct.Struct("4x8sx8sx8sxsx2sx16sx8sx8sxsx16sx16s")  # a tag's fields, in the order of `encode`
 
 
 class Kind(Enum):
@@ -103,10 +104,10 @@ def encode(tag: Tag) -> bytes:
     ).encode("ascii")
 
 
-def decode(text: bytes) -> Tag | None:
-    """The tag that `text` spells, or None where it spells none.  Not yet believed: see `check`."""
+def decode(text: bytes, at: int = 0) -> Tag | None:
+    """The tag that `text` spells from `at` on, or None where it spells none.  Not yet believed: see `check`."""
     try:
-        _, crc, prev, length, kind, version, offset, rows, controls, ends, first_t, last_t = text.split(b":")
+        crc, prev, length, kind, version, offset, rows, controls, ends, first_t, last_t = _TEXT.unpack_from(text, at)
         return Tag(
             _KINDS[kind],
             int(offset, 16),
@@ -120,7 +121,7 @@ def decode(text: bytes) -> Tag | None:
             int(length, 16),
             int(crc, 16),
         )
-    except (ValueError, KeyError):
+    except (struct.error, ValueError, KeyError):
         return None
 
 
@@ -172,24 +173,17 @@ def check(data: bytes, at: int, seed: int, position: int, *, sealed: bool) -> Me
         return PREFIX_BYTES + MAX_METADATA_BYTES
     if tag_at < 0:
         return Flaw("the message has no tag")
-    tag = decode(data[tag_at : tag_at + TAG_BYTES])
+    tag = decode(data, tag_at)
     if tag is None or footer != (tag.kind is Kind.FOOTER):
         return Flaw("the message's tag is unreadable")
     if not tag_at + TAG_BYTES - at <= tag.length <= MAX_MESSAGE_BYTES:
         return Flaw("the length in the message's tag is impossible")
     if len(data) - at < tag.length:
         return tag.length
+    # the digits of the crc are compared as text, so that a digit spelt otherwise is found as well
+    crc_at = tag_at + _CRC_AT
     whole = memoryview(data)[at : at + tag.length]
-    if (
-        _crc(whole, tag_at - at, 0 if tag.kind is Kind.SCHEMA else seed)
-        != data[tag_at + _CRC_AT : tag_at + _CRC_AT + 8]
-    ):
+    crc = zlib.crc32(data[at:crc_at] + _NO_CRC, 0 if tag.kind is Kind.SCHEMA else seed)
+    if b"%08x" % zlib.crc32(whole[crc_at + 8 - at :], crc) != data[crc_at : crc_at + 8]:
         return Flaw("the message's checksum does not match its bytes")
     return Message(position, whole, tag)
-
-
-def _crc(message: memoryview, tag_at: int, seed: int) -> bytes:
-    crc_at = tag_at + _CRC_AT
-    crc = zlib.crc32(message[:crc_at], seed)
-    crc = zlib.crc32(_NO_CRC, crc)
-    return b"%08x" % zlib.crc32(message[crc_at + 8 :], crc)

@@ -1,16 +1,16 @@
 """The bytes of a segment's file in, its verified messages out; behind damage it finds its way again.
 
-Read with `pread` in blocks, never mapped: a file that shrinks under a mapping kills the process.
+Read in blocks, through `pitwall.log.bytefile`.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
 from pitwall.log import tag as tags
+from pitwall.log.bytefile import ByteFile, open_bytes
 from pitwall.log.tag import Flaw, Message
 
 FILE_MAGIC: Final = b"ARROW1\0\0"
@@ -21,14 +21,14 @@ _LOOK_BACK: Final = 1 << 14  # a message's tag stands within so many bytes of it
 
 
 class Walk:
-    """Goes through one file.  position: of the next message."""
+    """Goes through one file.  position: of the next message.  file: its bytes, where they are not to be read from `path`."""
 
-    def __init__(self, path: Path, *, sealed: bool, seed: int) -> None:
+    def __init__(self, path: Path, *, sealed: bool, seed: int, file: ByteFile | None = None) -> None:
         self.path = path
         self.sealed = sealed
         self.seed = seed
         self.position = len(FILE_MAGIC) if sealed else 0
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._file = file or open_bytes(path)
         self._base = 0
         self._block = b""
 
@@ -42,23 +42,21 @@ class Walk:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._file.close()
 
     @property
     def size(self) -> int:
         """Bytes of the file, now."""
-        return os.fstat(self._fd).st_size
+        return self._file.size
 
     @property
     def inode(self) -> int:
         """Which file it is, whatever its name has become."""
-        return os.fstat(self._fd).st_ino
+        return self._file.inode
 
     def magic(self) -> bool:
         """Whether a sealed file begins as one does."""
-        return not self.sealed or os.pread(self._fd, len(FILE_MAGIC), 0) == FILE_MAGIC
+        return not self.sealed or self._file.pread(len(FILE_MAGIC), 0) == FILE_MAGIC
 
     def next(self) -> Message | Flaw:
         """The message at `position`, which moves behind it; or why there is none, and `position` stays."""
@@ -102,7 +100,7 @@ class Walk:
         end = self.size
         while end > 0:
             low = max(0, end - BLOCK_BYTES)
-            block = os.pread(self._fd, end - low, low)
+            block = self._file.pread(end - low, low)
             hit = len(block)
             while (hit := block.rfind(tags.MAGIC, 0, hit + len(tags.MAGIC) - 1)) >= 0:
                 found = self._around(low + hit, 0)
@@ -118,7 +116,7 @@ class Walk:
     def _around(self, tag_at: int, first: int) -> Message | None:
         """The message whose tag is at `tag_at`: it begins at the nearest mark in front, from `first` on, that fits."""
         low = max(first, tag_at - _LOOK_BACK)
-        ahead = os.pread(self._fd, tag_at - low, low)
+        ahead = self._file.pread(tag_at - low, low)
         mark = len(ahead)
         while (mark := ahead.rfind(tags.CONTINUATION, 0, mark + len(tags.CONTINUATION) - 1)) >= 0:
             metadata = int.from_bytes(ahead[mark + 4 : mark + 8], "little")
@@ -138,6 +136,6 @@ class Walk:
         return index
 
     def _more(self, position: int, need: int) -> bool:
-        self._block = os.pread(self._fd, max(need, BLOCK_BYTES), position)
+        self._block = self._file.pread(max(need, BLOCK_BYTES), position)
         self._base = position
         return len(self._block) >= need

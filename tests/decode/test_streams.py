@@ -24,7 +24,14 @@ SPEED_29 = Message("Speed29", 0x100, True, 2, (Signal("other", 0, 16),))
 IDS = [
     (bus, id, flags)
     for bus in (0, 1, 255)
-    for id, flags in [(0x100, 0), (0x7FF, 0), (0x100, EXTENDED), (0x1FFFFFFF, EXTENDED), (0x10100, EXTENDED), (0x100, int(Flag.TX))]
+    for id, flags in [
+        (0x100, 0),
+        (0x7FF, 0),
+        (0x100, EXTENDED),
+        (0x1FFFFFFF, EXTENDED),
+        (0x10100, EXTENDED),
+        (0x100, int(Flag.TX)),
+    ]
 ] + [(0, 0, int(Flag.ERROR)), (0, 1, int(Flag.CONTROL)), (0, 0x100, int(Flag.FD)), (1, 0x100, int(Flag.REMOTE))]
 
 
@@ -45,6 +52,12 @@ def test_streams_are_the_rows_of_each_key_in_log_order(rows: Frames, is_clustere
         found[stream.key] = list(zip(stream.at.tolist(), stream.t.tolist(), payloads, strict=True))
         assert stream.last_payload() == payloads[-1]
     assert found == expected
+
+
+@pytest.mark.parametrize("other", [(0, 0x10100, EXTENDED), (0, 0x101, EXTENDED), (0, 0x100, 0), (1, 0x100, EXTENDED)])
+def test_streams_that_take_turns_are_told_apart(other: tuple[int, int, int]) -> None:
+    rows = log([(0, 0x100, EXTENDED, b""), (*other, b"")] * 3)
+    assert sorted(stream.at.tolist() for stream in streams(rows)) == [[0, 2, 4], [1, 3, 5]]
 
 
 def test_offsets_count_from_where_the_batch_begins() -> None:

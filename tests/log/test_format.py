@@ -86,6 +86,7 @@ def test_a_tag_is_text_of_fixed_width_and_reads_back():
     assert len(text) == tags.TAG_BYTES
     assert tags.decode(text) == tag
     assert tags.decode(text[:-1] + b"x") is None
+    assert tags.decode(text[:-1]) is None
     assert tags.decode(text.replace(b":R:", b":Q:")) is None
 
 

@@ -1,0 +1,88 @@
+# Two commands on a fresh machine that has Python 3.11 or newer, pip, venv and make:
+#
+#   make run     sets up, then a simulated car is recorded, projected and served; the page's address is printed
+#   make test    sets up, then lint, types, layers and every test
+#
+# `make help` lists the rest.  Set-up happens once, in .venv: the stamps in it are newer than what they came from.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8080
+BASE   ?= HEAD
+ARGS   ?=
+# the tests' processes; 0 runs them in one
+JOBS   ?= 2
+
+# uv is quicker where there is one; nothing needs it
+UV := $(shell command -v uv 2>/dev/null)
+ifdef UV
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python
+else
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run test lint format bench diff fixtures docs lock clean
+.DELETE_ON_ERROR:
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.run ## everything that pitwall needs, in .venv
+
+setup-dev: $(VENV)/.dev ## and what its tests, its lint and its benchmarks need
+
+run: $(VENV)/.run ## a simulated car, recorded, projected and served, until Ctrl-C (ARGS=… for pitwall run)
+	@exec $(BIN)/pitwall run --simulate --port $(PORT) $(ARGS)
+
+test: lint ## lint, types, layers and every test (ARGS=… for pytest)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+lint: $(VENV)/.dev ## style, types, and which room may import which
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## put the code in form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## how fast it is, beside its peers (ARGS="--json decode")
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+diff: $(VENV)/.dev ## which rows of the fixtures' projections differ from those of BASE=commit
+	@$(BIN)/python -m tests.goldens.diff $(BASE)
+
+fixtures: $(VENV)/.dev ## record the fixtures anew, from the simulator through the recorder
+	@$(BIN)/python -m tests.goldens.record
+
+docs: $(VENV)/.dev ## write docs/command-line.md from the help pages
+	@$(BIN)/python -m tests.contracts.help_pages > docs/command-line.md
+
+lock: ## choose the newest versions that fit together (needs uv)
+	uv pip compile --quiet --upgrade $(LOCK) pyproject.toml -o requirements.lock
+	uv pip compile --quiet --upgrade $(LOCK) --extra mf4 -c requirements.lock pyproject.toml -o requirements-mf4.lock
+	uv pip compile --quiet --upgrade $(LOCK) --all-extras -c requirements-mf4.lock pyproject.toml -o requirements-dev.lock
+
+LOCK := --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+clean: ## remove what was set up and cached; logs and projections stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pitwall needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@echo "setting up $(VENV), once" >&2
+	@$(PYTHON) -m venv $(VENV)
+
+# MF4 captures need asammdf, which has no wheels everywhere (a Pi would have to compile): without it all else works.
+$(VENV)/.run: requirements.lock requirements-mf4.lock pyproject.toml | $(BIN)/python
+	@$(INSTALL) -r requirements.lock
+	@$(INSTALL) --only-binary :all: -r requirements-mf4.lock || echo "no MF4 captures here: asammdf has no wheel" >&2
+	@$(INSTALL) --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@$(INSTALL) -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,160 @@
+"""What was typed in, one command run, an exit code out: 0 done, 1 failed, 2 bad usage, 3 done but with loss or damage.
+
+The rim: every error becomes one clear line on stderr here, and nowhere else.  A command's module is imported only
+when that command is used, so that `--help` answers at once and the recorder carries nothing that it doesn't need.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from pitwall import __version__
+from pitwall.commands.options import Places, location_options, option, shipped_cars
+from pitwall.errors import CarError, PitwallError
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("run:run", "Record, project and serve a car, until stopped."),
+    "record": ("record:record", "Write the frames of a bus into the log, until stopped."),
+    "serve": ("serve:serve", "Project the log and serve the page, until stopped."),
+    "simulate": ("simulate:simulate", "Drive a simulated car, as fast as it can."),
+    "import": ("importing:import_", "Bring recorded captures into a session."),
+    "replay": ("replay:replay", "Rebuild the projections that are stale."),
+    "sessions": ("sessions:sessions", "List the sessions of the log."),
+    "channels": ("channels:channels", "List the channels of a session."),
+    "query": ("query:query", "Ask a session's projection in SQL."),
+    "export": ("export:export", "Write a session's frames or channels to a file."),
+    "verify": ("verify:verify", "Check every batch of every segment of the log."),
+    "play": ("play:play", "Put a session back on a bus, in its own time."),
+    "version": ("version:version", "Say which pitwall this is."),
+}
+"""Every command: `module:function` in `pitwall.commands`, and its line in `pitwall --help`."""
+
+INTERRUPTED: Final = 128 + signal.SIGINT
+"""The exit code after Ctrl-C, as every shell has it."""
+
+
+class Commands(click.Group):
+    """The commands of `COMMANDS`, each imported when it is first asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, function = COMMANDS[name][0].split(":")
+        command = getattr(importlib.import_module(f"pitwall.commands.{module}"), function)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read our output has had enough: nothing failed. What Python flushes on its way out goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return code
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80, "show_default": True},
+    epilog="""
+    \b
+    A first look:
+      pitwall run --simulate                    a simulated car, on the page
+      pitwall simulate --laps 3                 three laps, into a session
+      pitwall sessions                          what there is
+      pitwall query latest "FROM channels"      ask it
+    """,
+)
+@location_options("logs", "projections", "cars")
+@option("-v", "--verbose", is_flag=True, help="Say on stderr what is going on.")
+@click.version_option(__version__, "--version", message="pitwall %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, logs: Path, projections: Path, cars: Path | None, verbose: bool) -> None:
+    """Pitwall: race-car telemetry.
+
+    The log of raw CAN frames is the truth; everything else is a replay of it.  Each
+    option can be set in the environment too, by the name shown beside it.
+
+    Exit codes: 0 done, 1 failed, 2 bad usage, 3 done but with loss or damage found.
+    """
+    ctx.obj = Places(logs=logs, projections=projections, cars=cars or shipped_cars(), verbose=verbose)
+
+
+def main() -> None:
+    """The program `pitwall`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; whatever goes wrong is one line on stderr."""
+    try:
+        code = cli.main(list(arguments), prog_name="pitwall", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Abort:
+        return _say("stopped", INTERRUPTED)
+    except click.ClickException as error:
+        return _say(_usage(error), error.exit_code)
+    except CarError as error:
+        return _say("\n".join(error.problems), error.exit_code)
+    except PitwallError as error:
+        return _say(str(error), error.exit_code)
+    except OSError as error:
+        return _say(_system(error), 1)
+    except Exception as error:  # noqa: BLE001  the rim: whatever else comes is a bug of ours, and said to be one
+        return _say(_bug(error), 1)
+    return code if isinstance(code, int) else 0
+
+
+def _say(lines: str, code: int) -> int:
+    for line in lines.splitlines():
+        click.echo(f"pitwall: {line}", err=True)
+    return code
+
+
+def _usage(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    what = " ".join(error.format_message().split()).rstrip(".")
+    return f"{what} ({context.command_path} --help tells more)" if context else what
+
+
+def _system(error: OSError) -> str:
+    """A file or a device that would not: said as the system says it, with advice where there is some."""
+    hints = {
+        errno.ENOSPC: "make room and try again; what was there before is untouched",
+        errno.EDQUOT: "make room and try again; what was there before is untouched",
+        errno.EACCES: "check who owns it and what its permissions are",
+        errno.EROFS: "give a folder that can be written: --logs, --projections",
+    }
+    if not error.strerror:
+        return str(error) or type(error).__name__
+    hint = hints.get(error.errno or 0, "")
+    return str(PitwallError(error.strerror.lower(), where=error.filename or "", hint=hint))
+
+
+def _bug(error: Exception) -> str:
+    if os.environ.get("PITWALL_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return str(PitwallError(f"a bug in pitwall: {what}", hint="PITWALL_DEBUG=1 shows where; please report it"))

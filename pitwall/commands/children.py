@@ -1,0 +1,112 @@
+"""Pitwall's processes under one supervisor: a command line in, a process kept alive, nothing left behind.
+
+Laws:
+
+1. A child that dies is started again, alone, after a pause that grows while it keeps dying.
+2. A child that gives up right at its first start with an exit code of its own (bad usage, a log that is locked) takes
+   the whole run down with that code: trying again would change nothing.
+3. No child outlives its supervisor, however that ends: each reads a pipe that only the supervisor holds open.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_S: Final = 0.25
+LONGEST_PAUSE_S: Final = 30.0
+STEADY_S: Final = 30.0
+"""A child that has lived this long is no longer one that keeps dying."""
+EARLY_S: Final = 10.0
+"""A first start that fails sooner than this never worked."""
+
+
+class Child:
+    """`pitwall ARGUMENTS` in a process, and a process group, of its own.
+
+    What it prints goes to our stderr.  patience_s: how long it may take to end once it was asked to.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str], *, patience_s: float) -> None:
+        self.name = name
+        self.patience_s = patience_s
+        self._command = [sys.executable, "-m", "pitwall", *arguments]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._begun = 0.0
+        self._starts = 0
+        self._pause_s = FIRST_PAUSE_S
+        self._again_at = 0.0
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start the process.  A Ctrl-C in the terminal is ours to hand on, so that the recorder ends last."""
+        self._begun = time.monotonic()
+        self._starts += 1
+        self._process = subprocess.Popen(  # noqa: S603  our own command line, no shell
+            self._command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), start_new_session=True
+        )
+
+    def tend(self) -> int | None:
+        """See to it that the process runs.  Returns the exit code to end everything with, or None to go on."""
+        now = time.monotonic()
+        if self._process is None:
+            if now >= self._again_at:
+                self.start()
+            return None
+        code = self._process.poll()
+        if code is None:
+            return None
+        self._forget()
+        if self._starts == 1 and code > 0 and now - self._begun < EARLY_S:
+            return code
+        if now - self._begun >= STEADY_S:
+            self._pause_s = FIRST_PAUSE_S
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        logger.warning("%s %s; starting it again in %g s", self.name, how, self._pause_s)
+        self._again_at = now + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        return None
+
+    def stop(self) -> int:
+        """Ask the process to end, wait for it, and return its exit code (0 where it wasn't running)."""
+        process = self._process
+        if process is None:
+            return 0
+        process.terminate()
+        try:
+            code = process.wait(self.patience_s)
+        except subprocess.TimeoutExpired:
+            logger.warning("%s did not end within %g s and was killed", self.name, self.patience_s)
+            process.kill()
+            code = process.wait()
+        self._forget()
+        # killed by the very signal that asked it to end, before it could answer: that is an end too
+        return 0 if code == -signal.SIGTERM else 1 if code < 0 else code
+
+    def _forget(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process = None
+
+
+def end_with_supervisor() -> None:
+    """In a child: ask ourselves to end when the supervisor is gone, which closes the pipe that is our stdin."""
+
+    def wait() -> None:
+        while os.read(0, 64):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="supervisor", daemon=True).start()

@@ -1,0 +1,55 @@
+"""`pitwall import`: capture files in, one session and its projection out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pitwall.commands.options import Places, json_option, option, places
+from pitwall.commands.output import plural, print_json
+from pitwall.commands.progress import Bar
+from pitwall.commands.projecting import facts, project, speed
+from pitwall.commands.reporting import end_with_losses
+from pitwall.errors import UsageError
+
+
+@click.command("import")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@option("--car", metavar="CAR", help="The car that was recorded: a folder's name in --cars.")
+@option("--session", "session_id", metavar="ID", help="The session's id, instead of one made of time and car.")
+@places("logs", "projections", "cars")
+@json_option
+def import_(places: Places, files: tuple[Path, ...], car: str | None, session_id: str | None, as_json: bool) -> None:
+    """Bring recorded captures into one session, project it, and print its id.
+
+    Files in the formats candump (.log), Vector .asc and .blf, PEAK .trc, ASAM .mf4, and
+    python-can's .csv and .db, each also gzipped (.gz); several are put on one time line.
+    What a damaged file still holds is imported, and what was lost is said (exit code 3).
+
+    \b
+    Examples:
+      pitwall import drive.blf --car bmw-e46-m3
+      pitwall import front.log.gz rear.log.gz --car bmw-e46-m3 --session practice
+    """
+    from pitwall.car import load
+    from pitwall.log.session import find
+    from pitwall.record import import_captures
+
+    if car is None:
+        raise UsageError("no car is named", hint="--car CAR: which car was recorded")
+    load(places.cars, car)  # what is wrong with the car is said before anything is written
+    with Bar("reading") as bar:
+        done = import_captures(files, logs=places.logs, car=car, session_id=session_id, progress=bar)
+    report = project(find(places.logs, done.session), places)
+    for note in done.notes:
+        click.echo(f"pitwall: {note}", err=True)
+    if as_json:
+        projection = facts(report) if report else None
+        said = {"session": done.session, "frames": done.frames, "problems": done.problems, "notes": done.notes}
+        print_json({**said, "projection": projection})
+    else:
+        click.echo(done.session)
+        projected = f", projected {speed(report)}" if report else ", projected by the server that follows it"
+        click.echo(f"pitwall: imported {plural(done.frames, 'frame')}{projected}", err=True)
+    end_with_losses(done.problems, "imported what could be read; what is above was lost")

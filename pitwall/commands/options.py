@@ -1,0 +1,111 @@
+"""The options that commands share: where things live, and an environment variable for each flag.
+
+An option's variable is `PITWALL_` and its long name, whatever command it belongs to.  Where things live may be said
+before the command or after it; what stands nearest to the command wins, and the command line over the environment.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from click.core import ParameterSource
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things live, and how much is said about them."""
+
+    logs: Path
+    projections: Path
+    cars: Path
+    verbose: bool = False
+
+
+def shipped_cars() -> Path:
+    """The cars folder to use where none is given: `./cars` where there is one, else what came with pitwall."""
+    package = Path(__file__).parents[1]
+    # in a wheel the cars lie within the package, in a working tree beside it
+    folders = (Path("cars"), package / "cars", package.parent / "cars")
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
+
+
+def option(*declarations: str, **attributes: Any) -> Callable[[Function], Function]:
+    """`click.option` with its environment variable: `--some-name` is `PITWALL_SOME_NAME` too."""
+    long = next(name for name in declarations if name.startswith("--")).split("/")[0]
+    variable = "PITWALL_" + long.removeprefix("--").replace("-", "_").upper()
+    return click.option(*declarations, envvar=variable, show_envvar=True, **attributes)
+
+
+_LOCATIONS: Final[dict[str, dict[str, Any]]] = {
+    "logs": {"default": Path("logs"), "help": "The log: one folder a session."},
+    "projections": {"default": Path("projections"), "help": "What is built from the log."},
+    "cars": {"default": None, "help": "Car definitions: ./cars, or what came with pitwall."},
+}
+
+
+def location_options(*names: str) -> Callable[[Function], Function]:
+    """The options that say where `names` (logs, projections, cars) live."""
+
+    def decorate(function: Function) -> Function:
+        for name in reversed(names):
+            kind = click.Path(file_okay=False, path_type=Path)
+            function = option(f"--{name}", type=kind, metavar="DIR", **_LOCATIONS[name])(function)
+        return function
+
+    return decorate
+
+
+def places(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a command the options `names` and, as its `places`, where things live after all that was said."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(**parameters: Any) -> Any:
+            context = click.get_current_context()
+            said = {name: parameters.pop(name) for name in names}
+            here = {
+                name: value
+                for name, value in said.items()
+                if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+            }
+            known = replace(context.find_object(Places) or _defaults(), **here)
+            _log_to_stderr(known.verbose)
+            return function(places=known, **parameters)
+
+        return location_options(*names)(call)
+
+    return decorate
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    import logging  # late: `--help` does without it
+
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _defaults() -> Places:
+    return Places(logs=Path("logs"), projections=Path("projections"), cars=shipped_cars())
+
+
+def json_option(function: Function) -> Function:
+    """`--json`: data for programs, plain numbers instead of human units."""
+    return option("--json", "as_json", is_flag=True, help="Print JSON, with plain numbers.")(function)
+
+
+def seconds(text: str) -> float:
+    """A time into a session, as `90`, `90.5`, `1:30` or `0:01:30.5` say it."""
+    try:
+        parts = [float(part) for part in str(text).split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or not all(0 <= part < float("inf") for part in parts):
+        raise click.BadParameter(f"{text!r} is no time: give seconds (90.5), or 1:30")
+    return sum(part * 60.0**power for power, part in enumerate(reversed(parts)))

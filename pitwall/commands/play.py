@@ -1,0 +1,73 @@
+"""`pitwall play`: a session's frames in, the same frames on a bus out, in their own time."""
+
+from __future__ import annotations
+
+import click
+
+from pitwall.commands.options import Places, json_option, option, places, seconds
+from pitwall.commands.output import duration, plural, print_json
+from pitwall.commands.progress import Bar
+from pitwall.commands.reporting import end_with_losses
+from pitwall.errors import UsageError
+
+
+@click.command
+@click.argument("session")
+@option("--interface", metavar="NAME", help="python-can's interface: slcan, socketcan, …")
+@option("--channel", multiple=True, metavar="[BUS=]VALUE", help="Its channel: can0, …; of a BUS of the session.")
+@option("--bitrate", type=click.IntRange(1), metavar="B", help="Bits a second.")
+@option("--speed", type=click.FloatRange(0, min_open=True), default=1.0, metavar="N", help="Times as fast as it was.")
+@option("--from", "start", type=seconds, default=0.0, metavar="T", help="Begin there: 90.5 (s), or 1:30.")
+@places("logs")
+@json_option
+def play(
+    places: Places,
+    session: str,
+    interface: str | None,
+    channel: tuple[str, ...],
+    bitrate: int | None,
+    speed: float,
+    start: float,
+    as_json: bool,
+) -> None:
+    """Put SESSION's frames back on a bus, each at its time.
+
+    A session of several buses takes `--channel BUS=CHANNEL` for each bus to be played;
+    the others stay silent.
+
+    \b
+    Examples:
+      pitwall play latest --interface socketcan --channel vcan0
+      pitwall play drive --from 1:30 --interface socketcan --channel vcan0
+    """
+    from contextlib import ExitStack
+
+    from pitwall.bus.interface import open_bus
+    from pitwall.bus.play import play as put
+    from pitwall.commands.record import stop_on_signals
+    from pitwall.commands.sources import by_bus
+    from pitwall.log.reader import read
+    from pitwall.log.session import find
+
+    if interface is None or not channel:
+        raise UsageError("nobody says on which bus", hint="--interface socketcan --channel vcan0")
+    found = find(places.logs, session)
+    buses = found.header.buses
+    if len(channel) == 1 and len(buses) > 1 and channel[0].partition("=")[0] not in buses:
+        raise UsageError(f"{found.id} has several buses: {', '.join(buses)}", hint=f"--channel BUS={channel[0]}")
+    problems: list[str] = []
+    stop = stop_on_signals()
+    with ExitStack() as opened, Bar(f"playing {found.id}") as bar:
+        onto = {}
+        for name, value in by_bus("--channel", channel, buses).items():
+            bus = open_bus(interface, value, bitrate=bitrate)
+            opened.callback(bus.shutdown)
+            onto[buses.index(name)] = bus
+        batches = bar.over(read(found.path, damaged=lambda damage: problems.append(str(damage))), found.rows)
+        done = put(batches, onto, speed=speed, start_s=start, stop=stop)
+    if as_json:
+        print_json({"frames": done.frames, "left_out": done.left_out, "late_s": round(done.late_s, 6)})
+    else:
+        what = f"played {plural(done.frames, 'frame')}, left out {done.left_out}, at most {duration(done.late_s)} late"
+        click.echo(f"pitwall: {what}", err=True)
+    end_with_losses(problems, "played what could be read; what is above was lost")

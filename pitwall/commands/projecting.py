@@ -1,0 +1,57 @@
+"""A session in, its projection up to date: what `replay`, `import` and `simulate` have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pitwall.commands.options import Places
+from pitwall.commands.output import duration, number
+from pitwall.commands.progress import Bar
+from pitwall.errors import LogError
+
+if TYPE_CHECKING:
+    from pitwall.log.session import Session
+    from pitwall.replay import ReplayReport
+
+
+def project(session: Session, places: Places, *, force: bool = False) -> ReplayReport | None:
+    """Rebuild the session's projection if it is stale, or forced.  None: another process is at it, as a server is."""
+    from pitwall.project.generations import BusyError
+    from pitwall.replay import replay
+
+    check_header(session)
+    try:
+        with Bar(f"projecting {session.id}") as bar:
+            return replay(session, places.projections, places.cars, force=force, progress=bar)
+    except BusyError:
+        return None
+
+
+def check_header(session: Session) -> None:
+    """LogError where nothing tells which car the session is of: it is damaged, or from a newer pitwall."""
+    if not session.header.car:
+        from pitwall.log.folder import header
+
+        header(session.path)  # raises, with what is wrong
+        hint = "`pitwall verify` tells what is wrong"
+        raise LogError("no segment of it tells which car it is of", where=session.path, hint=hint)
+
+
+def facts(report: ReplayReport) -> dict[str, Any]:
+    """What was done, as `--json` has it."""
+    return {
+        "session": report.session,
+        "rebuilt": bool(report.reason),
+        "reason": report.reason,
+        "rows": report.rows,
+        "frames": report.frames,
+        "seconds": round(report.seconds, 6),
+        "frames_per_s": round(report.frames_per_s),
+        "damages": [str(damage) for damage in report.damages],
+    }
+
+
+def speed(report: ReplayReport) -> str:
+    """`82,558 frames in 0.1 s (0.83 M/s)`."""
+    rate = report.frames_per_s / 1e6
+    return f"{number(report.frames)} frames in {duration(report.seconds)} ({rate:.2f} M/s)"

@@ -1,0 +1,116 @@
+"""`pitwall record`: live sources into the log, until stopped.  It imports nothing but what a phone can carry."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from pitwall.commands.options import Places, option, places
+from pitwall.commands.output import number, plural
+from pitwall.commands.reporting import end_with_losses
+from pitwall.commands.sources import Wanted, source_options
+
+if TYPE_CHECKING:
+    from pitwall.record import Status
+
+
+@click.command
+@places("logs", "cars")
+@source_options
+@option("--session", "session_id", metavar="ID", help="The session's id, instead of one made of time and car.")
+@option(
+    "--sync-interval",
+    type=click.FloatRange(0.01, 60),
+    default=0.1,
+    metavar="S",
+    help="Seconds until what is written is safe from a loss of power, too.",
+)
+@option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
+def record(places: Places, wanted: Wanted, session_id: str | None, sync_interval: float, supervised: bool) -> None:
+    """Write the frames of the car's buses into the log, until stopped (Ctrl-C).
+
+    The session begins with the first frame; its id is printed then.  Every frame is
+    kept, whether anybody can decode it or not.
+
+    \b
+    Examples:
+      pitwall record --simulate
+      pitwall record --car bmw-e46-m3 --interface slcan --channel /dev/ttyACM0
+      pitwall record --car bmw-e46-m3 --interface socketcan --channel can0
+    """
+    from pitwall import record as recorder
+
+    if supervised:
+        from pitwall.commands.children import end_with_supervisor
+
+        end_with_supervisor()
+    buses = wanted.buses(places)
+    stop = stop_on_signals()
+    zero = time.monotonic_ns()
+    with ExitStack() as opened:
+        sources = []
+        for source in wanted.sources(buses, zero):
+            opened.callback(source.close)
+            sources.append(source)
+        with Shown() as shown:
+            done = recorder.record(
+                sources,
+                logs=places.logs,
+                car=wanted.car_name,
+                buses=[bus.name for bus in buses],
+                zero=zero,
+                stop=stop,
+                session_id=session_id,
+                sync_interval_s=sync_interval,
+                report=shown,
+            )
+    if done.session:
+        click.echo(f"pitwall: {done.session} has {plural(done.frames, 'frame')}", err=True)
+    else:
+        click.echo("pitwall: no frame came, and there is no session", err=True)
+    end_with_losses(done.problems, f"{done.session} is recorded, but not all went well")
+
+
+class Shown:
+    """How a recording goes: the session's id on stdout once, then a line on stderr where that is a terminal."""
+
+    def __init__(self) -> None:
+        self._session = ""
+        self._line = sys.stderr.isatty()
+
+    def __enter__(self) -> Shown:
+        return self
+
+    def __call__(self, status: Status) -> None:
+        if status.session != self._session:
+            self._session = status.session
+            click.echo(f"recording {status.session}")
+        if self._line:
+            lost = f", {plural(status.lost, 'frame')} LOST" if status.lost else ""
+            text = f"{number(status.frames)} frames, {number(status.frames_per_s)}/s{lost}"
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+    def __exit__(self, *raised: object) -> None:
+        if self._line and self._session:
+            sys.stderr.write("\n")
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that Ctrl-C, SIGTERM and a closed terminal set."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        # not stop.set() here: the event's lock may be held by the very thread that this interrupts
+        threading.Thread(target=stop.set).start()
+
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, ask)
+    return stop

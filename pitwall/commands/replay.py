@@ -1,0 +1,75 @@
+"""`pitwall replay`: the log in, projections out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pitwall.commands.options import Places, json_option, option, places
+from pitwall.commands.output import duration, number, plural, print_json, print_table
+from pitwall.commands.projecting import facts, project
+from pitwall.commands.reporting import end_with_losses, tell
+from pitwall.errors import PitwallError
+
+if TYPE_CHECKING:
+    from pitwall.replay import ReplayReport
+
+
+@click.command
+@click.argument("sessions", metavar="[SESSION]...", nargs=-1)
+@option("--all", "every", is_flag=True, help="Every session: what no SESSION means, said aloud.")
+@option("--force", is_flag=True, help="Rebuild what is current, too.")
+@places("logs", "projections", "cars")
+@json_option
+def replay(places: Places, sessions: tuple[str, ...], every: bool, force: bool, as_json: bool) -> None:
+    """Rebuild the projections that are stale: of the sessions named, or of every one.
+
+    A projection is stale when the car's definition, a DBC or pitwall's own code has
+    changed since it was built, or when the log has grown.  It is built beside the old
+    one and swapped in at once: whoever reads goes on reading.
+
+    \b
+    Examples:
+      pitwall replay                   whatever is stale
+      pitwall replay latest --force    the newest session, anew
+    """
+    from pitwall.log.session import find
+    from pitwall.log.session import sessions as all_sessions
+
+    named = bool(sessions) and not every
+    wanted = [find(places.logs, name) for name in sessions] if named else all_sessions(places.logs)
+    reports, problems, failures = [], [], []
+    for session in wanted:
+        try:
+            report = project(session, places, force=force)
+        except PitwallError as error:
+            if len(wanted) == 1:
+                raise
+            failures.append(str(error))
+            continue
+        if report is None:
+            click.echo(f"pitwall: {session.id}: another process is building its projection", err=True)
+            continue
+        reports.append(report)
+        problems += [str(damage) for damage in report.damages]
+    if as_json:
+        print_json([facts(report) for report in reports])
+    elif reports:
+        print_table(("SESSION", "FRAMES", "TIME", "FRAMES/S", "WHY"), [line(one) for one in reports], right=_NUMBERS)
+    elif not wanted:
+        click.echo(f"no sessions in {places.logs} yet", err=True)
+    if failures:
+        tell(failures)
+        raise PitwallError(f"{plural(len(failures), 'session')} could not be replayed")
+    end_with_losses(problems, "replayed, but the log is damaged: what it still holds is projected")
+
+
+_NUMBERS = ("FRAMES", "TIME", "FRAMES/S")
+
+
+def line(report: ReplayReport) -> tuple[str, ...]:
+    """What was done, as the table has it."""
+    if not report.reason:
+        return report.session, number(report.frames), "", "", "current"
+    return report.session, number(report.frames), duration(report.seconds), number(report.frames_per_s), report.reason

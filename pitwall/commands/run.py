@@ -1,0 +1,108 @@
+"""`pitwall run`: the recorder and the server, each in a process of its own, until stopped.
+
+The recorder is the first to start and the last to stop; nothing that the server does costs it a frame.
+"""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import socket
+import time
+from types import FrameType
+
+import click
+
+from pitwall.commands.children import Child
+from pitwall.commands.options import Places, places
+from pitwall.commands.serve import server_options
+from pitwall.commands.sources import Wanted, source_options
+from pitwall.errors import PitwallError
+
+
+@click.command
+@places("logs", "projections", "cars")
+@source_options
+@server_options
+def run(places: Places, wanted: Wanted, host: str, port: int) -> int:
+    """Record, project and serve a car, until stopped (Ctrl-C).
+
+    Prints the page's address as soon as the page is there.
+
+    \b
+    Examples:
+      pitwall run --simulate
+      pitwall run --car bmw-e46-m3 --interface slcan --channel /dev/ttyACM0
+      pitwall run --car bmw-e46-m3 --interface socketcan --channel can0
+    """
+    wanted.buses(places)
+    port = _free(host, port)
+    verbose = ["--verbose"] if places.verbose else []
+    logs, cars = ["--logs", str(places.logs)], ["--cars", str(places.cars)]
+    projections = ["--projections", str(places.projections)]
+    record = [*verbose, "record", *logs, *cars, *wanted.arguments(), "--supervised"]
+    serve = [*verbose, "serve", *logs, *projections, *cars, "--host", host, "--port", str(port), "--supervised"]
+    # what is on its way to the disk must get there: the recorder seals its session's last segment
+    return _supervise(
+        Child("the recorder", record, patience_s=60), Child("the server", serve, patience_s=10), host, port
+    )
+
+
+def _supervise(recorder: Child, server: Child, host: str, port: int) -> int:
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ask)
+    code: int | None = None
+    announced = False
+    try:
+        recorder.start()
+        server.start()
+        while not asked and code is None:
+            time.sleep(0.05)
+            code = recorder.tend()
+            if code is None:
+                code = server.tend()
+            if not announced and server.running and _answers(host, port):
+                announced = True
+                click.echo(f"pitwall: the page is at http://{_shown(host, url=True)}:{port}/ (Ctrl-C stops)")
+    finally:
+        codes = [server.stop(), recorder.stop()]
+    return code if code is not None else max(codes)
+
+
+def _free(host: str, port: int) -> int:
+    """The port, or any that is free where it is 0.  PitwallError where it is taken, or there is no such host."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # as servers do: a port whose last connection is just closing is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        what = f"the port can't be opened: {(error.strerror or str(error)).lower()}"
+        hint = "stop what uses it, or choose another with --port; --port 0 takes any that is free"
+        raise PitwallError(what, where=f"{host}:{port}", hint=hint) from error
+
+
+def _answers(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(_shown(host), port, timeout=1)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _shown(host: str, *, url: bool = False) -> str:
+    """The host as a browser on this machine reaches it."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104  compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if url and ":" in host else host

@@ -1,0 +1,59 @@
+"""`pitwall serve`: the projector and the page, in one process that only reads the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+from pitwall.commands.options import Places, option, places
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PORT: Final = 8080
+"""Where the page is, unless somebody says otherwise."""
+
+
+def server_options(function: Function) -> Function:
+    """Where the page is to be had: `--host`, `--port`."""
+    port = option(
+        "--port", type=click.IntRange(0, 65535), default=PORT, metavar="PORT", help="0 takes any that is free."
+    )
+    host = option("--host", default="127.0.0.1", metavar="ADDRESS", help="An address of this machine.")
+    return host(port(function))
+
+
+@click.command
+@places("logs", "projections", "cars")
+@server_options
+@option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
+def serve(places: Places, host: str, port: int, supervised: bool) -> None:
+    """Project the log and serve the page, until stopped (Ctrl-C).
+
+    Follows the newest session while it is recorded, by whatever process, and keeps its
+    projection up to date.  Prints the page's address.  The log is only read.
+
+    \b
+    Example:
+      pitwall serve --logs /mnt/car/logs --port 8081
+    """
+    from pitwall import live
+
+    if supervised:
+        from pitwall.commands.children import end_with_supervisor
+
+        end_with_supervisor()
+
+    def ready(url: str) -> None:
+        if not supervised:
+            click.echo(f"pitwall: the page is at {url} (Ctrl-C stops)")
+
+    live.run(
+        logs=places.logs,
+        projections=places.projections,
+        cars=places.cars,
+        host=host,
+        port=port,
+        ready=ready,
+    )

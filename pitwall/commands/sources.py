@@ -1,0 +1,153 @@
+"""What to record, as the command line and the car's definition say it: flags in, open sources out.
+
+A car with several buses takes `--channel BUS=CHANNEL` (and `--interface`, `--bitrate` likewise), once a bus; a value
+without a bus's name holds for the car's only bus, or for all of them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pitwall.commands.options import Places, option
+from pitwall.errors import UsageError
+
+if TYPE_CHECKING:
+    from pitwall.bus.source import Source
+    from pitwall.car.definition import Bus
+
+SIMULATED_CAR: Final = "bmw-e46-m3"
+"""The car whose logger the simulator speaks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be recorded, as it was asked for.  interface, channel, bitrate: `VALUE` or `BUS=VALUE`."""
+
+    car: str | None
+    simulate: bool
+    seed: int
+    interface: tuple[str, ...]
+    channel: tuple[str, ...]
+    bitrate: tuple[str, ...]
+
+    @property
+    def car_name(self) -> str:
+        """The car, which the simulator's is unless another is named.  UsageError where none is known."""
+        if self.car is None and not self.simulate:
+            raise UsageError("no car is named", hint="--car CAR, or --simulate for a simulated one")
+        return self.car or SIMULATED_CAR
+
+    def arguments(self) -> list[str]:
+        """The same wishes, as arguments of `pitwall record`."""
+        lists = {"--interface": self.interface, "--channel": self.channel, "--bitrate": self.bitrate}
+        return [
+            *(["--car", self.car] if self.car else []),
+            *(["--simulate", "--seed", str(self.seed)] if self.simulate else []),
+            *(word for name, values in lists.items() for value in values for word in (name, value)),
+        ]
+
+    def buses(self, places: Places) -> tuple[Bus, ...]:
+        """The buses of the car, as they are to be opened.  UsageError where something is missing or misspelt."""
+        from dataclasses import replace
+
+        from pitwall.car.wiring import wiring
+
+        buses = wiring(places.cars, self.car_name)
+        if self.simulate:
+            return buses[:1]
+        names = [bus.name for bus in buses]
+        interface = by_bus("--interface", self.interface, names)
+        channel = by_bus("--channel", self.channel, names)
+        bitrate = by_bus("--bitrate", self.bitrate, names)
+        opened = [
+            replace(
+                bus,
+                interface=interface.get(bus.name, bus.interface),
+                channel=channel.get(bus.name, bus.channel),
+                bitrate=_whole(bitrate[bus.name]) if bus.name in bitrate else bus.bitrate,
+            )
+            for bus in buses
+        ]
+        for bus in opened:
+            for value, flag in ((bus.interface, "--interface"), (bus.channel, "--channel")):
+                if not value:
+                    what = f"nobody says how to open the bus {bus.name!r} of {self.car_name}"
+                    raise UsageError(what, hint=f"give {flag}, or {flag[2:]}: in car.yaml")
+        return tuple(opened)
+
+    def sources(self, buses: Sequence[Bus], zero: int) -> Iterator[Source]:
+        """The buses, opened one after the other.  zero: what `time.monotonic_ns()` was at t = 0."""
+        if self.simulate:
+            from pitwall.bus.simulator.drive import simulate
+            from pitwall.bus.simulator.realtime import SimulatorSource
+
+            yield SimulatorSource(simulate(seed=self.seed), zero_ns=zero)
+            return
+        from pitwall.bus.interface import open_source
+
+        for bus in buses:
+            assert bus.interface is not None
+            yield open_source(
+                bus.interface,
+                bus.channel,
+                zero=zero,
+                bitrate=bus.bitrate,
+                data_bitrate=bus.data_bitrate,
+                fd=bus.fd or None,
+            )
+
+
+def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command that records; it gets them as `wanted`."""
+
+    @functools.wraps(function)
+    def call(
+        *,
+        car: str | None,
+        simulate: bool,
+        seed: int,
+        interface: tuple[str, ...],
+        channel: tuple[str, ...],
+        bitrate: tuple[str, ...],
+        **rest: Any,
+    ) -> Any:
+        return function(wanted=Wanted(car, simulate, seed, interface, channel, bitrate), **rest)
+
+    of_a_bus: dict[str, Any] = {"multiple": True, "metavar": "[BUS=]VALUE"}
+    for decorate in reversed(
+        (
+            option("--car", metavar="CAR", help="The car: a folder's name in --cars."),
+            option("--simulate", is_flag=True, help="Record a simulated car instead of a bus."),
+            option("--seed", type=int, default=1, help="Another seed is another drive of the simulated car."),
+            option("--interface", **of_a_bus, help="python-can's interface: slcan, socketcan, …"),
+            option("--channel", **of_a_bus, help="Its channel: /dev/ttyACM0, can0, …"),
+            option("--bitrate", **of_a_bus, help="Bits a second; car.yaml usually says it."),
+        )
+    ):
+        call = decorate(call)
+    return call
+
+
+def by_bus(flag: str, values: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """What each bus was given.  A `=` behind what is no bus's name belongs to the value."""
+    said: dict[str, str] = {}
+    for value in values:
+        bus, equals, rest = value.partition("=")
+        if equals and bus in names:
+            said[bus] = rest
+        elif len(values) > 1:
+            hint = f"{flag} BUS={value}; the car's buses are {', '.join(names)}"
+            raise UsageError(f"{flag} {value} doesn't say for which bus", hint=hint)
+        else:
+            said = dict.fromkeys(names, value)
+    return said
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise UsageError(f"--bitrate {text} is no whole number", hint="bits a second: 500000") from error

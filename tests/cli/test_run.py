@@ -1,0 +1,183 @@
+"""`pitwall run` from outside: a page with live values, either half lost and found again, an end that leaves nothing."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Pitwall
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="children are looked up in /proc")
+
+
+def children(pid: int) -> dict[str, int]:
+    """The processes that `pid` has started and that live: the word of pitwall that each was started with -> pid."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parts = stat.read_text().rpartition(")")[2].split()
+            words = stat.with_name("cmdline").read_text().split("\0")
+        except OSError:
+            continue
+        if int(parts[1]) == pid and parts[0] != "Z":
+            found[next(word for word in words if word in ("record", "serve"))] = int(stat.parent.name)
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def until(true: Callable[[], Any], within_s: float = 60) -> Any:
+    """What `true` says once it says something; fails where it has not by then."""
+    end = time.monotonic() + within_s
+    while not (found := true()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+    return found
+
+
+def address(child: subprocess.Popen[str]) -> tuple[str, int]:
+    assert child.stdout is not None
+    line = child.stdout.readline()
+    match = re.search(r"http://([\d.]+):(\d+)/", line)
+    if match is None:
+        child.kill()
+        raise AssertionError(f"{line!r} {child.communicate()}")
+    return match[1], int(match[2])
+
+
+def health(where: tuple[str, int]) -> Any:
+    connection = http.client.HTTPConnection(*where, timeout=10)
+    try:
+        connection.request("GET", "/health")
+        return json.loads(connection.getresponse().read())
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+def live_events(where: tuple[str, int]) -> Iterator[dict[str, Any]]:
+    """The events of /live, as they come."""
+    with socket.create_connection(where, timeout=60) as connection:
+        connection.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+        for line in connection.makefile(encoding="utf-8", errors="replace"):
+            if line.startswith("data: "):
+                yield json.loads(line[6:])
+
+
+@pytest.fixture
+def running(process: Start) -> Iterator[subprocess.Popen[str]]:
+    child = process("run", "--simulate", "--port", 0)
+    yield child
+    left = children(child.pid)
+    child.terminate()
+    try:
+        child.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        for pid in left.values():
+            os.kill(pid, signal.SIGKILL)
+        raise
+
+
+def test_live_values_come_and_a_sigterm_ends_it_with_a_sealed_session(
+    running: subprocess.Popen[str], pitwall: Pitwall, tmp_path: Path
+) -> None:
+    where = address(running)
+    moving: set[str] = set()
+    for event in live_events(where):
+        moving.update(name for name, value in event.get("values", {}).items() if value)
+        if len(moving) > 10:
+            break
+    halves = children(running.pid)
+    assert set(halves) == {"record", "serve"}
+    running.terminate()
+    assert running.wait(60) == 0
+    assert not any(alive(pid) for pid in halves.values())
+    (session,) = pitwall("sessions", "--json").json
+    assert session["state"] == "ended"
+    assert session["frames"] > 0
+    assert [file.suffix for file in Path(session["path"]).iterdir()] == [".arrow"]
+    assert pitwall("verify").code == 0
+    assert pitwall("query", "latest", "SELECT count(*) AS n FROM signals", "--json").json[0]["n"] > 0
+
+
+def test_a_server_that_dies_is_started_again_and_costs_no_frame(
+    running: subprocess.Popen[str], pitwall: Pitwall
+) -> None:
+    where = address(running)
+    before = children(running.pid)
+    until(lambda: (health(where) or {}).get("live", {}).get("session"))
+    os.kill(before["serve"], signal.SIGKILL)
+    after = until(lambda: (now := children(running.pid)).get("serve") not in (None, before["serve"]) and now)
+    assert after["record"] == before["record"]
+    until(lambda: health(where))
+    running.send_signal(signal.SIGINT)
+    assert running.wait(60) == 0
+    (session,) = pitwall("sessions", "--json").json
+    lost = pitwall("query", "latest", "SELECT count(*) AS n FROM control WHERE kind = 'lost'", "--json").json
+    assert lost == [{"n": 0}]
+    assert session["state"] == "ended"
+
+
+def test_a_recorder_that_dies_is_started_again_and_its_session_is_recovered(
+    running: subprocess.Popen[str], pitwall: Pitwall
+) -> None:
+    where = address(running)
+    first = until(lambda: (health(where) or {}).get("live", {}).get("session"))
+    before = children(running.pid)
+    os.kill(before["record"], signal.SIGKILL)
+    until(lambda: (health(where) or {}).get("live", {}).get("session") not in (None, first))
+    assert children(running.pid)["serve"] == before["serve"]
+    running.terminate()
+    assert running.wait(60) == 0
+    sessions = pitwall("sessions", "--json").json
+    assert [session["state"] for session in sessions] == ["ended", "ended"]
+    assert all(session["frames"] > 0 for session in sessions)
+    assert pitwall("verify").code == 0
+
+
+def test_whatever_kills_the_supervisor_takes_its_children_along(running: subprocess.Popen[str]) -> None:
+    address(running)
+    halves = children(running.pid)
+    running.kill()
+    until(lambda: not any(alive(pid) for pid in halves.values()))
+
+
+def test_a_second_recorder_of_the_same_log_is_turned_away(running: subprocess.Popen[str], process: Start) -> None:
+    where = address(running)
+    until(lambda: (health(where) or {}).get("live", {}).get("session"))
+    second = process("run", "--simulate", "--port", 0)
+    _, said = second.communicate(timeout=60)
+    assert second.returncode == 1
+    lines = [line for line in said.splitlines() if line.startswith("pitwall: ")]
+    assert len(lines) == 1, said
+    assert "logs" in lines[0]
+    assert set(children(running.pid)) == {"record", "serve"}
+
+
+def test_record_alone_ends_its_session_at_ctrl_c(process: Start, pitwall: Pitwall) -> None:
+    child = process("record", "--simulate", "--session", "alone")
+    assert child.stdout is not None
+    assert child.stdout.readline() == "recording alone\n"
+    child.send_signal(signal.SIGINT)
+    assert child.wait(60) == 0
+    (session,) = pitwall("sessions", "--json").json
+    assert (session["id"], session["state"]) == ("alone", "ended")
