@@ -27,7 +27,7 @@ RESERVED: Final = frozenset({"t", "at", *WORDS})
 """No channel may be called so: `t` and `at` are columns of every table, the others mean something in expressions."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_KEYS: Final = ("from", "unit", "signal_unit", "sign", "scale", "offset")
+KEYS: Final = ("from", "unit", "signal_unit", "sign", "scale", "offset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _numbered(name: str, claimed: set[str]) -> str:
 def _channel(
     name: str, entry: Entry, by_path: dict[str, list[Place]], *, complete: bool
 ) -> tuple[Measured, Place] | None:
-    keys = entry.mapping(_KEYS)
+    keys = entry.mapping(KEYS)
     if not is_name(entry, name):
         return None
     source = keys.get("from")

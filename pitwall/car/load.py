@@ -18,8 +18,8 @@ DEFINITION: Final = "car.yaml"
 """The file that makes a folder a car's."""
 
 ROLES: Final = (
-    "ambient_temp",
     "altitude",
+    "ambient_temp",
     "battery",
     "brake",
     "brake_switch",
