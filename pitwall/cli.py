@@ -33,6 +33,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "query": ("query:query", "Ask a session's projection in SQL."),
     "export": ("export:export", "Write a session's frames or channels to a file."),
     "verify": ("verify:verify", "Check every batch of every segment of the log."),
+    "archive": ("archive:archive", "Copy sessions elsewhere, prove it, free the space."),
+    "restore": ("restore:restore", "Bring archived sessions back."),
+    "retain": ("retain:retain", "Let old sessions go, or free space, once."),
+    "pin": ("pin:pin", "Keep sessions on this machine."),
+    "unpin": ("pin:unpin", "Take the pin out of sessions."),
+    "key": ("key:key", "Make a key for encryption at rest."),
     "play": ("play:play", "Put a session back on a bus, in its own time."),
     "version": ("version:version", "Say which pitwall this is."),
 }

@@ -13,7 +13,6 @@ Pure: no clock, no files.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
@@ -23,22 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pitwall.imports import without
 
-class _NoPandas:
-    """Keeps pyarrow from importing pandas with its first array, which it does wherever that happens to be installed.
-
-    It looks once and remembers; whoever needs pandas later imports it as ever.  Saves each process half a second.
-    """
-
-    @staticmethod
-    def find_spec(name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
-
-
-sys.meta_path.insert(0, _NoPandas)
-pa.array([0])
-sys.meta_path.remove(_NoPandas)
+with without("pandas"):
+    pa.array([0])  # pyarrow looks for pandas once, and remembers
 
 Int64 = npt.NDArray[np.int64]
 UInt32 = npt.NDArray[np.uint32]

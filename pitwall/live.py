@@ -32,7 +32,7 @@ from pitwall.project.generations import BusyError, Generations
 from pitwall.project.loop import Projector, projecting, projecting_in_memory
 from pitwall.project.pipeline import Pipeline
 from pitwall.serve.following import Following, finished
-from pitwall.serve.garage import Shelf
+from pitwall.serve.garage import Shelf, load_car
 from pitwall.serve.newest import Picture
 from pitwall.serve.server import bind, serve
 
@@ -72,11 +72,17 @@ def run(
 
     ready: called with the page's address once it answers.  PitwallError: the port can't be had.
     """
-    with contextlib.closing(bind(host, port)) as sock:
-        follower = Follower(logs, projections, cars)
+    follower = Follower(logs, projections, cars)
+
+    def answering(url: str) -> None:
+        # not before: Sanic, while it starts, and a car's formulas go through `ast`, which bears one thread at a time
         follower.start()
+        if ready is not None:
+            ready(url)
+
+    with contextlib.closing(bind(host, port)) as sock:
         try:
-            serve(follower, Shelf(logs, projections, cars), sock, ready=ready, stop=stop)
+            serve(follower, Shelf(logs, projections, cars), sock, ready=answering, stop=stop)
         finally:
             follower.stop()
 
@@ -101,7 +107,8 @@ class Follower:
     def stop(self) -> None:
         """Ends it; a generation that is not finished is thrown away.  Returns when all is let go of."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def picture(self) -> Picture:
         """The newest values as of now."""
@@ -119,13 +126,16 @@ class Follower:
 
     def _run(self) -> None:
         failed: tuple[str, int] = ("", 0)  # the session that failed last, and how often
-        self._warm_up()
+        cold = True
         while not self._stop.is_set():
             folder = None
             try:
                 folder = self._newest()
                 if folder is None:
                     self._shown = Picture(self._shown.number + 1)
+                    if cold:
+                        cold = False
+                        self._warm_up()
                     self._stop.wait(LOOK_S)
                 else:
                     self._project(folder)
@@ -140,7 +150,7 @@ class Follower:
         """Follows the session in `folder` to its end, or until a newer one has begun."""
         session = find(self._logs, folder.name)
         about = session.header
-        car = cars_of.load(self._cars, about.car)
+        car = load_car(self._cars, about.car)
         if session.state == "ended" and not stale(session, car, self._generations):
             self._shown = finished(session, car, self._generations, self._shown.number + 1)
             return
@@ -197,10 +207,9 @@ class Follower:
 
     def _warm_up(self) -> None:
         """Loads the cars once while nobody waits: the libraries that read them take a second or more to import."""
-        if self._newest() is None:
-            with contextlib.suppress(PitwallError):
-                for name in cars_of.names(self._cars):
-                    cars_of.load(self._cars, name)
+        with contextlib.suppress(PitwallError):
+            for name in cars_of.names(self._cars):
+                load_car(self._cars, name)
 
     def _rest(self, folder: Path) -> None:
         """Waits for another session than the one that was followed to its end."""

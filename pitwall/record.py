@@ -7,6 +7,7 @@ a session begins with its first frame, and ends where it was stopped or its last
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import threading
 import time
@@ -107,7 +108,11 @@ def record(
         for bus, source in enumerate(sources)
     ]
     session = _Recording([source.name for source in sources], buses, begin, zero=zero, wall=wall, clock=clock)
-    try:
+    with contextlib.ExitStack() as closing:  # each of them, whatever another does
+        for source in sources:
+            closing.callback(source.close)
+        closing.callback(session.close)
+        closing.callback(halt.set)
         for reader in readers:
             reader.start()
         with contextlib.suppress(KeyboardInterrupt):  # as good a way to stop as any: what was heard is kept
@@ -120,11 +125,6 @@ def record(
         session.write(inbox.rest())
         session.end()
         session.tell(report, 0)
-    finally:
-        halt.set()
-        session.close()
-        for source in sources:
-            source.close()
     return session.result()
 
 
@@ -135,14 +135,17 @@ def import_captures(
     car: str,
     session_id: str | None = None,
     progress: Progress = lambda _done, _all: None,
+    arrange: Callable[[Timeline], Timeline] = lambda timeline: timeline,
 ) -> ImportReport:
     """Capture files as one ended session, which starts when its first frame was heard.
+
+    arrange: puts the captures' buses as the car's definition will look for them, before anything is written.
 
     All is read before anything is written, so that a file that is no capture (UsageError) leaves nothing behind; and
     where writing fails, the session is removed again.
     """
     _check_free(logs, session_id)
-    timeline = read_captures(paths, progress)
+    timeline = arrange(read_captures(paths, progress))
     with _stored(logs, car, timeline.buses, timeline.started_at_ns, session_id) as (writer, ends):
         for rows, fact in _with_imports(timeline):
             if fact is None:
@@ -189,7 +192,8 @@ def _read(source: Source, bus: int, inbox: Inbox, halt: threading.Event) -> None
                 break
             # a source counts its own bus as 0: here is where the same id on two of them stays apart
             inbox.put(bus, replace(rows, bus=np.full(len(rows), bus, np.uint8)))
-        inbox.end(bus, None)
+        if not halt.is_set():
+            inbox.end(bus, None)
     except Exception as error:  # noqa: BLE001  # a thread's failure must reach the recorder, whatever it is
         inbox.end(bus, error)
 
@@ -219,7 +223,7 @@ class _Recording:
         self._frames = self._lost = 0
         self._problems: list[str] = []
         self._errors: list[Exception] = []
-        self._told = (0.0, 0)  # when the status was told last, and the frames there were
+        self._told = (-math.inf, 0)  # when the status was told last, and the frames there were
         self.listening = set(range(len(sources)))
 
     def write(self, gathered: Gathered) -> None:

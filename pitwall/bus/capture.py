@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import re
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -187,8 +188,9 @@ def write_capture(
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise PitwallError(f"can't be written: {error.strerror or error}", where=path) from error
+    except (OSError, sqlite3.Error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise PitwallError(f"can't be written: {why}", where=path) from error
     if tally.lost:
         what = f"{tally.frames:,} frames are written, but {form.name} can't hold {'; '.join(tally.lost)}"
         raise LossError(what, where=path, hint="candump, blf and mf4 hold everything")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pitwall.frames import Frames
 
 QUEUE_FRAMES = 65_536
-"""Frames that may wait: 8 s of two saturated 1 Mbit/s buses, while a disk is busy; some 60 MB where each came alone."""
+"""Frames that may wait: 4 s of two saturated 1 Mbit/s buses, while a disk is busy; some 60 MB where each came alone."""
 BATCH_FRAMES = 4096
 """So many frames are written without waiting for more."""
 WAIT_S = 0.020

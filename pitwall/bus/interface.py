@@ -85,8 +85,9 @@ class InterfaceSource:
 
     def close(self) -> None:
         """As `Source.close`."""
-        self._closed.set()
-        self._bus.shutdown()
+        if not self._closed.is_set():
+            self._closed.set()
+            self._bus.shutdown()
 
 
 def open_source(interface: str, channel: str | None = None, *, zero: int, **options: Any) -> InterfaceSource:

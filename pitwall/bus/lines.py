@@ -46,17 +46,15 @@ class Lines:
 
     def __next__(self) -> str:
         if self._next is not None:
-            line, self._next = self._next, None
-            return line
+            ours, self._next = self._next, None
+            return ours
         self.missed()
         while raw := self._file.readline(LINE_BYTES):
             self.number += 1
             if not raw.endswith(b"\n") and not self._is_last_whole(raw):
                 continue
             try:
-                text = raw.decode("utf-8").removeprefix(
-                    "\ufeff"
-                )  # the mark that some Windows editors begin a file with
+                text = raw.decode("utf-8").removeprefix("\ufeff")  # what some Windows editors begin a file with
             except UnicodeDecodeError:
                 text = raw.decode("latin-1")  # as older Windows tools write: a month's name in German, a comment
             self._open = text

@@ -9,27 +9,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-import sys
 from types import ModuleType
 
 from pitwall.errors import UsageError
+from pitwall.imports import without
 
-
-def _import_without(name: str) -> ModuleType:
-    """python-can as it is where `name` is not installed."""
-    if "can" in sys.modules or name in sys.modules:
-        return importlib.import_module("can")
-    # None in sys.modules makes `import name` raise ImportError, which python-can takes for "not installed"
-    sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        return importlib.import_module("can")
-    finally:
-        del sys.modules[name]
-
-
-_import_without("asammdf")
-
-import can as can  # noqa: E402  # for everyone here: `from pitwall.bus.pythoncan import can`
+with without("asammdf"):
+    import can as can  # for everyone here: `from pitwall.bus.pythoncan import can`
 
 # A reader's remarks on single lines ("failed to parse message") are told as a capture's problems, by us, once.
 logging.getLogger("can.io").addHandler(logging.NullHandler())

@@ -27,5 +27,5 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Release the device; a `read` under way returns soon."""
+        """Release the device; a `read` under way returns soon.  To close once more does nothing."""
         ...

@@ -6,16 +6,14 @@ stick out of their message) is taken as it is.
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pitwall.car.definition import Message, Signal
 from pitwall.car.document import Problems
+from pitwall.imports import without
 
 if TYPE_CHECKING:
     import cantools.database.can as cantools_can
@@ -116,7 +114,7 @@ def _ranges(ids: list[int]) -> tuple[tuple[int, int], ...]:
 
 def _parsed(text: str, shown: str, places: _Places, problems: Problems) -> list[cantools_can.Message] | None:
     # half a second to import, and who only lists cars needs none of it
-    with _absent("asammdf"):
+    with without("asammdf"):
         from cantools.database import errors, load_string
         from cantools.database.can import Database
 
@@ -132,19 +130,6 @@ def _parsed(text: str, shown: str, places: _Places, problems: Problems) -> list[
         return None
     assert isinstance(database, Database)
     return list(database.messages)
-
-
-@contextlib.contextmanager
-def _absent(name: str) -> Iterator[None]:
-    """As if `name` were not installed: cantools imports python-can, and that asammdf and pandas."""
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[name]
 
 
 def _reason(text: str, places: _Places) -> tuple[int, str]:

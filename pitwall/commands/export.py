@@ -133,9 +133,11 @@ def _export_channels(
 
     def counting(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         nonlocal counted
-        for batch in batches:
-            counted += batch.num_rows
-            yield batch
+        with Bar(f"writing {output.name}") as bar:
+            for batch in batches:
+                counted += batch.num_rows
+                bar(counted)
+                yield batch
 
     with asking(session, places) as connection:
         _check_channels(connection, channels)

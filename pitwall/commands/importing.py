@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -25,6 +26,7 @@ def import_(places: Places, files: tuple[Path, ...], car: str | None, session_id
 
     Files in the formats candump (.log), Vector .asc and .blf, PEAK .trc, ASAM .mf4, and
     python-can's .csv and .db, each also gzipped (.gz); several are put on one time line.
+    Which bus of a capture is which of the car's is told by name, else by the ids on it.
     What a damaged file still holds is imported, and what was lost is said (exit code 3).
 
     \b
@@ -33,14 +35,22 @@ def import_(places: Places, files: tuple[Path, ...], car: str | None, session_id
       pitwall import front.log.gz rear.log.gz --car bmw-e46-m3 --session practice
     """
     from pitwall.car import load
+    from pitwall.commands.arranging import arranged
     from pitwall.log.session import find
     from pitwall.record import import_captures
 
     if car is None:
         raise UsageError("no car is named", hint="--car CAR: which car was recorded")
-    load(places.cars, car)  # what is wrong with the car is said before anything is written
+    definition = load(places.cars, car)  # what is wrong with the car is said before anything is written
     with Bar("reading") as bar:
-        done = import_captures(files, logs=places.logs, car=car, session_id=session_id, progress=bar)
+        done = import_captures(
+            files,
+            logs=places.logs,
+            car=car,
+            session_id=session_id,
+            progress=bar,
+            arrange=partial(arranged, definition),
+        )
     report = project(find(places.logs, done.session), places)
     for note in done.notes:
         click.echo(f"pitwall: {note}", err=True)

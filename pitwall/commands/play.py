@@ -56,8 +56,7 @@ def play(
     if len(channel) == 1 and len(buses) > 1 and channel[0].partition("=")[0] not in buses:
         raise UsageError(f"{found.id} has several buses: {', '.join(buses)}", hint=f"--channel BUS={channel[0]}")
     problems: list[str] = []
-    stop = stop_on_signals()
-    with ExitStack() as opened, Bar(f"playing {found.id}") as bar:
+    with stop_on_signals() as stop, ExitStack() as opened, Bar(f"playing {found.id}") as bar:
         onto = {}
         for name, value in by_bus("--channel", channel, buses).items():
             bus = open_bus(interface, value, bitrate=bitrate)

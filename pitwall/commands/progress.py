@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -20,10 +20,11 @@ PATIENCE_S: Final = 1.0
 class Bar:
     """`with Bar("reading") as bar: bar(done, total)`, in any unit, as often as one likes."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.label = label
         self._wanted = sys.stderr.isatty()
-        self._begun = time.monotonic()
+        self._clock = clock
+        self._begun = clock()
         self._progress: Progress | None = None
         self._task: TaskID | None = None
 
@@ -32,7 +33,7 @@ class Bar:
 
     def __call__(self, done: float, total: float | None = None) -> None:
         """Say that `done` of `total` is behind us; None where nobody knows how much there is."""
-        if not self._wanted or (self._progress is None and time.monotonic() - self._begun < PATIENCE_S):
+        if not self._wanted or (self._progress is None and self._clock() - self._begun < PATIENCE_S):
             return
         if self._progress is None or self._task is None:
             self._progress = _progress()

@@ -6,7 +6,8 @@ import signal
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -52,9 +53,8 @@ def record(places: Places, wanted: Wanted, session_id: str | None, sync_interval
 
         end_with_supervisor()
     buses = wanted.buses(places)
-    stop = stop_on_signals()
     zero = time.monotonic_ns()
-    with ExitStack() as opened:
+    with stop_on_signals() as stop, ExitStack() as opened:
         sources = []
         for source in wanted.sources(buses, zero):
             opened.callback(source.close)
@@ -103,14 +103,18 @@ class Shown:
             sys.stderr.write("\n")
 
 
-def stop_on_signals() -> threading.Event:
-    """An event that Ctrl-C, SIGTERM and a closed terminal set."""
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C, SIGTERM and a closed terminal set, while the context lasts."""
     stop = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
         # not stop.set() here: the event's lock may be held by the very thread that this interrupts
         threading.Thread(target=stop.set).start()
 
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, ask)
-    return stop
+    before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield stop
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

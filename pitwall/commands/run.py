@@ -1,4 +1,4 @@
-"""`pitwall run`: the recorder and the server, each in a process of its own, until stopped.
+"""`pitwall run`: the recorder, the server and who sees to old sessions, each in a process of its own, until stopped.
 
 The recorder is the first to start and the last to stop; nothing that the server does costs it a frame.
 """
@@ -9,11 +9,13 @@ import http.client
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from types import FrameType
 
 import click
 
 from pitwall.commands.children import Child
+from pitwall.commands.keeping import Keeping, keep_options, keeper
 from pitwall.commands.options import Places, places
 from pitwall.commands.serve import server_options
 from pitwall.commands.sources import Wanted, source_options
@@ -24,10 +26,13 @@ from pitwall.errors import PitwallError
 @places("logs", "projections", "cars")
 @source_options
 @server_options
-def run(places: Places, wanted: Wanted, host: str, port: int) -> int:
+@keep_options
+def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int) -> int:
     """Record, project and serve a car, until stopped (Ctrl-C).
 
-    Prints the page's address as soon as the page is there.
+    Prints the page's address as soon as the page is there.  With --keep or --keep-free,
+    old sessions go by themselves whenever no frame has come for a minute (`pitwall
+    retain` tells more); without --archive-to, THEIR FRAMES ARE GONE THEN.
 
     \b
     Examples:
@@ -42,13 +47,17 @@ def run(places: Places, wanted: Wanted, host: str, port: int) -> int:
     projections = ["--projections", str(places.projections)]
     record = [*verbose, "record", *logs, *cars, *wanted.arguments(), "--supervised"]
     serve = [*verbose, "serve", *logs, *projections, *cars, "--host", host, "--port", str(port), "--supervised"]
+    others = []
+    if keeping:
+        click.echo(f"pitwall: {keeping}", err=True)
+        others.append(Child("the keeper", keeper(places, keeping), patience_s=10))
     # what is on its way to the disk must get there: the recorder seals its session's last segment
     return _supervise(
-        Child("the recorder", record, patience_s=60), Child("the server", serve, patience_s=10), host, port
+        Child("the recorder", record, patience_s=60), Child("the server", serve, patience_s=10), others, host, port
     )
 
 
-def _supervise(recorder: Child, server: Child, host: str, port: int) -> int:
+def _supervise(recorder: Child, server: Child, others: Sequence[Child], host: str, port: int) -> int:
     asked = False
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -60,18 +69,17 @@ def _supervise(recorder: Child, server: Child, host: str, port: int) -> int:
     code: int | None = None
     announced = False
     try:
-        recorder.start()
-        server.start()
+        for child in (recorder, server, *others):
+            child.start()
         while not asked and code is None:
             time.sleep(0.05)
-            code = recorder.tend()
-            if code is None:
-                code = server.tend()
+            for child in (recorder, server, *others):
+                code = child.tend() if code is None else code
             if not announced and server.running and _answers(host, port):
                 announced = True
                 click.echo(f"pitwall: the page is at http://{_shown(host, url=True)}:{port}/ (Ctrl-C stops)")
     finally:
-        codes = [server.stop(), recorder.stop()]
+        codes = [child.stop() for child in (*others, server, recorder)]
     return code if code is not None else max(codes)
 
 

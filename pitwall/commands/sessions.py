@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pitwall.commands.options import Places, json_option, places
+from pitwall.commands.options import Places, json_option, option, places
 from pitwall.commands.output import duration, number, print_json, print_table
 
 if TYPE_CHECKING:
+    from pitwall.log.records import Record
     from pitwall.log.session import Session
 
 
 @click.command
 @places("logs")
+@option("--archived", is_flag=True, help="Those that were archived, and where they are.")
 @json_option
-def sessions(places: Places, as_json: bool) -> None:
+def sessions(places: Places, archived: bool, as_json: bool) -> None:
     """List the sessions of the log, oldest first.
 
     A session is `recording` while frames come in, `ended` once it was stopped, and
@@ -28,6 +30,9 @@ def sessions(places: Places, as_json: bool) -> None:
     Wherever a SESSION is asked for, the beginning of its name will do, and
     `latest` is the newest one.
     """
+    if archived:
+        _archived(places, as_json=as_json)
+        return
     from pitwall.log.session import sessions as all_sessions
 
     found = all_sessions(places.logs)
@@ -40,12 +45,53 @@ def sessions(places: Places, as_json: bool) -> None:
         print_table(columns, [line(session) for session in found], right=("DURATION", "FRAMES"))
 
 
+def _archived(places: Places, *, as_json: bool) -> None:
+    from pitwall.log.records import archived
+
+    records = archived(places.logs)
+    if as_json:
+        print_json([archived_facts(record) for record in records])
+    elif not records:
+        click.echo(f"no session of {places.logs} was archived", err=True)
+    else:
+        columns = ("SESSION", "STARTED (UTC)", "FRAMES", "HERE", "AT")
+        print_table(columns, [archived_line(record) for record in records], right=("FRAMES",))
+
+
+def archived_facts(record: Record) -> dict[str, Any]:
+    """An archived session as `--json` has it."""
+    manifest = record.manifest
+    return {
+        "id": record.session,
+        "car": manifest.car,
+        "started_at": _iso(manifest.started_at_ns),
+        "frames": manifest.frames,
+        "duration_s": round(manifest.duration_s, 6),
+        "rows": manifest.rows,
+        "bytes": manifest.bytes,
+        "archived_at": _iso(manifest.archived_at_ns),
+        "at": record.at,
+        "here": record.here,
+    }
+
+
+def archived_line(record: Record) -> tuple[str, ...]:
+    """An archived session as the table has it."""
+    manifest = record.manifest
+    started = datetime.fromtimestamp(manifest.started_at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M")
+    return record.session, started, number(manifest.frames), "yes" if record.here else "no", record.at
+
+
+def _iso(at_ns: int) -> str:
+    return datetime.fromtimestamp(at_ns / 1e9, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def facts(session: Session) -> dict[str, Any]:
     """A session as `--json` has it."""
     return {
         "id": session.id,
         "car": session.header.car,
-        "started_at": started_at(session).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "started_at": _iso(session.header.started_at_ns),
         "frames": session.frames,
         "duration_s": round(session.duration_s, 6),
         "state": session.state,

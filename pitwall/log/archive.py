@@ -6,7 +6,7 @@
 Laws, at any instant, however often it is killed:
 
 1. A session is whole here, or whole there with its manifest and a local record of where it is, or both.
-2. Each stored byte was read back and compared with what is here, and the copy of each sealed segment checked as a segment.
+2. Each stored byte was read back and compared with what is here, and each sealed segment checked as a segment.
 3. Run again, it goes on from where it was; what is stored already is read back, not sent again.
 4. An archived session is never overwritten by another one.
 """
@@ -56,13 +56,17 @@ def archive(
     """Archive the session `name` of `logs` to `dest` (a folder or a URI), and remove it here.
 
     A session that was interrupted is recovered first, one with open segments sealed.  A damaged one is archived as it
-    is.  forget: see `Forget`; it is called once the copy is safe.
-    Raises LogError where the session is being recorded, is pinned, or can't be copied (then it is here still), UsageError
-    where there is no such session or `dest` can't be used.
+    is.  For one that is archived already, what was left to do is done.
+    forget: see `Forget`; it is called once the copy is safe.
+    Raises LogError where the session is being recorded, is pinned, or can't be copied (then it is here still),
+    UsageError where there is no such session or `dest` can't be used.
     """
     destination = Destination(dest)
     with removal.alone(logs):
         removal.finish(logs, forget, step)
+        before = next((one for one in records.archived(logs) if one.session == name and not one.here), None)
+        if before is not None:
+            return Archived(name, before.at, before.manifest.rows, before.manifest.bytes, 0, ())
         session = _settled(logs, find(logs, name))
         _check_apart(session, destination)
         report = verify(session)
@@ -140,7 +144,7 @@ def _check_apart(session: Session, destination: Destination) -> None:
 
 
 def _known(session: Session, destination: Destination) -> dict[str, Entry]:
-    """What the archive's manifest says is stored of this session already.  UsageError where another one has its name."""
+    """What the archive's manifest says is stored of this session already.  UsageError where it is another one's."""
     data = destination.get(f"{session.id}/{manifests.NAME}")
     manifest = manifests.decode(data) if data is not None else None
     if manifest is None:
@@ -159,7 +163,7 @@ def _known(session: Session, destination: Destination) -> dict[str, Entry]:
 def _store(
     path: Path, destination: Destination, name: str, known: Entry | None, damages: tuple[Damage, ...]
 ) -> tuple[Entry, bool]:
-    """Have one file of a session in the archive, read back and compared; what it is there, and whether it was sent."""
+    """Have one file of a session in the archive, read back and compared; what it is there, and if it was sent."""
     data = path.read_bytes()
     encrypted = known.encrypted if known else keys.in_use() and path.suffix != ENCRYPTED_SUFFIX
     if encrypted:

@@ -86,8 +86,8 @@ def open_bytes(path: Path) -> ByteFile:
 
 
 def is_encrypted(path: Path) -> bool:
-    """Whether the name says so."""
-    return path.suffix == ENCRYPTED_SUFFIX
+    """Whether the name says so, a temporary one too."""
+    return ENCRYPTED_SUFFIX in path.suffixes
 
 
 def decrypting(file: ByteFile, path: Path) -> ByteFile:

@@ -1,6 +1,6 @@
-"""Where archived sessions go: a folder, or any URI that pyarrow's file systems open.  Bytes in under a name, and out again.
+"""Where archived sessions go, a folder or any URI that pyarrow's file systems open: bytes in under a name, and out.
 
-What was put is whole or not there, and on a file system of this machine it is durable: an object store has both of itself.
+What was put is whole or not there, and durable where it is a folder: an object store has both of itself.
 """
 
 from __future__ import annotations

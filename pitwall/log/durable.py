@@ -11,7 +11,7 @@ from pitwall.log.folder import TEMPORARY_SUFFIX
 
 
 def put(path: Path, data: bytes, disk: Disk = DISK) -> None:
-    """Have `data`, and nothing else, in the file `path`, safe from a loss of power.  Raises OSError; what was there stays."""
+    """Have `data` alone in the file `path`, safe from a loss of power.  Raises OSError; what was there stays."""
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     try:
         fd = disk.create(temporary)

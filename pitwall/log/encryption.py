@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pitwall.errors import LogError
 from pitwall.log import keys
-from pitwall.log.bytefile import ByteFile
+from pitwall.log.bytefile import ByteFile, InMemory, OnDisk
 from pitwall.log.keys import Key
 
 if TYPE_CHECKING:
@@ -78,8 +78,6 @@ def encrypt(parts: Iterable[bytes | bytearray], key: Key) -> Iterator[bytes]:
 
 def decrypt(data: bytes, path: Path) -> bytes:
     """All that was encrypted.  Raises DamagedError where a byte is not as it was, LogError for another key's."""
-    from pitwall.log.bytefile import InMemory
-
     file = Decrypting(InMemory(data), path)
     plain = file.pread(file.size, 0)
     if file.damaged or data[:HEADER_BYTES] != data[-HEADER_BYTES:]:
@@ -109,9 +107,10 @@ class Decrypting:
         self.damaged: set[int] = set()
         body = max(0, file.size - 2 * HEADER_BYTES)
         self._chunks = max(1, -(-body // _SEALED_BYTES))
-        self._size = max(0, body - self._chunks * TAG_BYTES)
-        if body < TAG_BYTES:
-            self.damaged.add(0)
+        last = body - (self._chunks - 1) * _SEALED_BYTES - TAG_BYTES
+        self._size = (self._chunks - 1) * CHUNK_BYTES + max(0, last)
+        if last < 0 or (last == 0 and self._chunks > 1):
+            self.damaged.add(self._chunks - 1)  # no file ends so: it was cut
 
     @property
     def size(self) -> int:
@@ -128,37 +127,32 @@ class Decrypting:
             return b""
         behind = max(behind, first + 1)
         data = self._file.pread((behind - first) * _SEALED_BYTES, HEADER_BYTES + first * _SEALED_BYTES)
-        with memoryview(data) as whole:
-            plain = b"".join(
-                self._chunk(number, whole[at : at + _SEALED_BYTES])
-                for number, at in zip(
-                    range(first, behind), range(0, behind * _SEALED_BYTES, _SEALED_BYTES), strict=False
-                )
-            )
+        pieces = [data[at : at + _SEALED_BYTES] for at in range(0, (behind - first) * _SEALED_BYTES, _SEALED_BYTES)]
+        plain = b"".join(self._chunk(number, piece) for number, piece in enumerate(pieces, first))
         low = position - first * CHUNK_BYTES
         return plain[low : low + stop - position]
 
     def close(self) -> None:
         self._file.close()
 
-    def _chunk(self, number: int, data: memoryview) -> bytes:
-        from cryptography.exceptions import InvalidTag
-
+    def _chunk(self, number: int, data: bytes) -> bytes:
         last = number == self._chunks - 1
         size = self._size - number * CHUNK_BYTES if last else CHUNK_BYTES
+        plain = self._open(number, data[: size + TAG_BYTES], last=last)
+        if plain is not None:
+            return plain
+        self.damaged.add(number)
+        # where the file was cut behind a chunk, that one is whole, and was not the last
+        cut = self._open(number, data, last=False) if last else None
+        return (cut or b"")[:size].ljust(size, b"\0")
+
+    def _open(self, number: int, data: bytes, *, last: bool) -> bytes | None:
+        from cryptography.exceptions import InvalidTag
+
         try:
-            return self._cipher.decrypt(_nonce(number, last=last), data[: size + TAG_BYTES], self._about)
+            return self._cipher.decrypt(_nonce(number, last=last), data, self._about)
         except InvalidTag:
-            self.damaged.add(number)
-        if last:
-            # where the file was cut at a chunk's end, its new last one is whole, and was not the last
-            try:
-                return self._cipher.decrypt(_nonce(number, last=False), data[:_SEALED_BYTES], self._about)[:size].ljust(
-                    size, b"\0"
-                )
-            except InvalidTag:
-                pass
-        return bytes(size)
+            return None
 
 
 def encode(header: Header) -> bytes:
@@ -174,6 +168,19 @@ def decode(data: bytes) -> Header | None:
         return None
     magic, version, _, _, key_id, salt = _HEADER.unpack(data[: _HEADER.size])
     return Header(key_id, salt, version) if magic == MAGIC else None
+
+
+def damaged_header(path: Path) -> int | None:
+    """Where the file's damaged header stands, if one of the two is; None: they are as they were.  Raises OSError."""
+    file = OnDisk(path)
+    try:
+        end = max(0, file.size - HEADER_BYTES)
+        first, second = file.pread(HEADER_BYTES, 0), file.pread(HEADER_BYTES, end)
+    finally:
+        file.close()
+    if decode(first) is None:
+        return 0
+    return end if second != first else None
 
 
 def _header(file: ByteFile, path: Path) -> Header:

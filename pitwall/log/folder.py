@@ -1,6 +1,7 @@
 """What lies in the folder of a session: its segments, by the offset of their first row.
 
     <logs>/<session>/00000000000000000000.arrow     sealed: an Arrow IPC file
+    <logs>/<session>/00000000000000917504.arrow.enc sealed with a key: the same, encrypted (`pitwall.log.encryption`)
     <logs>/<session>/00000000000001843200.arrows    open, or not sealed yet: an Arrow IPC stream
 
 Where both forms of a segment are there, the sealed one counts: it was read back and compared before it got its name.
@@ -18,6 +19,7 @@ from typing import Final
 
 from pitwall.errors import LogError
 from pitwall.log import opening as openings
+from pitwall.log.bytefile import ENCRYPTED_SUFFIX
 from pitwall.log.opening import Header, Opening
 from pitwall.log.tag import Kind, Message
 from pitwall.log.walk import Walk
@@ -26,7 +28,7 @@ SEALED_SUFFIX: Final = ".arrow"
 OPEN_SUFFIX: Final = ".arrows"
 TEMPORARY_SUFFIX: Final = ".tmp"
 
-_NAME: Final = re.compile(r"(\d{20})(\.arrows?)")
+_NAME: Final = re.compile(r"(\d{20})(\.arrows|\.arrow(?:\.enc)?)")
 _SESSION: Final = re.compile(r"(\d{8}T\d{6})Z-(.+?)(?:-\d+)?")
 
 
@@ -41,12 +43,17 @@ class Segment:
     @property
     def other(self) -> Path:
         """The path of its other form: sealed of an open one, open of a sealed one."""
-        return segment_path(self.path.parent, self.first, sealed=not self.sealed)
+        folder = self.path.parent
+        if self.sealed:
+            return segment_path(folder, self.first, sealed=False)
+        encrypted = segment_path(folder, self.first, sealed=True, encrypted=True)
+        return encrypted if encrypted.exists() else segment_path(folder, self.first, sealed=True)
 
 
-def segment_path(folder: Path, first: int, *, sealed: bool) -> Path:
+def segment_path(folder: Path, first: int, *, sealed: bool, encrypted: bool = False) -> Path:
     """Where the segment that begins at the offset `first` lies."""
-    return folder / f"{first:020d}{SEALED_SUFFIX if sealed else OPEN_SUFFIX}"
+    suffix = SEALED_SUFFIX if sealed else OPEN_SUFFIX
+    return folder / f"{first:020d}{suffix}{ENCRYPTED_SUFFIX if encrypted else ''}"
 
 
 def segments(folder: Path) -> list[Segment]:
@@ -56,10 +63,10 @@ def segments(folder: Path) -> list[Segment]:
     except OSError as error:
         raise LogError(f"the session can't be read: {error.strerror}", where=folder) from error
     found: dict[int, Segment] = {}
-    for name in names:
+    for name in sorted(names):
         match = _NAME.fullmatch(name)
         if match:
-            segment = Segment(int(match[1]), match[2] == SEALED_SUFFIX, folder / name)
+            segment = Segment(int(match[1]), match[2] != OPEN_SUFFIX, folder / name)
             if segment.sealed or segment.first not in found:
                 found[segment.first] = segment
     return sorted(found.values())

@@ -1,4 +1,4 @@
-"""Pins: a session with one stays on this machine until it is taken out.  A small file `pinned` in the session's folder."""
+"""Pins: a session with one stays on this machine until it is taken out.  It is a file `pinned` in its folder."""
 
 from __future__ import annotations
 

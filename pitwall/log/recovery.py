@@ -96,7 +96,7 @@ def _end(folder: Path, disk: Disk) -> Recovered | None:
         controls=end.controls if end else 0,
         last_t=end.last_t if end else 0,
     )
-    if segment_path(folder, place.at, sealed=True).exists():
+    if Segment(place.at, False, segment_path(folder, place.at, sealed=False)).other.exists():
         raise LogError("nothing of the segment is readable", where=last.path, hint="pitwall verify tells what is wrong")
     torn = place.torn
     size = torn.size if torn else 0

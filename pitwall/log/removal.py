@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from pitwall.errors import LogError
+from pitwall.log import pins
 from pitwall.log.disk import DISK, Disk
+from pitwall.log.session import find
 
 REMOVING: Final = ".removing-"
 """Put before the name of a session that is being removed."""
@@ -60,6 +62,21 @@ def remove(folder: Path, forget: Forget, step: Step = onward, disk: Disk = DISK)
     disk.sync_folder(folder.parent)
     step("hidden")
     _empty(hidden, forget, step, disk)
+
+
+def discard(logs: Path, name: str, *, forget: Forget, step: Step = onward) -> None:
+    """Remove the session `name`, with no copy anywhere.  Raises LogError where it is not ended, or is pinned."""
+    with alone(logs):
+        finish(logs, forget, step)
+        session = find(logs, name)
+        if session.state != "ended" or pins.pinned(session.path):
+            raise LogError(
+                f"the session is {'pinned' if session.state == 'ended' else session.state}", where=session.path
+            )
+        try:
+            remove(session.path, forget, step)
+        except OSError as error:
+            raise LogError(f"the session can't be removed: {error.strerror}", where=session.path) from error
 
 
 def finish(logs: Path, forget: Forget, step: Step = onward, disk: Disk = DISK) -> None:

@@ -1,7 +1,7 @@
 """An archived session in, the session in the log out: all of it, byte for byte as it was, or nothing.
 
-It is brought to `<logs>/.restoring-<session>/<session>`, checked there file by file and as a log, and only then renamed into
-its place.  Run again after an interruption, it goes on; where the session is in the log already, nothing is touched.
+It is brought to `<logs>/.restoring-<session>/<session>`, checked there file by file and as a log, and only then renamed
+into its place.  Run again after an interruption, it goes on; a session that is in the log already is not touched.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _restore(logs: Path, name: str, destination: Destination, recorded: Manifest
 
 
 def _manifest(name: str, destination: Destination, recorded: Manifest | None) -> tuple[Manifest, list[str]]:
-    """What the archived session is made of, by its manifest there or else by the local record; what is wrong with it."""
+    """What the archived session is made of, by its manifest there or else by the local record; what is wrong there."""
     place = f"{name}/{manifests.NAME}"
     data = destination.get(place)
     manifest = manifests.decode(data) if data is not None else None

@@ -1,7 +1,7 @@
 """Sessions in, those that are due to leave this machine out, oldest first.
 
-Laws: a session that is being recorded, was interrupted, is pinned, or is the newest, stays; so does one whose age nobody
-knows, unless there is need of space.  Pure: no clock, no files.
+Laws: a session that is being recorded, was interrupted, is pinned, or is the newest, stays; so does one whose age
+nobody knows, unless there is need of space.  Pure: no clock, no files.
 """
 
 from __future__ import annotations

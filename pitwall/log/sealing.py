@@ -17,7 +17,7 @@ from typing import Final
 
 from pitwall.errors import LogError
 from pitwall.frames import Frames, cut, same
-from pitwall.log import clustered, rows, sealed
+from pitwall.log import clustered, keys, rows, sealed
 from pitwall.log.disk import Disk, write_all
 from pitwall.log.folder import (
     TEMPORARY_SUFFIX,
@@ -28,6 +28,7 @@ from pitwall.log.folder import (
     opening,
     segment_path,
 )
+from pitwall.log.keys import Key
 from pitwall.log.opening import End, Opening
 from pitwall.log.place import Damage, Found, Place
 from pitwall.log.segment import LOST_BEFORE, SegmentReader
@@ -62,14 +63,15 @@ def write(disk: Disk, folder: Path, opening: Opening, end: Tag, batches: Callabl
 
     batches: called twice, to write and to compare.
     """
-    path = segment_path(folder, opening.first, sealed=True)
+    key = keys.current()
+    path = segment_path(folder, opening.first, sealed=True, encrypted=key is not None)
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     opening = replace(opening, ended=End(end.stop, end.crc))
     try:
         fd = disk.create(temporary)
         try:
-            for message in sealed.encode(opening, end, batches()):
-                write_all(disk, fd, message)
+            for piece in _at_rest(sealed.encode(opening, end, batches()), key):
+                write_all(disk, fd, piece)
             disk.sync(fd)
         finally:
             os.close(fd)
@@ -84,6 +86,15 @@ def write(disk: Disk, folder: Path, opening: Opening, end: Tag, batches: Callabl
         raise
     disk.sync_folder(folder)
     return path
+
+
+def _at_rest(messages: Iterable[bytearray], key: Key | None) -> Iterable[bytes | bytearray]:
+    """The messages as they are to lie on the disk."""
+    if key is None:
+        return messages
+    from pitwall.log.encryption import encrypt  # late: who has no key does without its library
+
+    return encrypt(messages, key)
 
 
 def sweep(folder: Path, disk: Disk) -> list[Segment]:

@@ -43,6 +43,7 @@ class Kind(Enum):
     FOOTER = "F"  # from the end-of-stream marker of a sealed file to its last byte
 
 
+_LENGTH: Final = 9  # index of the first of the two fields that a message has only once it is serialised
 _KINDS: Final = {kind.value.encode(): kind for kind in Kind}
 
 
@@ -139,11 +140,11 @@ def seed(session: str, first: int) -> int:
 
 def stamp(message: bytearray, at: int, tag: Tag, seed: int) -> Tag:
     """Put `tag` over the placeholder at `at` of `message`; returns it with its length and CRC."""
-    tag = tag._replace(length=len(message), crc=0)
-    message[at : at + TAG_BYTES] = encode(tag)
+    said = tag[:_LENGTH]
+    message[at : at + TAG_BYTES] = encode(Tag(*said, len(message), 0))
     crc = zlib.crc32(message, 0 if tag.kind is Kind.SCHEMA else seed)
     message[at + _CRC_AT : at + _CRC_AT + 8] = b"%08x" % crc
-    return tag._replace(crc=crc)
+    return Tag(*said, len(message), crc)
 
 
 def check(data: bytes, at: int, seed: int, position: int, *, sealed: bool) -> Message | Flaw | int:

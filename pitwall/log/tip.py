@@ -222,13 +222,14 @@ class Tip:
 
     def _check(self, rows: Frames) -> None:
         n = len(rows)
-        columns = (rows.bus, rows.id, rows.flags, rows.len, rows.data)
-        if any(len(column) != n for column in columns) or (rows.more is not None and len(rows.more) != n):
+        lengths = {len(rows.bus), len(rows.id), len(rows.flags), len(rows.len), len(rows.data)}
+        if lengths != {n} or (rows.more is not None and len(rows.more) != n):
             raise ValueError("the columns of the rows differ in length")
         if int(rows.t[0]) < self.last_t:
             raise ValueError(f"t runs backwards: {rows.t[0]} ns behind {self.last_t} ns")
-        if (rows.t[1:] < rows.t[:-1]).any():
-            at = int(np.flatnonzero(rows.t[1:] < rows.t[:-1])[0])
+        backwards = rows.t[1:] < rows.t[:-1]
+        if backwards.any():
+            at = int(np.flatnonzero(backwards)[0])
             raise ValueError(f"t runs backwards: {rows.t[at + 1]} ns behind {rows.t[at]} ns")
 
 

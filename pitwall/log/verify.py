@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pitwall.log.folder import segments
+from pitwall.log.bytefile import is_encrypted
+from pitwall.log.folder import Segment, segments
 from pitwall.log.follow import follow
 from pitwall.log.place import Damage, Place, Torn
 from pitwall.log.session import Session
@@ -52,12 +53,24 @@ def verify(session: Session) -> Report:
     torn = place.torn
     if torn is not None and not torn.cut:
         damages.append(Damage(torn.file, torn.position, torn.what, place.at))
+    listed = segments(session.path)
+    damages += [damage for segment in listed if (damage := _half_headed(segment))]
     return Report(
         session=session.id,
-        segments=len(segments(session.path)),
+        segments=len(listed),
         batches=batches,
         rows=rows,
         bytes=size,
         damages=tuple(damages),
         torn=torn,
     )
+
+
+def _half_headed(segment: Segment) -> Damage | None:
+    """The damage to an encrypted segment of which one header is not whole: it is read by the other."""
+    if not is_encrypted(segment.path):
+        return None
+    from pitwall.log.encryption import damaged_header  # late: who has no key does without its library
+
+    position = damaged_header(segment.path)
+    return None if position is None else Damage(segment.path, position, "one of the file's two headers is damaged")

@@ -21,7 +21,7 @@ _LOOK_BACK: Final = 1 << 14  # a message's tag stands within so many bytes of it
 
 
 class Walk:
-    """Goes through one file.  position: of the next message.  file: its bytes, where they are not to be read from `path`."""
+    """Goes through one file.  position: of the next message.  file: its bytes, where they are not those in `path`."""
 
     def __init__(self, path: Path, *, sealed: bool, seed: int, file: ByteFile | None = None) -> None:
         self.path = path

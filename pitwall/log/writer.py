@@ -193,9 +193,10 @@ class Writer:
         said = ""
         while True:
             self._dirty.wait()
-            if self._stop.wait(self._sync_interval_s):
-                return
+            self._stop.wait(self._sync_interval_s)
             self._dirty.clear()
+            if self._stop.is_set():  # asked only now: what woke us may have been the stop, and is cleared
+                return
             try:
                 self._tip.sync()
             except LogError as error:

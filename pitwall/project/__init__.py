@@ -1,0 +1,1 @@
+"""Rows in, projections out: the loop, the store, generations, and questions to them."""

@@ -14,7 +14,7 @@ from pitwall.log.session import Session
 from pitwall.project.built import BuiltFrom
 from pitwall.project.generations import Generations
 from pitwall.project.loop import Projector, project, projecting
-from pitwall.project.pipeline import Pipeline
+from pitwall.project.pipeline import Pipeline, origin
 
 Progress = Callable[[int, int], None]
 """Told of rows done, and of rows in all."""
@@ -53,7 +53,7 @@ def replay_into(projector: Projector, session: Session, progress: Progress | Non
 
 def stale(session: Session, car: Car, generations: Generations) -> str:
     """Why the session's projection has to be built (again), in words; empty: it is current."""
-    now = Pipeline(car, session.header).built
+    now = origin(car, session.header)
     built = generations.find(now.session, now.fingerprint)
     if built is None and generations.file(now.session, now.fingerprint).exists():
         return "damaged"

@@ -30,8 +30,8 @@ from pitwall.errors import CarError, LogError
 from pitwall.frames import Control, Flag, Frames
 from pitwall.log.opening import Header
 from pitwall.project.built import BuiltFrom
+from pitwall.project.gathered import rate_hz
 from pitwall.project.layout import RESERVED
-from pitwall.project.store import rate_hz
 
 CODE: Final = ("frames.py", "car", "decode", "derive", "project")
 """What decides which rows come out: the version of the code is a digest of these."""
@@ -61,9 +61,7 @@ class Pipeline:
         self._ids: dict[tuple[int, int, int], Seen] = {}
         self.tables: tuple[Table, ...] = self._deriver.tables
         _check(self.tables, car)
-        origin = (car.fingerprint, code_version(), header.session, header.started_at_ns, self._buses)
-        fingerprint = hashlib.sha256(repr(origin).encode()).hexdigest()
-        self.built = BuiltFrom(session=header.session, fingerprint=fingerprint, code=code_version())
+        self.built = origin(car, header)
 
     def apply(self, frames: Frames) -> Applied:
         """The rows that the log's next batch gives."""
@@ -94,6 +92,13 @@ class Pipeline:
             before = self._ids.get(key)
             self._ids[key] = seen if before is None else _both(before, seen)
         return decoding
+
+
+def origin(car: Car, header: Header) -> BuiltFrom:
+    """What a projection of that session is built from, before its first row."""
+    code = code_version()
+    given = (car.fingerprint, code, header.session, header.started_at_ns, tuple(header.buses))
+    return BuiltFrom(header.session, hashlib.sha256(repr(given).encode()).hexdigest(), code)
 
 
 @cache

@@ -23,7 +23,7 @@ from pitwall.project.built import BuiltFrom
 from pitwall.project.database import connect
 from pitwall.project.generations import BusyError, Generations
 from pitwall.project.loop import projecting_in_memory
-from pitwall.project.pipeline import Pipeline
+from pitwall.project.pipeline import Pipeline, origin
 
 if TYPE_CHECKING:
     from pitwall.car import Car
@@ -103,7 +103,7 @@ def ask(
 
 
 def _open(session: Session, car: Car, generations: Generations) -> tuple[duckdb.DuckDBPyConnection, BuiltFrom]:
-    wanted = Pipeline(car, session.header).built
+    wanted = origin(car, session.header)
     file = generations.file(wanted.session, wanted.fingerprint)
     connection = connect(file, generations.spill(file.stem), read_only=True)
     try:
@@ -120,7 +120,7 @@ def _open(session: Session, car: Car, generations: Generations) -> tuple[duckdb.
 
 def _rebuild(session: Session, car: Car, generations: Generations, progress: Progress | None) -> tuple[Damage, ...]:
     """Puts aside what its seal calls whole and DuckDB does not open, and builds anew."""
-    broken = Pipeline(car, session.header).built
+    broken = origin(car, session.header)
     with generations.building(broken.session):
         generations.put_aside(broken.session, broken.fingerprint)
     return build(session, car, generations, progress).damages

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import numpy as np
@@ -27,6 +27,7 @@ from pitwall.project import columns, layout
 from pitwall.project.built import BuiltFrom
 from pitwall.project.columns import Float64
 from pitwall.project.database import connect, quoted
+from pitwall.project.gathered import Gathered
 from pitwall.project.handover import Handover
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ GATHER_BYTES: Final = 96 << 20
 
 HANDED_BYTES: Final = 32 << 20
 """Rows on their way into DuckDB."""
-
-Column = TypeVar("Column", Int64, Float64)
 
 
 class Store:
@@ -65,7 +64,7 @@ class Store:
         self.built = built
         self._connection = connect(file, spill, columns=sum(1 + len(table.channels) for table in tables))
         self._readers = self._connection.cursor()
-        self._tables = {table.name: _Gathered(table, insert_rows) for table in tables}
+        self._tables = {table.name: Gathered(table, insert_rows) for table in tables}
         self._feeds: dict[str, _Feed] = {}
         self._handover = Handover("pitwall-store", HANDED_BYTES)
         self._gathered_bytes = 0
@@ -94,7 +93,7 @@ class Store:
         if control:
             self._handover.give(partial(self._insert_fixed, "control", list(control)))
         while self._gathered_bytes > self._gather_bytes:
-            self._hand_over(max(self._tables.values(), key=_Gathered.weight))
+            self._hand_over(max(self._tables.values(), key=Gathered.weight))
 
     def commit(self, built: BuiltFrom, ids: Sequence[tuple[object, ...]]) -> None:
         """Lets readers see all that was appended, as built from the log up to `built.offset`.
@@ -149,14 +148,14 @@ class Store:
             if gathered.rows:
                 self._hand_over(gathered)
 
-    def _hand_over(self, gathered: _Gathered) -> None:
+    def _hand_over(self, gathered: Gathered) -> None:
         weight = gathered.weight()
         self._gathered_bytes -= weight
         self._handover.give(partial(self._insert, gathered, *gathered.take()), weight)
 
     # what follows runs on the store's own thread
 
-    def _insert(self, gathered: _Gathered, t: Int64, values: list[Float64]) -> None:
+    def _insert(self, gathered: Gathered, t: Int64, values: list[Float64]) -> None:
         arrays = [columns.float64(column) for column in values]
         gathered.count(t, arrays)
         self._feed(gathered.table.name, pa.RecordBatch.from_arrays([columns.int64(t), *arrays], names=gathered.names))
@@ -205,93 +204,11 @@ class _Feed:
         return self.batch.schema.__arrow_c_schema__()
 
 
-class _Gathered:
-    """The rows of one table that wait to be inserted, and the counts of those that were."""
-
-    def __init__(self, table: Table, limit: int) -> None:
-        self._limit = limit
-        self.table = table
-        self.names = ["t", *(channel.name for channel in table.channels)]
-        self.row_bytes = 8 * len(self.names)
-        self.rows = 0
-        self._t: Int64 = np.empty(0, np.int64)
-        self._values: list[Float64] = [np.empty(0) for _ in table.channels]
-        n = len(table.channels)
-        self._count, self._first, self._last = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether they make a row group."""
-        return self.rows == self._limit
-
-    def weight(self) -> int:
-        """Bytes of the rows that wait."""
-        return self.rows * self.row_bytes
-
-    def add(self, rows: Rows, first: int) -> int:
-        """Gathers what fits of `rows` from row `first` on, copied; how many that are."""
-        room = self._make_room(len(rows.t) - first)
-        for gathered, column in zip((self._t, *self._values), (rows.t, *rows.values), strict=True):
-            gathered[self.rows : self.rows + room] = column[first : first + room]
-        self.rows += room
-        return room
-
-    def take(self) -> tuple[Int64, list[Float64]]:
-        """All of them; they wait no more."""
-        taken = self._t[: self.rows], [column[: self.rows] for column in self._values]
-        self._t, self._values, self.rows = np.empty(0, np.int64), [np.empty(0) for _ in self._values], 0
-        return taken
-
-    def _make_room(self, wanted: int) -> int:
-        if self.rows + wanted > len(self._t):
-            size = min(self._limit, max(2 * len(self._t), self.rows + wanted))
-            self._t = _grown(self._t, size, self.rows)
-            self._values = [_grown(column, size, self.rows) for column in self._values]
-        return min(wanted, len(self._t) - self.rows)
-
-    def count(self, t: Int64, values: list[pa.Array]) -> None:
-        """Counts what is there of each column, and when it first and last was."""
-        for i, array in enumerate(values):
-            n = len(array) - array.null_count
-            if n == 0:
-                continue
-            first, last = 0, len(t) - 1
-            if array.null_count:
-                bits = np.frombuffer(array.buffers()[0], np.uint8)
-                present = np.flatnonzero(np.unpackbits(bits, count=len(t), bitorder="little"))
-                first, last = int(present[0]), int(present[-1])
-            if self._count[i] == 0:
-                self._first[i] = t[first]
-            self._last[i] = t[last]
-            self._count[i] += n
-
-    def channels(self) -> list[tuple[object, ...]]:
-        """The table's rows in `channels`."""
-        table = self.table
-        return [
-            (channel.name, channel.unit, channel.source, table.name, channel.name, rows, rate_hz(rows, first, last))
-            for channel, rows, first, last in zip(
-                table.channels, self._count.tolist(), self._first.tolist(), self._last.tolist(), strict=True
-            )
-        ]
-
-
-def rate_hz(rows: int, first_t: int, last_t: int) -> float:
-    """How many come in a second, from the first to the last; NaN where that can't be said."""
-    return (rows - 1) / ((last_t - first_t) / 1e9) if last_t > first_t else float("nan")
-
-
-def _grown(column: Column, size: int, kept: int) -> Column:
-    grown = np.empty(size, column.dtype)
-    grown[:kept] = column[:kept]
-    return cast("Column", grown)
-
-
 def _feed_name(table: str) -> str:
     return f"rows of {table}"
 
 
-def _no_rows(name: str, gathered: _Gathered | None) -> pa.RecordBatch:
+def _no_rows(name: str, gathered: Gathered | None) -> pa.RecordBatch:
     if gathered is None:
         return _fixed(name, [])
     types = [pa.int64(), *([pa.float64()] * len(gathered.table.channels))]

@@ -24,11 +24,22 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from pitwall.car import Car
+
 OPEN: Final = 4
 """Projections kept open: each may use 256 MB of buffers."""
 
 LISTED_S: Final = 1.0
 """For how long a listing is good: making one reads every segment that is not sealed."""
+
+
+_LOADING: Final = threading.Lock()
+
+
+def load_car(cars: Path, name: str) -> Car:
+    """`pitwall.car.load`, one thread at a time: Python 3.11's `ast` may fail where two threads are in it."""
+    with _LOADING:
+        return cars_of.load(cars, name)
 
 
 @dataclass(slots=True)
@@ -93,7 +104,7 @@ class Shelf:
             self._let_go(id)
 
     def _open(self, session: Session) -> _Opened:
-        car = cars_of.load(self._cars, session.header.car)
+        car = load_car(self._cars, session.header.car)
         stack = ExitStack()
         try:
             projection = stack.enter_context(open_projection(session, car, self._generations, self._go_on))

@@ -69,9 +69,10 @@ class Readings:
         return await self._run(lambda: self._garage.find(name))
 
     def close(self) -> None:
-        """Waits for what is under way, then closes the files."""
-        self._pool.shutdown(cancel_futures=True)
+        """Ends builds under way, waits for questions, and closes the files."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._garage.close()
+        self._pool.shutdown()
 
     async def _run(self, work: Callable[[], T], interrupt: Callable[[], None] = lambda: None) -> T:
         if self.running >= WAITING:
@@ -120,6 +121,16 @@ class _Call(Generic[T]):
         self._stopped = False
 
     def __call__(self) -> T:
+        try:
+            return self._once()
+        except duckdb.InterruptException:
+            raise
+        except (
+            duckdb.Error
+        ):  # a projection that was finished, or replaced, while it was read: what took its place answers
+            return self._once()
+
+    def _once(self) -> T:
         self._cursor = cursor = self._open()
         try:
             if self._stopped:  # before there was anything to interrupt

@@ -73,7 +73,7 @@ def committing(session: Session, projections: Path) -> Iterator[Result]:
             projector.commit()
             projector.store.wait()
             spent.append(time.perf_counter() - began)
-    yield Result("live commit of 250 ms, median", float(np.median(spent)) * 1e3, "ms", goal=100, less_is_better=True)
+    yield Result("live commit of 250 ms, median", float(np.median(spent)) * 1e3, "ms", less_is_better=True)
 
 
 def sealed(logs: Path, rows: int) -> Session:

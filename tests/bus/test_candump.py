@@ -88,9 +88,8 @@ def test_nanoseconds_of_newer_candumps_are_kept(tmp_path):
 def test_what_is_no_frame_is_a_loss_with_its_line(tmp_path, line):
     heard, capture = read(tmp_path / "x.log", f"(1.0) can0 001#\n{line}\n(2.0) can0 002#\n")
     assert [one.id for one in heard] == [1, 2]
-    assert capture.problems == [
-        f"{tmp_path}/x.log:2: not understood: {line[:57] + '...' if len(line) > 60 else line!r}"
-    ] or (len(line) > 60 and f"{tmp_path}/x.log:2: not understood" in capture.problems[0])
+    assert len(capture.problems) == 1
+    assert capture.problems[0].startswith(f"{tmp_path}/x.log:2: not understood: '{line[:50]}")
 
 
 def test_comments_blank_lines_windows_ends_and_a_mark_in_front_are_no_loss(tmp_path):

@@ -118,6 +118,22 @@ def test_a_gzipped_capture_cut_anywhere_gives_the_frames_before_the_cut(original
             assert len(left) > len(whole) // 4, "the last block of the file too"
 
 
+@pytest.mark.parametrize("name", FORMATS)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_bytes_changed_anywhere_are_at_worst_one_clear_error(originals, tmp_path_factory, name, data):
+    original, whole = originals[name]
+    content = bytearray(original.read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / f"changed{SUFFIX[name]}"
+    path.write_bytes(content)
+    left, _ = what_is_left(path)
+    if name in ("blf", "mf4"):  # their blocks have checksums
+        known = {(one.id, one.data) for one in whole}
+        assert all((one.id, one.data) in known for one in left)
+
+
 @pytest.mark.parametrize("name", TEXTS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())

@@ -169,6 +169,22 @@ def test_the_truth_names_the_mistakes_and_their_cost(pitwall: Pitwall, tmp_path:
     assert not pitwall("sessions", "--json").json
 
 
+def test_a_session_is_played_onto_a_bus_in_its_order(pitwall: Pitwall, driven: Path) -> None:
+    import can
+
+    assert pitwall("export", "drive", "-o", "drive.log", "--from", "30").code == 0
+    with can.Bus("pit", "virtual", receive_own_messages=False) as heard:
+        said = pitwall(
+            "play", "drive", "--interface", "virtual", "--channel", "pit", "--speed", "50", "--from", "30", "--json"
+        )
+        got = []
+        while (message := heard.recv(0)) is not None:
+            got.append(f"{message.arbitration_id:03X}#{bytes(message.data).hex().upper()}")
+    frames = [line.split()[2] for line in (driven / "drive.log").read_text().splitlines()]
+    assert got == frames
+    assert said.json["frames"] == len(frames) > 1000
+
+
 def test_help_and_version_are_there(pitwall: Pitwall) -> None:
     assert pitwall("version", "--json").json["pitwall"] in pitwall("--version").out
     assert "Usage: pitwall query" in pitwall("query", "-h").out

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pitwall.commands import output
 from pitwall.commands.answers import write_json, write_table
 from pitwall.commands.options import seconds
+from pitwall.commands.progress import Bar
 from pitwall.errors import PitwallError
 
 
@@ -110,3 +111,17 @@ def test_half_a_file_never_takes_the_place_of_a_whole_one(tmp_path: Path) -> Non
         write()
     assert path.read_text() == "whole"
     assert [file.name for file in tmp_path.iterdir()] == ["out.csv"]
+
+
+@pytest.mark.parametrize(("terminal", "second", "shown"), [(True, 2.0, True), (True, 0.5, False), (False, 2.0, False)])
+def test_a_bar_is_for_a_terminal_and_for_what_takes_long(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, second: float, shown: bool
+) -> None:
+    err = io.StringIO()
+    monkeypatch.setattr(err, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr("sys.stderr", err)
+    monkeypatch.setenv("TERM", "xterm")
+    with Bar("reading", clock=iter([0.0, second, second]).__next__) as bar:
+        bar(1, 2)
+    assert ("reading" in err.getvalue()) == shown
+    assert not terminal or not shown or "\x1b" in err.getvalue()

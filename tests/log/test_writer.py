@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import sys
 import threading
@@ -326,6 +327,16 @@ def test_a_seal_that_fails_leaves_the_open_segment_and_ends_the_session_all_the_
     record(tmp_path, [], session_id="next", end=True)
     assert readable(writer.path) == before
     assert [file.suffix for file in writer.path.iterdir()] == [".arrow"]
+
+
+def test_a_writer_can_be_closed_at_any_instant_of_its_syncing(tmp_path):
+    writer = Writer.create(tmp_path, **BASE)
+    writer.close()
+    for i in range(100):
+        writer = Writer.create(tmp_path, **BASE, session_id=f"s{i}", sync_interval_s=0)
+        writer.append(traffic(1))
+        writer.close()
+        shutil.rmtree(writer.path)
 
 
 def test_rotation_by_age(tmp_path):

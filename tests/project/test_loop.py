@@ -16,7 +16,7 @@ from pitwall.log.reader import Tail, read
 from pitwall.log.session import find
 from pitwall.log.writer import Writer
 from pitwall.project import content
-from pitwall.project.build import build
+from pitwall.project.build import build, stale
 from pitwall.project.generations import Generations
 from pitwall.project.loop import project, projecting, projecting_in_memory
 from pitwall.project.pipeline import Pipeline
@@ -153,3 +153,21 @@ def test_ids_of_every_kind_are_kept_apart_and_counted(tmp_path: Path) -> None:
     named = {message.id for bus in E46.buses for message in bus.messages}
     assert sorted(found) == sorted((id, len(t), min(t), max(t), id not in named) for id, t in seen.items())
     assert any(unknown for *_, unknown in found)
+
+
+@pytest.mark.parametrize("where", [0.1, 0.5, 0.97])
+def test_what_is_damaged_in_the_log_is_left_out_counted_and_not_asked_for_again(tmp_path: Path, where: float) -> None:
+    session = written(tmp_path / "logs", driven(), end=False)
+    (segment,) = session.path.glob("*.arrow*")
+    damaged = bytearray(segment.read_bytes())
+    damaged[int(where * len(damaged))] ^= 1
+    segment.write_bytes(damaged)
+    session = find(tmp_path / "logs", "latest")
+    generations = Generations(tmp_path)
+    done = build(session, E46, generations)
+    assert done.damages
+    assert done.built.offset == session.rows
+    assert not stale(session, E46, generations)
+    with opened(generations.file(done.built.session, done.built.fingerprint)) as connection:
+        found = connection.execute("SELECT sum(frames) + (SELECT count(*) FROM control) FROM ids").fetchone()
+    assert found == (session.rows - done.built.lost,)

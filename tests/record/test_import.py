@@ -7,13 +7,13 @@ import pytest
 
 from pitwall.bus.capture import read_capture
 from pitwall.errors import LogError, UsageError
-from pitwall.frames import Control
+from pitwall.frames import Control, cut
 from pitwall.log.session import sessions
 from pitwall.log.writer import Writer
 from pitwall.record import import_captures
 from tests.bus.messages import STARTED_AT_S, heard_in
 from tests.captures import CAPTURES, needs_captures
-from tests.record.test_record import _only, frames_only, rows_of
+from tests.record.test_record import only_frames, rows_of
 
 
 def test_captures_become_one_ended_session_that_starts_with_the_first_frame(tmp_path):
@@ -32,9 +32,9 @@ def test_captures_become_one_ended_session_that_starts_with_the_first_frame(tmp_
     assert report.problems == [f"{tmp_path}/b.log:2: not understood: '?'"]
     assert session.header.started_at_ns == STARTED_AT_S * 10**9 + 250_000_000
     assert session.header.buses == ("can0", "can1")
-    kept = frames_only(rows)
-    assert rows.t[kept].tolist() == [0, 2_250_000_000, 2_750_000_000, 3_750_000_000]
-    assert rows.bus[kept].tolist() == [0, 1, 0, 1], "the same id on two buses stays apart"
+    kept = only_frames(rows)
+    assert kept.t.tolist() == [0, 2_250_000_000, 2_750_000_000, 3_750_000_000]
+    assert kept.bus.tolist() == [0, 1, 0, 1], "the same id on two buses stays apart"
     assert [(kind, t) for kind, t, _ in facts] == [
         (Control.SESSION_START, 0),
         (Control.IMPORTED, 0),
@@ -59,7 +59,7 @@ def test_a_session_that_is_there_is_left_as_it_is(tmp_path):
 def test_one_file_that_is_no_capture_leaves_nothing_behind(tmp_path):
     (tmp_path / "a.log").write_text("(1.0) can0 001#\n")
     (tmp_path / "b.log").write_text("Dear diary\n")
-    with pytest.raises(UsageError, match="b.log"):
+    with pytest.raises(UsageError, match=r"b\.log"):
         import_captures([tmp_path / "a.log", tmp_path / "b.log"], logs=tmp_path / "logs", car="test")
     assert not (tmp_path / "logs").exists()
 
@@ -88,8 +88,9 @@ def test_the_real_recordings_are_in_the_log_as_they_are_in_the_file(tmp_path, fi
     report = import_captures([CAPTURES / file], logs=tmp_path, car="test")
     session, rows, _ = rows_of(tmp_path, report.session)
     capture = read_capture(CAPTURES / file)
-    kept = _only(rows)
+    kept = only_frames(rows)
     for column in ("t", "bus", "id", "flags", "len", "data"):
         assert np.array_equal(getattr(kept, column), getattr(capture.frames, column)), column
     assert session.frames == report.frames == len(capture.frames)
-    assert heard_in(kept, session.header.buses)[:100] == heard_in(capture.frames, capture.buses)[:100]
+    some, same = cut(kept, 0, 100), cut(capture.frames, 0, 100)
+    assert heard_in(some, session.header.buses) == heard_in(same, capture.buses)

@@ -1,4 +1,4 @@
-"""The recorder's loop, over python-can's virtual interface and over sources that do as they are told, into a real log."""
+"""The recorder's loop into a real log: from python-can's virtual interface, and from sources that obey."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import time
 import numpy as np
 import pytest
 
-from pitwall import record as recorder
 from pitwall.bus.interface import open_source
 from pitwall.bus.pythoncan import can
 from pitwall.errors import LogError, PitwallError, UsageError
-from pitwall.frames import Control, Flag, Frames, concat, empty, frames, in_log_order, same
+from pitwall.frames import Control, Flag, Frames, concat, empty, frames, in_log_order, moved, same, take
 from pitwall.log.reader import read
 from pitwall.log.session import find, sessions
 from pitwall.log.verify import verify
@@ -64,8 +63,9 @@ def rows_of(logs, name="latest"):
     return session, rows, facts
 
 
-def frames_only(rows: Frames):
-    return rows.flags & np.uint8(Flag.CONTROL) == 0
+def only_frames(rows: Frames):
+    """The rows that are no control rows."""
+    return take(rows, np.flatnonzero(rows.flags & np.uint8(Flag.CONTROL) == 0))
 
 
 def recorded(sources, logs, **options):
@@ -98,27 +98,21 @@ def test_what_is_on_a_bus_is_in_the_log(tmp_path):
     session, rows, facts = rows_of(tmp_path)
     assert (result.session, result.frames, result.lost, result.problems) == (session.id, 500, 0, [])
     assert (session.state, session.frames, session.header.buses) == ("ended", 500, ("dash",))
-    heard = heard_in(_only(rows), session.header.buses)
+    heard = heard_in(only_frames(rows), session.header.buses)
     assert [(one.id, one.data, one.extended, one.fd) for one in heard] == [
         (m.arbitration_id, bytes(m.data), m.is_extended_id, m.is_fd) for m in sent
     ]
     assert [kind for kind, _, _ in facts] == [Control.SESSION_START, Control.SOURCE, Control.SESSION_END]
     assert abs(session.header.started_at_ns - time.time_ns()) < 60e9
-    assert verify(session).damages == []
+    assert not verify(session).damages
     assert seen[-1].written == seen[-1].durable == len(rows)
-
-
-def _only(rows):
-    from pitwall.frames import take
-
-    return take(rows, np.flatnonzero(frames_only(rows)))
 
 
 def test_a_session_begins_with_its_first_frame_and_ends_when_the_last_source_does(tmp_path):
     source = Script("one", empty(), some([5_000, 7_000]), empty(), some(9_000))
     result = recorded([source], tmp_path, zero=1_000, clock=lambda: 11_000, wall=lambda: 1_700_000_000 * 10**9)
     session, rows, facts = rows_of(tmp_path)
-    assert rows.t[frames_only(rows)].tolist() == [0, 2000, 4000]
+    assert only_frames(rows).t.tolist() == [0, 2000, 4000]
     # the clock shows 11 us, which is t = 10 us of the source, so that its t = 5 us was 5 us ago
     assert session.header.started_at_ns == 1_700_000_000 * 10**9 - 5_000
     assert facts[-1][0] == Control.SESSION_END
@@ -131,31 +125,20 @@ def test_the_same_id_on_two_buses_stays_apart_and_time_never_runs_backwards(tmp_
     first = threading.Event()
     late = Script("late", first, some([10, 20], id=7))
     early = Script("early", some([30, 40], id=7))
-    status = []
-
-    def watch(now):
-        status.append(now)
-        first.set()
-
-    real = recorder.REPORT_S
-    recorder.REPORT_S = 0
-    try:
-        recorded([late, early], tmp_path, report=watch)
-    finally:
-        recorder.REPORT_S = real
+    recorded([late, early], tmp_path, report=lambda _status: first.set())
     _, rows, _ = rows_of(tmp_path)
-    kept = frames_only(rows)
+    kept = only_frames(rows)
     assert np.all(np.diff(rows.t) >= 0)
-    assert rows.bus[kept].tolist() == [1, 1, 0, 0]
-    assert rows.t[kept].tolist() == [0, 10, 10, 10], "what came late is not older than what is written"
+    assert kept.bus.tolist() == [1, 1, 0, 0]
+    assert kept.t.tolist() == [0, 10, 10, 10], "what came late is not older than what is written"
 
 
 def test_sources_that_wait_together_are_merged_by_their_times(tmp_path):
     recorded([Script("a", some([10, 40], id=1)), Script("b", some([20, 30], id=2))], tmp_path)
     _, rows, _ = rows_of(tmp_path)
-    kept = frames_only(rows)
-    assert sorted(zip(rows.t[kept].tolist(), rows.id[kept].tolist(), strict=True)) == list(
-        zip(rows.t[kept].tolist(), rows.id[kept].tolist(), strict=True)
+    kept = only_frames(rows)
+    assert sorted(zip(kept.t.tolist(), kept.id.tolist(), strict=True)) == list(
+        zip(kept.t.tolist(), kept.id.tolist(), strict=True)
     )
 
 
@@ -167,7 +150,7 @@ def test_frames_that_find_no_room_are_counted_in_the_log(tmp_path):
     assert result.lost == sum(fact["frames"] for _, fact in lost) == 28
     assert lost[0][1]["bus"] == "bus0"
     assert (lost[0][1]["first_t"], lost[0][1]["last_t"]) == (2, 29)
-    assert np.count_nonzero(frames_only(rows)) == 5
+    assert len(only_frames(rows)) == 5
     assert any("28 frames lost" in problem for problem in result.problems)
 
 
@@ -181,7 +164,7 @@ def test_a_source_that_is_lost_does_not_stop_the_other(tmp_path):
 
     result = recorded([broken, steady], tmp_path, report=watch)
     _, rows, facts = rows_of(tmp_path)
-    assert np.count_nonzero(rows.id[frames_only(rows)] == 2) == 2
+    assert np.count_nonzero(only_frames(rows).id == 2) == 2
     states = [(fact["source"], fact["state"]) for kind, _, fact in facts if kind is Control.SOURCE]
     assert states == [("usb", "connected"), ("can", "connected"), ("usb", "lost"), ("can", "ended")]
     assert result.problems == ["usb: is lost"]
@@ -197,7 +180,7 @@ def test_a_source_that_never_gave_a_frame_leaves_no_session(tmp_path):
 def test_a_fault_of_our_own_is_raised_when_the_session_is_safe(tmp_path):
     with pytest.raises(ZeroDivisionError):
         recorded([Script("buggy", some(0), ZeroDivisionError("oh"))], tmp_path)
-    session, rows, _ = rows_of(tmp_path)
+    session, _, _ = rows_of(tmp_path)
     assert (session.state, session.frames) == ("ended", 1)
 
 
@@ -225,26 +208,13 @@ def test_a_log_that_is_written_already_is_one_clear_error(tmp_path):
 def test_stored_frames_are_an_ended_session_and_the_same_again(tmp_path):
     batches = [some(np.arange(n * 1000, (n + 1) * 1000)) for n in range(5)]
     told = []
-    stored = store_frames(
-        iter(batches),
-        logs=tmp_path,
-        car="test",
-        buses=["dash"],
-        started_at_ns=10**18,
-        session_id="s",
-        progress=told.append,
-    )
+    about = {"logs": tmp_path, "car": "test", "buses": ["dash"], "started_at_ns": 10**18, "session_id": "s"}
+    stored = store_frames(iter(batches), **about, progress=told.append)
     session, rows, _ = rows_of(tmp_path, "s")
-    assert same(_only(rows), _moved_to(concat(batches), _only(rows).start))
+    assert same(moved(only_frames(rows), 0), concat(batches))
     assert (stored.frames, session.frames, session.state, told[-1]) == (5000, 5000, "ended", 5000)
     with pytest.raises(UsageError, match="already"):
-        store_frames(batches, logs=tmp_path, car="test", buses=["dash"], started_at_ns=0, session_id="s")
-
-
-def _moved_to(rows, start):
-    from pitwall.frames import moved
-
-    return moved(rows, start)
+        store_frames(batches, **about)
 
 
 def test_a_drive_that_fails_midway_leaves_no_session(tmp_path):

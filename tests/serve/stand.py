@@ -100,6 +100,7 @@ class Stand:
     garage: FakeGarage
     thread: threading.Thread
     stop: threading.Event
+    streams: list[Events] = field(default_factory=list)
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -119,14 +120,17 @@ class Stand:
         assert headers["content-type"] == ("application/json" if expect == 200 else "application/problem+json")
         return orjson.loads(body)
 
-    def stream(self) -> Events:
-        return Events(self.port)
+    def stream(self, receive_buffer: int | None = None) -> Events:
+        """A live stream of its own, closed with the stand."""
+        self.streams.append(Events(self.port, receive_buffer))
+        return self.streams[-1]
 
 
 class Events:
     """The live stream, event by event, over a socket of our own."""
 
     def __init__(self, port: int, receive_buffer: int | None = None) -> None:
+        self.response: http.client.HTTPResponse | None = None
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -156,6 +160,8 @@ class Events:
                 fields = {}
 
     def close(self) -> None:
+        if self.response is not None:
+            self.response.close()
         self.socket.close()
 
 
@@ -179,7 +185,10 @@ def standing(live: Still | None = None, garage: FakeGarage | None = None, port: 
     thread.start()
     try:
         assert ready.wait(20), failures
-        yield Stand(port, live, garage, thread, stop)
+        stand = Stand(port, live, garage, thread, stop)
+        yield stand
+        for stream in stand.streams:
+            stream.close()
     finally:
         stop.set()
         thread.join(20)

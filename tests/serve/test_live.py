@@ -50,9 +50,9 @@ def following(tmp_path: Path, cars: Path = CARS) -> Iterator[tuple[Stand, Follow
     """A server over the logs of `tmp_path`, as `pitwall serve` runs it."""
     follower = Follower(tmp_path / "logs", tmp_path / "projections", cars)
     shelf = Shelf(tmp_path / "logs", tmp_path / "projections", cars)
-    follower.start()
     try:
         with standing(follower, shelf) as stand:
+            follower.start()
             yield stand, follower
     finally:
         follower.stop()
@@ -215,23 +215,26 @@ def test_past_sessions_are_projected_when_they_are_asked_for(tmp_path, drive):
                 assert np.isfinite(body["channels"]["rpm"]["v"]).all()
 
 
-def run_server(tmp_path: Path) -> tuple[subprocess.Popen[str], int]:
+@contextlib.contextmanager
+def serving(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server in a process of its own, and its port; killed at the end."""
     program = (
         "from pathlib import Path; from pitwall.live import run; "
         f"run(logs=Path({str(tmp_path / 'logs')!r}), projections=Path({str(tmp_path / 'projections')!r}), "
         f"cars=Path({str(CARS)!r}), port=0, ready=lambda url: print(url, flush=True))"
     )
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    return process, int(process.stdout.readline().rstrip("/\n").rsplit(":", 1)[1])
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, int(process.stdout.readline().rstrip("/\n").rsplit(":", 1)[1])
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_process_with_streams_open(tmp_path, drive, number):
     writer = begin(tmp_path / "logs")
     write(writer, drive, 0, 1_000)
-    process, port = run_server(tmp_path)
-    try:
+    with serving(tmp_path) as (process, port):
         streams = [Events(port) for _ in range(3)]
         stalled = Events(port, receive_buffer=4096)
         idle = socket.create_connection(("127.0.0.1", port))
@@ -244,12 +247,9 @@ def test_a_signal_ends_the_process_with_streams_open(tmp_path, drive, number):
         assert [[kind for _, kind, _ in rest][-1] for rest in events] == ["closing"] * 3
         # far less than what a server would wait for streams that nobody ended
         assert process.wait(10) == 0
-        stalled.close()
-        idle.close()
-    finally:
-        process.kill()
-        process.wait()
-        writer.end(int(drive.t[1_000]))
+        for connection in (*streams, stalled, idle):
+            connection.close()
+    writer.end(int(drive.t[1_000]))
     assert not list((tmp_path / "projections").glob("*.building*"))
 
 
@@ -257,14 +257,12 @@ def test_what_a_killed_server_leaves_is_swept_by_the_next(tmp_path, drive):
     writer = begin(tmp_path / "logs")
     write(writer, drive, 0, 1_000)
     for _ in range(2):
-        process, port = run_server(tmp_path)
-        try:
-            events = iter(Events(port))
+        with serving(tmp_path) as (_, port):
+            stream = Events(port)
+            events = iter(stream)
             while not next(events)[2].get("values"):
                 pass
-        finally:
-            process.kill()
-            process.wait()
+            stream.close()
     with following(tmp_path) as (stand, _):
         until(lambda: status(stand)["projection"]["committed"] == 1_001)
         assert len(list((tmp_path / "projections").glob("*.building"))) == 1

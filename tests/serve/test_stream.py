@@ -12,7 +12,7 @@ import pytest
 
 from pitwall.serve.live import MAX_STREAMS, PING_S
 from pitwall.serve.newest import Cast, LiveChannel, Picture, Status, Still
-from tests.serve.stand import CAST, SID, STARTED_AT_NS, Events, picture, standing
+from tests.serve.stand import CAST, SID, STARTED_AT_NS, picture, standing
 
 WIDE = Cast(
     SID, "wide", STARTED_AT_NS, "f" * 64, tuple(LiveChannel(f"channel_{i}", "V", "m", "test") for i in range(300)), {}
@@ -85,7 +85,7 @@ def test_stalled_clients_disturb_nobody_and_come_back_to_the_newest_state():
     wide = Picture(1, WIDE, np.zeros(300, np.int64), np.zeros(300), Status("recording"))
     live = Still(wide)
     with standing(live) as stand, moving(live):
-        stalled = [Events(stand.port, receive_buffer=4096) for _ in range(10)]
+        stalled = [stand.stream(receive_buffer=4096) for _ in range(10)]
         events = iter(stand.stream())
         seen = [next(events)[2]["values"]["channel_0"][1] for _ in range(80)]
         assert seen == sorted(set(seen))
@@ -110,7 +110,6 @@ def test_a_client_that_has_gone_is_let_go_of():
             next(iter(client))
         assert stand.json("/health")["streams"]["open"] == 5
         for client in clients:
-            client.response.close()
             client.close()
         while stand.json("/health")["streams"]["open"]:
             pass
@@ -139,7 +138,7 @@ def test_a_server_that_stops_tells_its_streams_and_does_not_wait(stalls):
     wide = Picture(1, WIDE, np.zeros(300, np.int64), np.zeros(300), Status("recording"))
     live = Still(wide)
     with standing(live) as stand, moving(live):
-        stalled = [Events(stand.port, receive_buffer=4096) for _ in range(3 if stalls else 0)]
+        stalled = [stand.stream(receive_buffer=4096) for _ in range(3 if stalls else 0)]
         events = iter(stand.stream())
         for _ in range(40):
             next(events)
