@@ -33,8 +33,8 @@ def archive(places: Places, sessions: tuple[str, ...], dest: str, older_than: fl
     back.  With PITWALL_KEY_FILE set, the copy is encrypted.
 
     \b
-    A URI takes what the store needs behind a `?`; credentials are best left to the
-    environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), or the store's own files.
+    A URI takes what the store needs behind a `?`; credentials belong in the
+    environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), or the store's files.
 
     \b
     Examples:

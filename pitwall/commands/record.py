@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pitwall.commands.encrypting import check_key
+from pitwall.commands.keeping import Keeping, keep_options, kept
 from pitwall.commands.options import Places, option, places
 from pitwall.commands.output import number, plural
 from pitwall.commands.reporting import end_with_losses
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 @click.command
 @places("logs", "cars")
 @source_options
+@keep_options
 @option("--session", "session_id", metavar="ID", help="The session's id, instead of one made of time and car.")
 @option(
     "--sync-interval",
@@ -34,11 +37,19 @@ if TYPE_CHECKING:
     help="Seconds until what is written is safe from a loss of power, too.",
 )
 @option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
-def record(places: Places, wanted: Wanted, session_id: str | None, sync_interval: float, supervised: bool) -> None:
+def record(
+    places: Places,
+    wanted: Wanted,
+    keeping: Keeping,
+    session_id: str | None,
+    sync_interval: float,
+    supervised: bool,
+) -> None:
     """Write the frames of the car's buses into the log, until stopped (Ctrl-C).
 
     The session begins with the first frame; its id is printed then.  Every frame is
-    kept, whether anybody can decode it or not.
+    kept, whether anybody can decode it or not.  --keep and --keep-free let old sessions
+    go, as `pitwall retain` does; without --archive-to, THEIR FRAMES ARE GONE THEN.
 
     \b
     Examples:
@@ -52,9 +63,11 @@ def record(places: Places, wanted: Wanted, session_id: str | None, sync_interval
         from pitwall.commands.children import end_with_supervisor
 
         end_with_supervisor()
+    else:
+        check_key()  # when started again by `run`, frames go before the key: their segments are sealed once it is back
     buses = wanted.buses(places)
     zero = time.monotonic_ns()
-    with stop_on_signals() as stop, ExitStack() as opened:
+    with kept(places, Keeping() if supervised else keeping), stop_on_signals() as stop, ExitStack() as opened:
         sources = []
         for source in wanted.sources(buses, zero):
             opened.callback(source.close)

@@ -44,7 +44,7 @@ def retain(places: Places, keeping: Keeping, watch: bool, supervised: bool) -> N
     \b
     Examples:
       pitwall retain --keep 30d --archive-to /mnt/archive
-      pitwall retain --keep-free 5GB --archive-to s3://bucket/races?region=eu-west-1
+      pitwall retain --keep-free 5GB --archive-to s3://bucket/races
     """
     if not keeping:
         raise UsageError("nothing says what is to be kept", hint="give --keep 30d, --keep-free 5GB, or both")

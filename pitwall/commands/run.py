@@ -15,6 +15,7 @@ from types import FrameType
 import click
 
 from pitwall.commands.children import Child
+from pitwall.commands.encrypting import check_key
 from pitwall.commands.keeping import Keeping, keep_options, keeper
 from pitwall.commands.options import Places, places
 from pitwall.commands.serve import server_options
@@ -40,6 +41,7 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int) 
       pitwall run --car bmw-e46-m3 --interface slcan --channel /dev/ttyACM0
       pitwall run --car bmw-e46-m3 --interface socketcan --channel can0
     """
+    check_key()
     wanted.buses(places)
     port = _free(host, port)
     verbose = ["--verbose"] if places.verbose else []

@@ -54,6 +54,11 @@ class Header(NamedTuple):
     version: int = VERSION
 
 
+def check(key: Key) -> None:
+    """Raises LogError where nothing can encrypt with the key: the library is missing."""
+    _cipher(key, Header(key.id, bytes(SALT_BYTES)))
+
+
 def encrypt(parts: Iterable[bytes | bytearray], key: Key) -> Iterator[bytes]:
     """The encrypted form of the bytes `parts`, in pieces."""
     header = Header(key.id, os.urandom(SALT_BYTES))
@@ -104,6 +109,7 @@ class Decrypting:
             raise LogError(what, where=path, hint=f"set {keys.VARIABLE} to the file of that key")
         self._about = encode(header)
         self._cipher = _cipher(key, header)
+        self._held: dict[int, bytes] = {}  # what was decrypted last, by number
         self.damaged: set[int] = set()
         body = max(0, file.size - 2 * HEADER_BYTES)
         self._chunks = max(1, -(-body // _SEALED_BYTES))
@@ -126,14 +132,24 @@ class Decrypting:
         if stop <= position and not (self._size == 0 and position == 0):
             return b""
         behind = max(behind, first + 1)
-        data = self._file.pread((behind - first) * _SEALED_BYTES, HEADER_BYTES + first * _SEALED_BYTES)
-        pieces = [data[at : at + _SEALED_BYTES] for at in range(0, (behind - first) * _SEALED_BYTES, _SEALED_BYTES)]
-        plain = b"".join(self._chunk(number, piece) for number, piece in enumerate(pieces, first))
+        self._hold(first, behind)
         low = position - first * CHUNK_BYTES
-        return plain[low : low + stop - position]
+        return b"".join([self._held[number] for number in range(first, behind)])[low : low + stop - position]
 
     def close(self) -> None:
         self._file.close()
+
+    def _hold(self, first: int, behind: int) -> None:
+        """Have these chunks, and no others, decrypted: a segment's reader reads most of a block twice."""
+        held = {number: self._held[number] for number in range(first, behind) if number in self._held}
+        missing = [number for number in range(first, behind) if number not in held]
+        if missing:
+            begin, count = missing[0], missing[-1] - missing[0] + 1
+            data = self._file.pread(count * _SEALED_BYTES, HEADER_BYTES + begin * _SEALED_BYTES)
+            for number in missing:
+                at = (number - begin) * _SEALED_BYTES
+                held[number] = self._chunk(number, data[at : at + _SEALED_BYTES])
+        self._held = held
 
     def _chunk(self, number: int, data: bytes) -> bytes:
         last = number == self._chunks - 1

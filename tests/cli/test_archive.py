@@ -16,6 +16,8 @@ from pitwall.log import Writer
 from tests.cli.conftest import Pitwall
 from tests.log.drives import START_NS, traffic
 
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at processes in /proc")
+
 OLD_S = 40 * 86_400
 
 
@@ -163,6 +165,7 @@ def test_the_keeper_rests_while_frames_come_in(tmp_path: Path) -> None:
     assert quiet()
 
 
+@needs_proc
 def test_the_keeper_ends_when_it_is_asked_to(process, tmp_path: Path) -> None:
     child = process("retain", "--keep", "30d", "--watch", "--logs", tmp_path / "logs")
     deadline = time.monotonic() + 30
@@ -182,3 +185,24 @@ def test_the_keeper_is_told_what_run_was_told(tmp_path: Path) -> None:
     ]
     assert not Keeping()
     assert json.dumps(Keeping().arguments()) == "[]"
+
+
+def test_a_key_that_cannot_be_used_is_told_before_anything_is_recorded(pitwall: Pitwall, monkeypatch) -> None:
+    monkeypatch.setenv("PITWALL_KEY_FILE", "nowhere")
+    for command in ("record", "run"):
+        answer = pitwall(command, "--simulate")
+        assert answer.code == 1
+        assert "nowhere: the key can't be read" in answer.line()
+
+
+@needs_proc
+def test_a_recorder_that_was_told_what_to_keep_sees_to_it_and_leaves_nobody_behind(process, tmp_path: Path) -> None:
+    child = process("record", "--simulate", "--keep", "30d", "--archive-to", "there", "--logs", tmp_path / "logs")
+    assert "recording" in child.stdout.readline()
+    keepers = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
+    assert [b"retain" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in keepers] == [True]
+    child.terminate()
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 0, said
+    assert "archived to there" in said
+    assert not any(Path(f"/proc/{pid}").exists() for pid in keepers)
