@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,15 +83,6 @@ def finish(logs: Path, forget: Forget, step: Step = onward, disk: Disk = DISK) -
     """Remove what is still there of sessions whose removal was begun.  The caller is `alone`."""
     for hidden in sorted(logs.glob(f"{REMOVING}*")):
         _empty(hidden, forget, step, disk)
-
-
-def wipe(folder: Path) -> None:
-    """Remove all that is in `folder`: for what is built from an encrypted log, and must not outlive its use."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _empty(hidden: Path, forget: Forget, step: Step, disk: Disk) -> None:

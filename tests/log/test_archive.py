@@ -417,17 +417,3 @@ def test_fifty_archived_sessions_leave_nothing_but_records(tmp_path: Path) -> No
     assert [one.session for one in records.archived(logs)] == [f"drive-{i:02}" for i in range(50)]
     bring_back(logs, "drive-07")
     assert sum(len(batch) for batch in read(logs / "drive-07")) == 302
-
-
-def test_a_wiped_folder_is_empty_and_what_it_links_to_is_not(tmp_path: Path) -> None:
-    from pitwall.log.removal import wipe
-
-    kept, folder = tmp_path / "kept", tmp_path / "built"
-    for path in (kept / "a", folder / "b", folder / "deep" / "c"):
-        path.parent.mkdir(exist_ok=True, parents=True)
-        path.write_bytes(b"frames")
-    (folder / "link").symlink_to(kept)
-    wipe(folder)
-    wipe(tmp_path / "nowhere")
-    assert list(folder.iterdir()) == []
-    assert (kept / "a").read_bytes() == b"frames"
