@@ -6,6 +6,7 @@ stick out of their message) is taken as it is.
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,7 @@ def _parsed(text: str, shown: str, places: _Places, problems: Problems) -> list[
         from cantools.database import errors, load_string
         from cantools.database.can import Database
 
+    logging.getLogger("cantools").setLevel(logging.ERROR)  # what it only warns of (an id given twice) is a problem here
     try:
         database = load_string(text, database_format="dbc", strict=False)
     except errors.UnsupportedDatabaseFormatError as error:

@@ -257,3 +257,12 @@ def test_the_error_is_one_line_for_whoever_prints_it(tmp_path: Path) -> None:
         load(car(tmp_path, "car: {}\nbuses: {can: {dbc: x.dbc}}\nroles: {gaer: x}\n"), "test")
     assert "\n" not in str(raised.value)
     assert raised.value.exit_code == 2
+
+
+def test_what_is_a_problem_here_is_not_also_a_warning_of_cantools(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    twice = A_DBC.replace("BO_ 257", "BO_ 256")
+    (problem,) = problems(car(tmp_path, HEAD, a=twice))
+    assert "has the id 0x100 of Engine" in problem
+    assert caplog.records == []
