@@ -21,6 +21,7 @@ from typing import Final
 import duckdb
 
 from pitwall import car as cars_of
+from pitwall.derive import Rows
 from pitwall.errors import PitwallError
 from pitwall.frames import Frames, concat
 from pitwall.log import lock
@@ -29,7 +30,7 @@ from pitwall.log.reader import Tail
 from pitwall.log.session import find
 from pitwall.project.build import stale
 from pitwall.project.generations import BusyError, Generations
-from pitwall.project.loop import Projector, projecting, projecting_in_memory
+from pitwall.project.loop import Projector, project, projecting, projecting_in_memory
 from pitwall.project.pipeline import Pipeline
 from pitwall.serve.following import Following, finished
 from pitwall.serve.garage import Shelf, load_car
@@ -159,9 +160,7 @@ class Follower:
             following = Following(car, about, projector, tail, written=session.rows)
             self._projector = (about.session, projector)
             try:
-                for frames in self._batches(folder, following):
-                    following.take(frames)
-                    self._show(following)
+                project(self._batches(folder, following), projector, lambda *batch: self._saw(following, *batch))
                 if not self._stop.is_set():
                     following.finish()
                     self._show(following)
@@ -239,6 +238,10 @@ class Follower:
             except PitwallError:
                 return None
         return self._started[name]
+
+    def _saw(self, following: Following, frames: Frames, rows: list[Rows]) -> None:
+        following.saw(frames, rows)
+        self._show(following)
 
     def _show(self, following: Following) -> None:
         self._shown = following.picture(self._shown.number + 1)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from pitwall.car import Car
+    from pitwall.derive import Rows
     from pitwall.frames import Frames
     from pitwall.log.opening import Header
     from pitwall.log.reader import Tail
@@ -48,14 +49,10 @@ class Following:
         """Whether rows that were there at the beginning have not been projected yet."""
         return self._projector.offset < self._written
 
-    def take(self, frames: Frames | None) -> None:
-        """The next batch, or None: time to commit."""
-        if frames is None:
-            self._projector.commit()
-            return
-        was_behind = self.behind
-        self._gauges.take(frames, self._projector.apply(frames))
-        live = self.recording and not was_behind
+    def saw(self, frames: Frames, rows: list[Rows]) -> None:
+        """A batch that was applied, and the rows that it gave."""
+        self._gauges.take(frames, rows)
+        live = self.recording and frames.start >= self._written
         self._heard_at_s = time.monotonic() if live else _heard_at_s(self._about, self._gauges.newest_t)
 
     def finish(self) -> None:
