@@ -7,6 +7,8 @@ read-only. A question whose client has gone, or whose time is up, is interrupted
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
@@ -28,6 +30,9 @@ WAITING: Final = 32
 """Questions under way and waiting; one more is told to come back."""
 
 TIMEOUT_S: Final = 20.0
+
+AGAIN_S: Final = 0.02
+"""A question that is to stop is interrupted this often, until it has."""
 
 
 class Garage(Protocol):
@@ -119,16 +124,17 @@ class _Call(Generic[T]):
         self._question = question
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._stopped = False
+        self._over = threading.Event()
 
     def __call__(self) -> T:
         try:
             return self._once()
         except duckdb.InterruptException:
             raise
-        except (
-            duckdb.Error
-        ):  # a projection that was finished, or replaced, while it was read: what took its place answers
+        except duckdb.Error:  # the projection was finished or replaced while it was read: what took its place answers
             return self._once()
+        finally:
+            self._over.set()
 
     def _once(self) -> T:
         self._cursor = cursor = self._open()
@@ -141,7 +147,15 @@ class _Call(Generic[T]):
             cursor.close()
 
     def interrupt(self) -> None:
+        """Stops the question, soon."""
         self._stopped = True
-        cursor = self._cursor
-        if cursor is not None:
-            cursor.interrupt()
+        threading.Thread(target=self._insist, name="pitwall-interrupt", daemon=True).start()
+
+    def _insist(self) -> None:
+        # DuckDB forgets an interruption that comes just before a statement begins: once is not enough
+        while not self._over.is_set():
+            cursor = self._cursor
+            if cursor is not None:
+                with contextlib.suppress(duckdb.Error):  # closed between the two lines
+                    cursor.interrupt()
+            self._over.wait(AGAIN_S)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 import threading
 
+import duckdb
 import pytest
 
 from pitwall.errors import PitwallError, UsageError
 from pitwall.serve.newest import Still
-from pitwall.serve.reading import WAITING
+from pitwall.serve.reading import WAITING, _Call
 from pitwall.serve.server import bind
 from tests.serve.stand import SID, FakeGarage, picture, projection, standing
 
@@ -262,6 +263,41 @@ def test_a_question_whose_client_has_gone_is_interrupted():
         while stand.json("/health")["queries"]["running"]:
             pass
         assert stand.json("/health")["queries"]["interrupted"] == 1
+
+
+def test_an_interruption_just_before_a_statement_begins_is_not_lost():
+    con = projection({("m", "a"): ([1], [1.0])})
+    asked, go = threading.Event(), threading.Event()
+
+    def question(cursor):
+        asked.set()
+        go.wait(20)
+        # never ends by itself
+        endless = "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range * b.range = -1"
+        cursor.execute(endless).fetchall()
+
+    ended = []
+
+    def ask():
+        try:
+            call()
+        except duckdb.InterruptException as error:
+            ended.append(error)
+
+    cursor = con.cursor()
+    call = _Call(lambda: cursor, question)
+    thread = threading.Thread(target=ask)
+    thread.start()
+    asked.wait(20)
+    call.interrupt()
+    go.set()
+    thread.join(20)
+    stopped = not thread.is_alive()
+    while thread.is_alive():
+        cursor.interrupt()
+        thread.join(0.1)
+    assert stopped
+    assert len(ended) == 1
 
 
 def test_a_port_in_use_is_one_clear_line():
