@@ -206,7 +206,7 @@ def concat(parts: Sequence[Frames]) -> Frames:
     assert all(part.order is None for part in parts), "only rows in log order can be joined"
     more = None
     if any(part.more is not None for part in parts):
-        more = _binary(pa.concat_arrays([_more(part) for part in parts]))
+        more = _binary(pa.concat_arrays([more_of(part) for part in parts]))
     return Frames(
         start=parts[0].start,
         t=np.concatenate([part.t for part in parts]),
@@ -248,7 +248,7 @@ def to_arrow(rows: Frames) -> pa.RecordBatch:
     n = len(rows)
     data = pa.Array.from_buffers(pa.binary(DATA_BYTES), n, [None, pa.py_buffer(np.ascontiguousarray(rows.data))])
     columns = [pa.array(column) for column in (rows.t, rows.bus, rows.id, rows.flags, rows.len)]
-    return pa.RecordBatch.from_arrays([*columns, data, _more(rows)], schema=SCHEMA)
+    return pa.RecordBatch.from_arrays([*columns, data, more_of(rows)], schema=SCHEMA)
 
 
 def from_arrow(batch: pa.RecordBatch, start: int) -> Frames:
@@ -265,7 +265,7 @@ def from_arrow(batch: pa.RecordBatch, start: int) -> Frames:
         flags=batch.column(3).to_numpy(),
         len=batch.column(4).to_numpy(),
         data=payload.reshape(n, DATA_BYTES),
-        more=more if _holds_bytes(more) else None,
+        more=more if holds_bytes(more) else None,
     )
 
 
@@ -278,7 +278,8 @@ def _with_order(rows: Frames, order: Int64) -> Frames:
     return Frames(rows.start, rows.t, rows.bus, rows.id, rows.flags, rows.len, rows.data, rows.more, order)
 
 
-def _more(rows: Frames) -> pa.BinaryArray:
+def more_of(rows: Frames) -> pa.BinaryArray:
+    """binary (n,): the column `more`, as a column also where every row's is empty."""
     if rows.more is not None:
         return rows.more
     # n empty values: n + 1 zero offsets and no bytes
@@ -291,6 +292,7 @@ def _binary(column: pa.Array) -> pa.BinaryArray:
     return column
 
 
-def _holds_bytes(column: pa.BinaryArray) -> bool:
+def holds_bytes(column: pa.BinaryArray) -> bool:
+    """Whether any value of a column `more` is not empty."""
     offsets = np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, column.offset * 4)
     return bool(offsets[0] != offsets[-1])

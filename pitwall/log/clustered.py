@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from pitwall.frames import DATA_BYTES, Frames, Int64, clustered
+from pitwall.frames import DATA_BYTES, Frames, Int64, clustered, holds_bytes, more_of
 from pitwall.log.tag import Message
 
 MAX_ROWS: Final = 1 << 16
@@ -61,8 +61,7 @@ def encode(rows: Frames) -> pa.RecordBatch:
         near.len,
         *(np.ascontiguousarray(near.data[:, i]) for i in range(DATA_BYTES)),
     ]
-    more = near.more if near.more is not None else _nothing(len(near))
-    return pa.RecordBatch.from_arrays([*(pa.array(column) for column in columns), more], schema=SCHEMA)
+    return pa.RecordBatch.from_arrays([*(pa.array(column) for column in columns), more_of(near)], schema=SCHEMA)
 
 
 def decode(message: Message) -> Frames:
@@ -86,15 +85,6 @@ def decode(message: Message) -> Frames:
         flags=flags,
         len=length,
         data=data,
-        more=more if _holds_bytes(more) else None,
+        more=more if holds_bytes(more) else None,
         order=place,
     )
-
-
-def _nothing(rows: int) -> pa.BinaryArray:
-    return pa.Array.from_buffers(pa.binary(), rows, [None, pa.py_buffer(bytes(4 * (rows + 1))), pa.py_buffer(b"")])
-
-
-def _holds_bytes(column: pa.BinaryArray) -> bool:
-    ends = np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, column.offset * 4)
-    return bool(ends[0] != ends[-1])

@@ -6,14 +6,14 @@ Readers hold no lock, and cope with a segment that grows, is rotated or sealed u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
 
 from pitwall.errors import LossError
-from pitwall.frames import Frames, cut
+from pitwall.frames import Frames, cut, take
 from pitwall.log import clustered, rows
 from pitwall.log.follow import follow
 from pitwall.log.place import Damage, Found, Place
@@ -95,14 +95,4 @@ def _between(batch: Frames, first: int, last: int) -> Frames:
         return cut(batch, first - batch.start, last - batch.start)
     offsets = batch.offsets
     kept = np.flatnonzero((offsets >= first) & (offsets < last))
-    return Frames(
-        start=first,
-        t=batch.t[kept],
-        bus=batch.bus[kept],
-        id=batch.id[kept],
-        flags=batch.flags[kept],
-        len=batch.len[kept],
-        data=batch.data[kept],
-        more=None if batch.more is None else batch.more.take(pa.array(kept)),
-        order=offsets[kept] - first,
-    )
+    return replace(take(batch, kept), start=first, order=offsets[kept] - first)
