@@ -21,7 +21,7 @@ from pitwall.errors import LogError
 from pitwall.log import opening as openings
 from pitwall.log.bytefile import ENCRYPTED_SUFFIX
 from pitwall.log.opening import Header, Opening
-from pitwall.log.tag import Kind, Message
+from pitwall.log.tag import Kind, Message, Tag
 from pitwall.log.walk import Walk
 
 SEALED_SUFFIX: Final = ".arrow"
@@ -98,13 +98,18 @@ def read_opening(message: Message, path: Path) -> Opening | None:
     """What a verified first message of the file `path` says; None where it is no schema."""
     if message.tag.kind is not Kind.SCHEMA:
         return None
-    if message.tag.version > openings.VERSION:
+    check_version(message.tag, path)
+    return openings.decode(message)
+
+
+def check_version(tag: Tag, path: Path) -> None:
+    """Raises LogError where the message was written by a newer pitwall."""
+    if tag.version > openings.VERSION:
         raise LogError(
-            f"the log is of format {message.tag.version}, this pitwall reads up to {openings.VERSION}",
+            f"the log is of format {tag.version}, this pitwall reads up to {openings.VERSION}",
             where=path,
             hint="upgrade pitwall",
         )
-    return openings.decode(message)
 
 
 def header(folder: Path, listed: Sequence[Segment] | None = None) -> Header | None:

@@ -9,37 +9,21 @@ it is in.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Final
 
-from pitwall.errors import LogError
-from pitwall.log import opening as openings
 from pitwall.log import tag as tags
-from pitwall.log.folder import Segment, header, read_opening, segments
+from pitwall.log.folder import Segment, check_version, header, read_opening, segments
 from pitwall.log.opening import End, Opening
 from pitwall.log.place import Damage, Found, Place, Torn
-from pitwall.log.tag import Flaw, Kind, Message, Tag
+from pitwall.log.salvage import MISSING, Fault, survey, take_fault
+from pitwall.log.tag import Flaw, Kind, Message
 from pitwall.log.walk import Walk
 
 Batches = Generator[Found | None, None, None]
 
 LOST_BEFORE: Final = "the rows were lost before the segment was sealed"
-_MISSING: Final = "a batch is missing before this one"
-_MOVED: Final = "a batch stands here that is not the next"
-_CHAIN: Final = "the batch does not continue the one before"
 _NO_SCHEMA: Final = "the segment's beginning is missing"
-_SECOND_SCHEMA: Final = "a second schema"
 _BEHIND_END: Final = "there is something behind the end"
-
-
-@dataclass(slots=True)
-class _Fault:
-    """Something wrong at a place of a file, and the offsets that should have come there."""
-
-    position: int
-    what: str
-    first: int
-    last: int
 
 
 class SegmentReader:
@@ -129,7 +113,7 @@ class SegmentReader:
             if isinstance(found, Flaw):
                 return
             tag = found.tag
-            self._check_version(tag)
+            check_version(tag, walk.path)
             if self._walk.sealed and tag.prev == self._chain and tag.offset > self._expected:
                 self._tell(found.position, LOST_BEFORE, self._expected, tag.offset)
                 self._expected = tag.offset
@@ -185,17 +169,15 @@ class SegmentReader:
 
     def _salvage(self) -> Batches:
         """Whatever is still readable of the file, in order; and a report of everything that is wrong."""
-        start = self._walk.position
-        faults, survivors = self._survivors()
+        found = survey(self._walk, self._expected, self._chain)
+        faults, self._chain = found.faults, found.chain
         if self._opening is None and self._whole and not faults:
-            faults.append(_Fault(start, _NO_SCHEMA, self._expected, self._expected))
+            faults.append(Fault(found.start, _NO_SCHEMA, self._expected, self._expected))
         self._whole = False
-        for tag, position in sorted(
-            survivors, key=lambda survivor: (survivor[0].offset, survivor[0].kind is Kind.FOOTER)
-        ):
+        for tag, position in found.in_order():
             begins = tag.offset if self._limit is None else min(tag.offset, self._limit)
             if begins > self._expected:
-                fault = _fault_of(faults, self._expected, begins) or _Fault(position, _MISSING, 0, 0)
+                fault = take_fault(faults, self._expected, begins) or Fault(position, MISSING, 0, 0)
                 self._tell(fault.position, fault.what, self._expected, begins)
                 self._place.at = max(self._place.at, begins)
                 self._expected = begins
@@ -210,35 +192,6 @@ class SegmentReader:
                 yield new
         for fault in faults:
             self._tell(fault.position, fault.what)
-
-    def _survivors(self) -> tuple[list[_Fault], list[tuple[Tag, int]]]:
-        """What is wrong from here on, and every batch and footer that verifies, in the order of the bytes."""
-        walk, expected, chain = self._walk, self._expected, self._chain
-        faults: list[_Fault] = []
-        survivors: list[tuple[Tag, int]] = []
-        while True:
-            start = walk.position
-            found = walk.next()
-            if isinstance(found, Flaw):
-                message = walk.resync()
-                if message is None:
-                    walk.position = start
-                    break
-                faults.append(_Fault(start, found.what, expected, message.tag.offset))
-                chain = None
-                found = message
-            tag = found.tag
-            self._check_version(tag)
-            if tag.kind is Kind.SCHEMA:
-                faults.append(_Fault(found.position, _SECOND_SCHEMA, expected, expected))
-                continue
-            if chain is not None and (tag.prev != chain or tag.offset != expected):
-                what = _CHAIN if tag.offset == expected else _MISSING if tag.offset > expected else _MOVED
-                faults.append(_Fault(found.position, what, expected, tag.offset))
-            survivors.append((tag, found.position))
-            expected, chain = max(expected, tag.stop if tag.kind is Kind.ROWS else tag.offset), tag.crc
-        self._chain = chain
-        return faults, survivors
 
     def _finish(self) -> None:
         """The segment has no more: is that where it should end?"""
@@ -275,22 +228,6 @@ class SegmentReader:
     def _tell(self, position: int, what: str, first: int | None = None, last: int | None = None) -> None:
         self._whole = False
         self._report(Damage(self._segment.path, position, what, first, last))
-
-    def _check_version(self, tag: Tag) -> None:
-        if tag.version > openings.VERSION:
-            raise LogError(
-                f"the log is of format {tag.version}, this pitwall reads up to {openings.VERSION}",
-                where=self._segment.path,
-                hint="upgrade pitwall",
-            )
-
-
-def _fault_of(faults: list[_Fault], first: int, last: int) -> _Fault | None:
-    """The fault that explains the loss of these offsets, taken out of `faults`."""
-    for i, fault in enumerate(faults):
-        if fault.first < last and fault.last > first:
-            return faults.pop(i)
-    return None
 
 
 def _first_behind(segment: Segment, listed: list[Segment]) -> int | None:
