@@ -24,6 +24,7 @@ from pitwall.errors import CarError, PitwallError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run:run", "Record, project and serve a car, until stopped."),
     "record": ("record:record", "Write the frames of a bus into the log, until stopped."),
+    "end": ("end:end", "End the session that is being recorded."),
     "serve": ("serve:serve", "Project the log and serve the page, until stopped."),
     "simulate": ("simulate:simulate", "Drive a simulated car, as fast as it can."),
     "import": ("importing:import_", "Bring recorded captures into a session."),

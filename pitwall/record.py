@@ -1,186 +1,153 @@
-"""Frames in, from live sources, capture files or a simulated drive; a session of the log out.
+"""Frames in, from live sources; sessions of the log out.
 
-Laws: a frame is in the log, or counted there as lost; `t` never runs backwards, whatever the sources' threads do;
-a session begins with its first frame, and ends where it was stopped or its last source ended.
+Laws: a frame is in the log, or counted there as lost; `t` never runs backwards, whatever the sources' threads do; a
+session begins with its first frame, and ends where it was stopped, where it was asked to, when no frame has come for
+long, or with its last source.  What a recorder that was killed has left is gone on with.  While the disk takes nothing,
+what was heard waits, in memory and in its order, and what finds no room there is counted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from pitwall.bus.capture import Progress, Timeline, read_captures
-from pitwall.bus.inbox import QUEUE_FRAMES, Ended, Gathered, Inbox
+from pitwall.bus.inbox import QUEUE_FRAMES, Ended, Gathered, Inbox, Lost
 from pitwall.bus.source import Source
-from pitwall.errors import PitwallError, UsageError
-from pitwall.frames import Control, Flag, Frames, concat, cut, in_log_order, take
-from pitwall.log.writer import Writer
+from pitwall.errors import LogError, PitwallError
+from pitwall.frames import Control, Frames, concat, take
+from pitwall.log import requests
+from pitwall.log.hold import Hold
+from pitwall.log.outbox import Outbox
+from pitwall.log.recovery import session_folders
+from pitwall.log.requests import Request
+from pitwall.log.writer import Pace
 
-READ_S = 0.1
+logger = logging.getLogger(__name__)
+
+Fact = Mapping[str, object]
+"""What a control row says."""
+
+READ_S: Final = 0.1
 """A source is asked for so long at once: so soon it hears that recording stops."""
+AGAIN_S: Final = 0.1
+"""What the disk refused is tried again after so long."""
+LAST_TRIES: Final = 5
+"""So often, when recording stops."""
 REPORT_S = 0.25
 """The status is told this often."""
-JUMP_NS = 500_000_000
-"""The wall clock has jumped when it moved by more than this against the monotonic one; NTP slews by less."""
-APPEND_FRAMES = 65_536
-"""Frames stored go into the log in batches of so many: one batch of a sealed segment."""
+TEND_S: Final = 0.5
+"""How often requests are looked for, and whether the log is where it was."""
+IDLE_S: Final = 1800.0
+"""A session ends when no frame has come for so long."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a recording goes: rows written and durable (offsets), frames of all buses, frames lost, frames/s of late."""
+    """How a recording goes.
+
+    session: "" while there is none.  frames, lost: since the recorder began.  written, durable: offsets of the session.
+    waiting: frames heard and not written.  problem: why, where the disk takes nothing just now.
+    """
 
     session: str
-    path: Path
     frames: int
     lost: int
     written: int
     durable: int
     frames_per_s: float
+    waiting: int = 0
+    problem: str = ""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A session that was recorded; `session` is empty where no frame came.  problems: what went wrong on the way."""
+    """What was recorded.  sessions: in their order, none where no frame came.  problems: what went wrong on the way."""
 
-    session: str
+    sessions: list[str]
     frames: int
     lost: int = 0
     problems: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class ImportReport:
-    """A session that was imported.  problems: what of the captures could not be read.  notes: what was assumed."""
-
-    session: str
-    frames: int
-    problems: list[str]
-    notes: list[str]
-
-
 def record(
     sources: Sequence[Source],
     *,
-    logs: Path,
+    hold: Hold,
     car: str,
     buses: Sequence[str],
     zero: int,
     stop: threading.Event,
     session_id: str | None = None,
-    sync_interval_s: float = 0.1,
+    pace: Pace = Pace(),  # noqa: B008  frozen
+    idle_s: float = IDLE_S,
     queue_frames: int = QUEUE_FRAMES,
     report: Callable[[Status], None] = lambda _status: None,
     wall: Callable[[], int] = time.time_ns,
     clock: Callable[[], int] = time.monotonic_ns,
 ) -> Recorded:
-    """Record the sources into one session until `stop` is set, or the last of them has ended.
+    """Record the sources until `stop` is set, or the last of them has ended.
 
     sources: each hears one bus, the one that `buses` names at its place; they are closed in the end.
+    hold: of the logs folder; it stays the caller's.  session_id: of the first session.
     zero: what `clock` was at the sources' t = 0.
-    Raises LogError where the log can't be written; then what was written is kept, and recovered by the next writer.
     A source that is lost is a problem in what is returned, unless nothing was heard at all: then its error is raised.
+    Raises LogError where nothing that was heard could be kept, UsageError where there is a session of that id already.
     """
     assert len(sources) == len(buses), "a name for each source's bus"
-
-    def begin(started_at_ns: int) -> Writer:
-        return Writer.create(
-            logs,
-            car=car,
-            buses=buses,
-            started_at_ns=started_at_ns,
-            session_id=session_id,
-            sync_interval_s=sync_interval_s,
-        )
-
     inbox = Inbox(queue_frames)
     halt = threading.Event()
     readers = [
         threading.Thread(target=_read, args=(source, bus, inbox, halt), name=f"read {source.name}", daemon=True)
         for bus, source in enumerate(sources)
     ]
-    session = _Recording([source.name for source in sources], buses, begin, zero=zero, wall=wall, clock=clock)
     with contextlib.ExitStack() as closing:  # each of them, whatever another does
         for source in sources:
             closing.callback(source.close)
-        closing.callback(session.close)
         closing.callback(halt.set)
+        recording = _Recording(
+            [source.name for source in sources],
+            buses,
+            inbox,
+            idle_s,
+            lambda introduction: Outbox(
+                hold,
+                car=car,
+                buses=buses,
+                session_id=session_id,
+                pace=pace,
+                zero=zero,
+                wall=wall,
+                clock=clock,
+                introduction=introduction,
+            ),
+        )
+        closing.callback(recording.close)
         for reader in readers:
             reader.start()
         with contextlib.suppress(KeyboardInterrupt):  # as good a way to stop as any: what was heard is kept
-            while not stop.is_set() and session.listening:
-                session.write(inbox.take(READ_S))
-                session.tell(report, REPORT_S)
+            while not stop.is_set() and recording.listening:
+                if recording.stuck:
+                    stop.wait(AGAIN_S)
+                    recording.go_on()
+                else:
+                    recording.write(inbox.take(READ_S))
+                recording.tend()
+                recording.tell(report, REPORT_S)
         halt.set()
         for reader in readers:
             reader.join(10 * READ_S)
-        session.write(inbox.rest())
-        session.end()
-        session.tell(report, 0)
-    return session.result()
-
-
-def import_captures(
-    paths: Sequence[Path],
-    *,
-    logs: Path,
-    car: str,
-    session_id: str | None = None,
-    progress: Progress = lambda _done, _all: None,
-    arrange: Callable[[Timeline], Timeline] = lambda timeline: timeline,
-) -> ImportReport:
-    """Capture files as one ended session, which starts when its first frame was heard.
-
-    arrange: puts the captures' buses as the car's definition will look for them, before anything is written.
-
-    All is read before anything is written, so that a file that is no capture (UsageError) leaves nothing behind; and
-    where writing fails, the session is removed again.
-    """
-    _check_free(logs, session_id)
-    timeline = arrange(read_captures(paths, progress))
-    with _stored(logs, car, timeline.buses, timeline.started_at_ns, session_id) as (writer, ends):
-        for rows, fact in _with_imports(timeline):
-            if fact is None:
-                writer.append(rows)
-            else:
-                writer.control(Control.IMPORTED, int(rows.t[0]), fact)
-        ends.append(int(timeline.frames.t[-1]))
-    return ImportReport(writer.session, len(timeline.frames), timeline.problems, list(timeline.notes))
-
-
-def store_frames(
-    batches: Iterable[Frames],
-    *,
-    logs: Path,
-    car: str,
-    buses: Sequence[str],
-    started_at_ns: int,
-    session_id: str | None = None,
-    progress: Callable[[int], None] = lambda _frames: None,
-) -> Recorded:
-    """Frames that are there already, as one ended session.
-
-    batches: in the order of their times, `t` ns since the session's start.  progress: told the frames so far.
-    Where making or writing them fails, the session is removed again.
-    """
-    _check_free(logs, session_id)
-    count = 0
-    with _stored(logs, car, buses, started_at_ns, session_id) as (writer, ends):
-        for batch in batches:
-            for rows in _pieces(in_log_order(batch)):
-                writer.append(rows)
-                count += len(rows)
-                ends.append(int(rows.t[-1]))
-            progress(count)
-    return Recorded(writer.session, count)
+        recording.end()
+        recording.tell(report, 0)
+    return recording.result()
 
 
 def _read(source: Source, bus: int, inbox: Inbox, halt: threading.Event) -> None:
@@ -194,164 +161,224 @@ def _read(source: Source, bus: int, inbox: Inbox, halt: threading.Event) -> None
             inbox.put(bus, replace(rows, bus=np.full(len(rows), bus, np.uint8)))
         if not halt.is_set():
             inbox.end(bus, None)
-    except Exception as error:  # noqa: BLE001  # a thread's failure must reach the recorder, whatever it is
+    except Exception as error:  # noqa: BLE001  a thread's failure must reach the recorder, whatever it is
         inbox.end(bus, error)
 
 
 class _Recording:
-    """The session being recorded: from what was gathered into the log.
+    """What was gathered, into the log; who ended, what was lost, what is asked for, and what becomes of it.
 
-    sources, buses: the name of each source, and of the bus that it hears.  begin: makes the session's writer, given the
-    unix time of its first frame.
+    sources, buses: the name of each source, and of the bus that it hears.
     """
 
     def __init__(
         self,
         sources: Sequence[str],
         buses: Sequence[str],
-        begin: Callable[[int], Writer],
-        *,
-        zero: int,
-        wall: Callable[[], int],
-        clock: Callable[[], int],
+        inbox: Inbox,
+        idle_s: float,
+        outbox: Callable[[Callable[[], list[Fact]]], Outbox],
     ) -> None:
-        self._sources, self._buses, self._create = sources, buses, begin
-        self._zero, self._wall, self._clock = zero, wall, clock
-        self._writer: Writer | None = None
-        self._first = self._last = 0  # t of the first and the last row, in the sources' time
-        self._ahead = 0  # wall clock minus monotonic clock, ns
-        self._frames = self._lost = 0
+        """outbox: makes the one that is written to, given what introduces the sources to a session."""
+        self._sources, self._buses, self._inbox, self._idle_s = sources, buses, inbox, idle_s
+        self.listening = set(range(len(sources)))
+        self._known = set(self.listening)  # what the next session begins with
+        self._log = outbox(self._introduction)
+        self._lost = 0
         self._problems: list[str] = []
         self._errors: list[Exception] = []
+        self._problem = ""  # why rows wait, or waited until just now
+        self._problem_since_ns: int | None = None
+        self._lost_before = 0  # frames lost before that problem
+        self._promised: dict[Path, Request] = {}  # answered once all is written that waits now
+        self._handed: set[Path] = set()  # those that the keeper of the log sees to
+        self._heard = self._log.clock()  # when the last frame came
+        self._tended = -math.inf
         self._told = (-math.inf, 0)  # when the status was told last, and the frames there were
-        self.listening = set(range(len(sources)))
+        self._flush()  # a session that is gone on with is so from the first moment
+
+    @property
+    def stuck(self) -> bool:
+        """Whether something waits for the disk: no more is taken in until then."""
+        return self._log.stuck
 
     def write(self, gathered: Gathered) -> None:
         """Everything gathered into the log, in the order of its times."""
         if gathered.batches:
-            rows = self._merged(gathered.batches)
-            writer = self._writer or self._begin(int(rows.t[0]))
-            writer.append(replace(rows, t=rows.t - self._first))
-            self._last = int(rows.t[-1])
-            self._frames += int(np.count_nonzero(rows.flags & np.uint8(Flag.CONTROL) == 0))
+            self._log.put(self._merged(gathered.batches))
+            self._heard = self._log.clock()
         for lost in gathered.lost:
-            self._lost += lost.frames
-            self._problems.append(f"{self._sources[lost.bus]}: {lost.frames:,} frames lost: too many waited")
-            fact = {
-                "bus": self._buses[lost.bus],
-                "frames": lost.frames,
-                "first_t": lost.first_t - self._first,
-                "last_t": lost.last_t - self._first,
-                "why": "the log could not be written as fast as frames came",
-            }
-            self._control(Control.LOST, fact)
+            self._count(lost)
         for ended in gathered.ended:
             self._end_of(ended)
-        self._check_clock()
+        self._log.check_clock()
+        self._flush()
+        if self._problem and not self._log.stuck and not self._log.problem:
+            self._well()
+
+    def go_on(self) -> None:
+        """Try again to write what waits, and then what has come meanwhile."""
+        self._flush()
+        if not self._log.stuck:
+            self.write(self._inbox.rest())
+
+    def tend(self) -> None:
+        """What is to be seen to now and then."""
+        now = time.monotonic()
+        if now - self._tended < TEND_S or self._log.stuck:
+            return
+        self._tended = now
+        if self._log.session and self._log.clock() - self._heard > self._idle_s * 1e9:
+            self._log.end(f"no frame for {self._idle_s:g} s", at_last=True)
+            self._flush()
+        try:
+            self._log.look()
+        except LogError as error:
+            self._trouble(error)
+        for request in requests.asked(self._log.hold.logs, self._log.hold.disk):
+            if request.path not in self._promised and request.path not in self._handed and not self._log.stuck:
+                self._answer(request)
 
     def tell(self, report: Callable[[Status], None], interval_s: float) -> None:
-        """The status to `report`, where `interval_s` have passed since the last time."""
-        now = self._clock() / 1e9
+        """The status to whoever wants it, where `interval_s` have passed since the last time."""
+        log, now = self._log, time.monotonic()
         since, frames = self._told
-        if self._writer is None or now - since < interval_s:
+        if now - since < interval_s:
             return
-        rate = (self._frames - frames) / (now - since) if frames and now > since else 0.0
-        self._told = (now, self._frames)
-        writer = self._writer
-        report(Status(writer.session, writer.path, self._frames, self._lost, writer.written, writer.durable, rate))
+        rate = (log.kept - frames) / (now - since) if frames and now > since else 0.0
+        self._told = (now, log.kept)
+        lost, waiting = self._lost + self._inbox.lost, log.waiting + self._inbox.waiting
+        log.hold.tell(lost=lost, waiting=waiting, problem=self._problem, problem_since_ns=self._problem_since_ns)
+        if log.sessions or self._problem:
+            session = log.sessions[-1] if log.sessions else ""
+            report(Status(session, log.kept, lost, *log.offsets, rate, waiting, self._problem))
 
     def end(self) -> None:
-        """The end of the session: synced and sealed."""
-        if self._writer is not None:
-            self._writer.end(max(self._last, self._clock() - self._zero) - self._first)
-
-    def close(self) -> None:
-        """Let go of the log, ended or not."""
-        if self._writer is not None:
-            self._writer.close()
+        """The end of all: what waits is written, the session ended, synced and sealed, as far as the disk allows it."""
+        self.write(self._inbox.rest())
+        if self._log.session or self._log.stuck:
+            self._log.end("ended")
+        for _ in range(LAST_TRIES):
+            self._flush()
+            if not self._log.stuck:
+                break
+            time.sleep(AGAIN_S)
+        waiting = self._log.waiting
+        if waiting or (self._log.stuck and self._problem):
+            self._lost += waiting
+            self._problems.append(f"{waiting:,} frames could not be kept: {self._problem}")
 
     def result(self) -> Recorded:
         """What was recorded.  Raises a source's error where that is all there was, or where it is none of pitwall's."""
+        sessions = self._log.sessions
         for error in self._errors:
-            if self._writer is None or not isinstance(error, PitwallError):
+            if not sessions or not isinstance(error, PitwallError):
                 raise error
-        return Recorded(self._writer.session if self._writer else "", self._frames, self._lost, self._problems)
+        if not sessions and self._problem:
+            raise LogError(self._problems[-1], where=self._log.hold.logs)
+        return Recorded(sessions, self._log.kept, self._lost, self._problems)
 
-    def _begin(self, first: int) -> Writer:
-        self._first = self._last = first
-        self._ahead = self._wall() - self._clock()
-        self._writer = self._create(self._ahead + self._zero + first)
-        for bus, source in zip(self._buses, self._sources, strict=True):
-            self._control(Control.SOURCE, {"bus": bus, "source": source, "state": "connected"})
-        return self._writer
+    def close(self) -> None:
+        """Let go of the log, ended or not."""
+        self._log.close()
+
+    def _flush(self) -> None:
+        try:
+            self._log.flush()
+        except LogError as error:
+            self._trouble(error)
+            return
+        for request in self._promised.values():
+            request.done()
+        self._promised.clear()
+
+    def _trouble(self, error: LogError) -> None:
+        if not self._problem:
+            logger.warning("%s; what comes is kept in memory as long as there is room", error)
+            self._problem_since_ns = time.time_ns()
+            self._lost_before = self._lost
+        self._problem = error.what
+
+    def _well(self) -> None:
+        lost = self._lost - self._lost_before
+        logger.warning("the log is written again; %s", f"{lost:,} frames were lost" if lost else "no frame was lost")
+        self._problem, self._problem_since_ns = "", None
 
     def _merged(self, batches: list[Frames]) -> Frames:
         """Batches of several sources as one, in the order of their times; a late one waits for nobody's past."""
         rows = concat(batches)
         if np.any(np.diff(rows.t) < 0):
             rows = take(rows, np.argsort(rows.t, kind="stable"))
-        if self._writer is not None and rows.t[0] < self._last:
-            rows = replace(rows, t=np.maximum(rows.t, self._last))
+        if self._log.session and rows.t[0] < self._log.last:
+            rows = replace(rows, t=np.maximum(rows.t, self._log.last))
         return rows
+
+    def _introduction(self) -> list[Fact]:
+        """The facts of the sources that a session begins with."""
+        known, self._known = sorted(self._known), set(self.listening)
+        return [{"bus": self._buses[bus], "source": self._sources[bus], "state": "connected"} for bus in known]
+
+    def _count(self, lost: Lost) -> None:
+        self._lost += lost.frames
+        why = self._problem or "the log could not be written as fast as frames came"
+        self._problems.append(f"{self._sources[lost.bus]}: {lost.frames:,} frames lost: {why}")
+        fact = {
+            "bus": self._buses[lost.bus],
+            "frames": lost.frames,
+            "first_t": self._log.in_session(lost.first_t),
+            "last_t": self._log.in_session(lost.last_t),
+            "why": why,
+        }
+        self._log.put_control(Control.LOST, fact)
 
     def _end_of(self, ended: Ended) -> None:
         self.listening.discard(ended.bus)
+        if self._log.session or not self._log.stuck:  # else a session that is about to begin heard it
+            self._known.discard(ended.bus)
         name = self._sources[ended.bus]
         fact = {"bus": self._buses[ended.bus], "source": name, "state": "ended" if ended.error is None else "lost"}
         if ended.error is not None:
             self._errors.append(ended.error)
             self._problems.append(str(ended.error))
             fact["why"] = str(ended.error)
-        self._control(Control.SOURCE, fact)
+        self._log.put_control(Control.SOURCE, fact)
 
-    def _check_clock(self) -> None:
-        ahead = self._wall() - self._clock()
-        if self._writer is not None and abs(ahead - self._ahead) > JUMP_NS:
-            self._control(Control.CLOCK_JUMP, {"by_ns": ahead - self._ahead, "wall_ns": ahead + self._clock()})
-            self._ahead = ahead
+    def _answer(self, request: Request) -> None:
+        """Do what was asked; it is answered once that is in the log."""
+        fact, session = request.fact, self._log.session
+        if "end" in fact:
+            if not session or fact["end"] not in (True, session):
+                request.refuse(f"{fact['end']} is not being recorded" if session else "no session is being recorded")
+                return
+            self._log.end("asked")
+        elif fact.get("control") in _ASKED and isinstance(fact.get("fact"), dict):
+            wanted = fact.get("session", session)
+            if wanted != session or not session:
+                self._hand_on(request, wanted)
+                return
+            self._log.put_control(Control(fact["control"]), fact["fact"])
+        else:
+            request.refuse("that can't be asked of a recorder")
+            return
+        self._promised[request.path] = request
+        self._flush()
 
-    def _control(self, kind: Control, fact: Mapping[str, object]) -> None:
-        if self._writer is not None:
-            self._writer.control(kind, self._last - self._first, fact)
+    def _hand_on(self, request: Request, session: str) -> None:
+        """Have a control row put behind a session that is not being recorded."""
+        if not session or session not in (path.name for path in session_folders(self._log.hold.logs)):
+            request.refuse(f"there is no session {session!r}")
+            return
+        self._handed.add(request.path)
 
+        def answer(why_not: str) -> None:
+            if why_not:
+                request.refuse(why_not)
+            else:
+                request.done()
+            self._handed.discard(request.path)
 
-@contextlib.contextmanager
-def _stored(
-    logs: Path, car: str, buses: Sequence[str], started_at_ns: int, session_id: str | None
-) -> Iterator[tuple[Writer, list[int]]]:
-    """A session to be written at once: ended at the last time put into the list, or removed where anything fails."""
-    writer = Writer.create(logs, car=car, buses=buses, started_at_ns=started_at_ns, session_id=session_id)
-    ends = [0]
-    try:
-        yield writer, ends
-        writer.end(ends[-1])
-    except BaseException:
-        writer.close()
-        shutil.rmtree(writer.path, ignore_errors=True)
-        raise
-
-
-def _with_imports(timeline: Timeline) -> Iterator[tuple[Frames, Mapping[str, object] | None]]:
-    """The rows of a time line piece by piece; with a fact, the file whose first frame is the first of the rows."""
-    rows = timeline.frames
-    starts = np.searchsorted(rows.t, timeline.begins, side="left").tolist()
-    at = 0
-    for capture, start in zip(timeline.captures, starts, strict=True):
-        for piece in _pieces(cut(rows, at, start)):
-            yield piece, None
-        at = start
-        fact: dict[str, object] = {"file": capture.path.name, "frames": len(capture.frames), "dated": capture.dated}
-        yield cut(rows, start, start + 1), fact | {"problems": capture.problems} if capture.problems else fact
-    for piece in _pieces(cut(rows, at, len(rows))):
-        yield piece, None
+        self._log.hold.add(session, Control(request.fact["control"]), request.fact["fact"], answer)
 
 
-def _pieces(rows: Frames) -> Iterator[Frames]:
-    for first in range(0, len(rows), APPEND_FRAMES):
-        yield cut(rows, first, first + APPEND_FRAMES)
-
-
-def _check_free(logs: Path, session_id: str | None) -> None:
-    if session_id is not None and (logs / session_id).exists():
-        what = f"there is a session {session_id!r} already"
-        raise UsageError(what, where=logs, hint="choose another name, or leave it to pitwall")
+_ASKED: Final = frozenset({int(Control.NOTE)})
+"""The control rows that anybody may ask for."""

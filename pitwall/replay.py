@@ -16,6 +16,7 @@ from pitwall.log.session import Session
 from pitwall.project.build import Progress, build, stale
 from pitwall.project.built import BuiltFrom
 from pitwall.project.generations import Generations
+from pitwall.project.private import kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,18 @@ def replay(
 ) -> ReplayReport:
     """Rebuilds the session's projection if it is stale, or if told to.
 
-    progress: told of rows done, and of rows in all.  Raises BusyError where another process builds it, UsageError or
-    CarError where the car is unknown or wrong.
+    While a key is set, what was built is wiped again: it was a trial.
+    progress: told of rows done, and of rows in all.  Raises WriteError where there is no room, BusyError where another
+    process builds it, UsageError or CarError where the car is unknown or wrong.
     """
     began = clock()
     car = load(cars, session.header.car)
-    generations = Generations(projections)
-    reason = stale(session, car, generations) or ("asked for" if force else "")
-    if not reason:
-        return ReplayReport(session.id, "", session.rows, session.frames, clock() - began)
-    done = build(session, car, generations, progress)
+    with kept(projections, rows=session.rows) as folder:
+        generations = Generations(folder)
+        reason = stale(session, car, generations) or ("asked for" if force else "")
+        if not reason:
+            return ReplayReport(session.id, "", session.rows, session.frames, clock() - began)
+        done = build(session, car, generations, progress)
     return ReplayReport(
         session.id, reason, done.built.offset, session.frames, clock() - began, done.built, done.damages
     )

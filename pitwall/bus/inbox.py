@@ -1,6 +1,7 @@
 """What sources hear in, what there is to write out: the bounded queue between reader threads and the recorder.
 
-Laws: no more than `limit` frames wait; what does not fit is counted, bus by bus, and never blocks a reader; what has
+Laws: no more than `limit` frames wait; what does not fit is counted, bus by bus, and never blocks a reader; once one
+did not fit none does until all that wait were taken, so that what was lost lies behind them, in one piece; what has
 waited for 20 ms, or as 4,096 frames, is given out.
 """
 
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pitwall.frames import Frames
+from pitwall.frames import Frames, cut
 
 QUEUE_FRAMES = 65_536
 """Frames that may wait: 4 s of two saturated 1 Mbit/s buses, while a disk is busy; some 60 MB where each came alone."""
@@ -41,7 +42,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Gathered:
-    """What there was: frames in the order of their arrival, what was lost since, and who ended."""
+    """What there was: frames in the order of their arrival, what was lost behind them, and who ended."""
 
     batches: list[Frames] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
@@ -49,7 +50,7 @@ class Gathered:
 
 
 class Inbox:
-    """The queue.  `put` and `end` are for any thread, `take` for one."""
+    """The queue.  `put` and `end` are for any thread, `take` and `rest` for one."""
 
     def __init__(self, limit: int = QUEUE_FRAMES, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit, self._clock = limit, clock
@@ -60,14 +61,27 @@ class Inbox:
         self._lost: dict[int, Lost] = {}
         self._ended: list[Ended] = []
 
+    @property
+    def waiting(self) -> int:
+        """Frames that wait."""
+        return self._waiting
+
+    @property
+    def lost(self) -> int:
+        """Frames that found no room behind those that wait."""
+        with self._changed:
+            return sum(lost.frames for lost in self._lost.values())
+
     def put(self, bus: int, rows: Frames) -> None:
         """Frames of one bus, in order."""
         if not len(rows):
             return
         with self._changed:
-            if self._waiting + len(rows) > self._limit:
-                before = self._lost.get(bus, Lost(bus, 0, int(rows.t[0]), 0))
-                self._lost[bus] = Lost(bus, before.frames + len(rows), before.first_t, int(rows.t[-1]))
+            room = 0 if self._lost else self._limit - self._waiting
+            if len(rows) > room:
+                self._count(bus, cut(rows, room, len(rows)))
+                rows = cut(rows, 0, room)
+            if not len(rows):
                 return
             if not self._batches:
                 self._since = self._clock()
@@ -98,6 +112,10 @@ class Inbox:
         """All that waits, due or not."""
         with self._changed:
             return self._all()
+
+    def _count(self, bus: int, rows: Frames) -> None:
+        before = self._lost.get(bus, Lost(bus, 0, int(rows.t[0]), 0))
+        self._lost[bus] = Lost(bus, before.frames + len(rows), before.first_t, int(rows.t[-1]))
 
     def _is_due(self) -> bool:
         if self._ended or self._waiting >= BATCH_FRAMES:

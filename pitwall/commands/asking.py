@@ -30,13 +30,15 @@ def asking(session: Session, places: Places) -> Iterator[duckdb.DuckDBPyConnecti
     """
     from pitwall.car import load
     from pitwall.project.generations import Generations
+    from pitwall.project.private import kept
     from pitwall.project.query import open_projection
 
     check_header(session)
     car = load(places.cars, session.header.car)
     with (
+        kept(places.projections, rows=session.rows) as folder,
         Bar(f"projecting {session.id}") as bar,
-        open_projection(session, car, Generations(places.projections), bar) as projection,
+        open_projection(session, car, Generations(folder), bar) as projection,
     ):
         bar.close()
         if projection.rebuilt:

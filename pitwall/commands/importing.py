@@ -37,7 +37,7 @@ def import_(places: Places, files: tuple[Path, ...], car: str | None, session_id
     from pitwall.car import load
     from pitwall.commands.arranging import arranged
     from pitwall.log.session import find
-    from pitwall.record import import_captures
+    from pitwall.stored import import_captures
 
     if car is None:
         raise UsageError("no car is named", hint="--car CAR: which car was recorded")

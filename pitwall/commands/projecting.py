@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def project(session: Session, places: Places, *, force: bool = False) -> ReplayReport | None:
     """Rebuild the session's projection if it is stale, or forced.  None: another process is at it, as a server is."""
-    from pitwall.project.generations import BusyError
+    from pitwall.project.turn import BusyError
     from pitwall.replay import replay
 
     check_header(session)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pitwall.commands.amounts import span
 from pitwall.commands.encrypting import check_key
 from pitwall.commands.keeping import Keeping, keep_options, kept
 from pitwall.commands.options import Places, option, places
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
     metavar="S",
     help="Seconds until what is written is safe from a loss of power, too.",
 )
+@option(
+    "--idle",
+    type=span,
+    default="30m",
+    metavar="TIME",
+    help="A session ends when no frame has come for so long; the next frame begins another.",
+)
 @option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
 def record(
     places: Places,
@@ -43,12 +51,14 @@ def record(
     keeping: Keeping,
     session_id: str | None,
     sync_interval: float,
+    idle: float,
     supervised: bool,
 ) -> None:
     """Write the frames of the car's buses into the log, until stopped (Ctrl-C).
 
     The session begins with the first frame; its id is printed then.  Every frame is
-    kept, whether anybody can decode it or not.  --keep and --keep-free let old sessions
+    kept, whether anybody can decode it or not.  One that was killed less than five
+    minutes ago, on the same boot, is gone on with.  --keep and --keep-free let old sessions
     go, as `pitwall retain` does; without --archive-to, THEIR FRAMES ARE GONE THEN.
 
     \b
@@ -58,6 +68,8 @@ def record(
       pitwall record --car bmw-e46-m3 --interface socketcan --channel can0
     """
     from pitwall import record as recorder
+    from pitwall.log.hold import RESERVE_BYTES, Hold
+    from pitwall.log.writer import Pace
 
     if supervised:
         from pitwall.commands.children import end_with_supervisor
@@ -68,6 +80,8 @@ def record(
     buses = wanted.buses(places)
     zero = time.monotonic_ns()
     with kept(places, Keeping() if supervised else keeping), stop_on_signals() as stop, ExitStack() as opened:
+        hold = Hold(places.logs, reserve_bytes=RESERVE_BYTES)
+        opened.callback(hold.close)
         sources = []
         for source in wanted.sources(buses, zero):
             opened.callback(source.close)
@@ -75,20 +89,21 @@ def record(
         with Shown() as shown:
             done = recorder.record(
                 sources,
-                logs=places.logs,
+                hold=hold,
                 car=wanted.car_name,
                 buses=[bus.name for bus in buses],
                 zero=zero,
                 stop=stop,
                 session_id=session_id,
-                sync_interval_s=sync_interval,
+                pace=Pace(sync_interval_s=sync_interval),
+                idle_s=idle,
                 report=shown,
             )
-    if done.session:
-        click.echo(f"pitwall: {done.session} has {plural(done.frames, 'frame')}", err=True)
+    if done.sessions:
+        click.echo(f"pitwall: {', '.join(done.sessions)}: {plural(done.frames, 'frame')}", err=True)
     else:
         click.echo("pitwall: no frame came, and there is no session", err=True)
-    end_with_losses(done.problems, f"{done.session} is recorded, but not all went well")
+    end_with_losses(done.problems, f"{', '.join(done.sessions)}: recorded, but not all went well")
 
 
 class Shown:
@@ -102,12 +117,13 @@ class Shown:
         return self
 
     def __call__(self, status: Status) -> None:
-        if status.session != self._session:
+        if status.session and status.session != self._session:
             self._session = status.session
             click.echo(f"recording {status.session}")
         if self._line:
             lost = f", {plural(status.lost, 'frame')} LOST" if status.lost else ""
-            text = f"{number(status.frames)} frames, {number(status.frames_per_s)}/s{lost}"
+            waiting = f", {number(status.waiting)} WAIT FOR THE DISK" if status.problem else ""
+            text = f"{number(status.frames)} frames, {number(status.frames_per_s)}/s{waiting}{lost}"
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
 

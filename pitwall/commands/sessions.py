@@ -43,6 +43,24 @@ def sessions(places: Places, archived: bool, as_json: bool) -> None:
     else:
         columns = ("SESSION", "STARTED (UTC)", "DURATION", "FRAMES", "STATE")
         print_table(columns, [line(session) for session in found], right=("DURATION", "FRAMES"))
+        for session in found:
+            if session.state == "recording":
+                _recording(session, places)
+
+
+def _recording(session: Session, places: Places) -> None:
+    """How far the one that is being recorded is safe, and what keeps it from being kept."""
+    from pitwall.log.lock import recorder
+
+    lag = session.rows - (session.durable or 0)
+    click.echo(
+        f"{session.id}: {number(session.rows)} rows written, safe from a crash; "
+        f"{number(lag)} of them not yet from a loss of power"
+    )
+    by = recorder(places.logs)
+    if by is not None and by.state.problem:
+        waiting, lost = number(by.state.waiting), number(by.state.lost)
+        click.echo(f"NOT WRITTEN: {by.state.problem}; {waiting} frames wait, {lost} are lost", err=True)
 
 
 def _archived(places: Places, *, as_json: bool) -> None:
@@ -96,6 +114,8 @@ def facts(session: Session) -> dict[str, Any]:
         "duration_s": round(session.duration_s, 6),
         "state": session.state,
         "rows": session.rows,
+        "written": session.rows,
+        "durable": session.durable,
         "bytes": session.bytes,
         "buses": list(session.header.buses),
         "path": str(session.path),

@@ -102,7 +102,7 @@ def _into_capture(drive: Drive, output: Path) -> dict[str, Any]:
 def _into_session(drive: Drive, places: Places, car: str, session_id: str | None) -> dict[str, Any]:
     from pitwall.car import load
     from pitwall.log.session import find
-    from pitwall.record import store_frames
+    from pitwall.stored import store_frames
 
     load(places.cars, car)  # what is wrong with the car is said before anything is written
     with Bar("driving") as bar:

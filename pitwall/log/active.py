@@ -6,6 +6,7 @@ rewritten. After an error its file is left alone: its writer goes on in a new se
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterable
@@ -68,6 +69,15 @@ class Active:
         if not self._named:
             self._disk.sync_folder(self.path.parent)
             self._named = True
+
+    def look(self) -> None:
+        """Raises OSError where the file was removed or moved away: what is in it may be gone with its last user."""
+        try:
+            gone = not self._disk.is_at(self._fd, self.path)
+        except OSError:
+            return  # nobody can tell; it takes rows
+        if gone:
+            raise OSError(errno.ENOENT, "its file was removed or moved away")
 
     def close(self) -> None:
         """Let go of the file."""

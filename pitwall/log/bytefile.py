@@ -6,12 +6,17 @@ under a mapping kills the process.
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
 ENCRYPTED_SUFFIX: Final = ".enc"
 """Put behind the name of a file that was encrypted (`pitwall.log.encryption`)."""
+
+SECTOR_BYTES: Final = 4096
+"""What a disk loses at once."""
 
 
 class ByteFile(Protocol):
@@ -47,7 +52,30 @@ class OnDisk:
         return os.fstat(self._fd).st_ino
 
     def pread(self, size: int, position: int) -> bytes:
-        return os.pread(self._fd, size, position)
+        try:
+            data = os.pread(self._fd, size, position)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            data = b""
+        if len(data) < size and (stop := min(self.size, position + size)) > position + len(data):
+            data += b"".join(self._sectors(position + len(data), stop))  # there are more: the disk stopped at a bad one
+        return data
+
+    def _sectors(self, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes start <= position < stop, zeros for a sector that the disk can't read: no checksum fits them."""
+        while start < stop:
+            size = min(stop, start - start % SECTOR_BYTES + SECTOR_BYTES) - start
+            try:
+                data = os.pread(self._fd, size, start)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                data = bytes(size)
+            if not data:
+                return  # the file was cut meanwhile
+            yield data
+            start += len(data)
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -91,11 +119,17 @@ def is_encrypted(path: Path) -> bool:
 
 
 def decrypting(file: ByteFile, path: Path) -> ByteFile:
-    """What was encrypted into `file`, which closes with it.  Raises LogError where its key is missing or another."""
-    from pitwall.log.encryption import Decrypting  # late: who has no key does without its library
+    """What was encrypted into `file`, which closes with it.  Raises LogError where its key is missing or another.
+
+    Nothing, where the file is damaged so that nobody can tell what it was encrypted with.
+    """
+    from pitwall.log.encryption import DamagedError, Decrypting  # late: who has no key does without its library
 
     try:
         return Decrypting(file, path)
+    except DamagedError:  # costs this segment; its session's others are read
+        file.close()
+        return InMemory(b"")
     except BaseException:
         file.close()
         raise

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+from pitwall.errors import LogError
 from pitwall.log.folder import Segment, segments
 from pitwall.log.place import Damage, Found, Place
 from pitwall.log.segment import SegmentReader
@@ -24,8 +25,22 @@ from pitwall.log.walk import Walk
 def follow(folder: Path, place: Place, report: Callable[[Damage], None]) -> Generator[Found | None, None, None]:
     """Batch after batch from `place.at` on; None whenever there is nothing more for now.  Ask again later, for ever.
 
-    Raises LogError where the folder can't be read, or the log was written by a newer pitwall.
+    Raises LogError where the folder can't be read, or the log was written by a newer pitwall; and where the session was
+    archived or removed meanwhile, unless all of it had come.
     """
+    try:
+        yield from _follow(folder, place, report)
+    except LogError as error:
+        if folder.exists() or place.session is None:
+            raise
+        if not place.ended:
+            what = f"the session was archived or removed while it was read; what follows row {place.at - 1} was not"
+            raise LogError(what, where=folder, hint="`pitwall restore` brings an archived one back") from error
+    while True:
+        yield None
+
+
+def _follow(folder: Path, place: Place, report: Callable[[Damage], None]) -> Generator[Found | None, None, None]:
     last: Segment | None = None
     while True:
         segment = _next(folder, last, place.at)

@@ -1,7 +1,8 @@
 """How a segment begins: the schema message and what its metadata says of the session and of the segment before.
 
 The metadata key `pitwall` holds the message's tag, `pitwall.segment` one JSON object:
-`{"version", "session", "car", "started_at_ns", "buses", "writer", "layout", "first", "previous", "ended"}`.
+`{"version", "session", "car", "started_at_ns", "buses", "writer", "boot", "zero_ns", "layout", "first", "previous",
+"ended"}`.
 Pure: no clock, no files.
 """
 
@@ -27,7 +28,8 @@ class Header:
     """What a session is, the same in each of its segments.
 
     session: its id.  started_at_ns: wall clock (Unix) at t = 0.  buses: a name for each value of the column `bus`.
-    writer: the pitwall that wrote it.
+    writer: the pitwall that wrote it.  boot: the kernel's name for the run of the machine that it was begun in; ""
+    unknown.  zero_ns: that machine's monotonic clock at t = 0; None unknown.
     """
 
     version: int
@@ -36,6 +38,8 @@ class Header:
     started_at_ns: int
     buses: tuple[str, ...]
     writer: str
+    boot: str = ""
+    zero_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,8 @@ class Opening:
         )
 
 
-def behind(header: Header, before: Tag | None) -> Opening:
-    """The opening of a segment behind the message `before`, the last one of the session; None: of its first segment."""
-    if before is None:
-        return Opening(header, 0, None)
+def behind(header: Header, before: Tag) -> Opening:
+    """The opening of a segment behind the message `before`, the last one of the session."""
     return Opening(
         header,
         before.stop,
@@ -107,6 +109,8 @@ def metadata(opening: Opening) -> dict[bytes, bytes]:
         "started_at_ns": header.started_at_ns,
         "buses": list(header.buses),
         "writer": header.writer,
+        "boot": header.boot,
+        "zero_ns": header.zero_ns,
         "layout": "clustered" if opening.ended else "rows",
         "first": opening.first,
         "previous": _end_as_json(opening.previous),
@@ -132,6 +136,8 @@ def decode(message: Message) -> Opening:
         started_at_ns=about["started_at_ns"],
         buses=tuple(about["buses"]),
         writer=about["writer"],
+        boot=about.get("boot", ""),  # a segment from before has neither
+        zero_ns=about.get("zero_ns"),
     )
     tag = message.tag
     return Opening(

@@ -60,7 +60,7 @@ class Place:
 
     at: offset behind the last row given.  session: whose log it is, once known.  end: where the segment before ended,
     if it was read to its end.  stopped: file, position and reason where it was not.
-    torn: what stands unverified at the end of the newest segment.
+    torn: what stands unverified at the end of the newest segment.  ended: the end of the session was among the rows.
     """
 
     at: int
@@ -68,3 +68,4 @@ class Place:
     end: End | None = None
     stopped: tuple[Path, int, str] | None = None
     torn: Torn | None = None
+    ended: bool = False

@@ -14,6 +14,7 @@ from typing import Final
 from pitwall.errors import UsageError
 from pitwall.log import durable
 from pitwall.log import manifest as manifests
+from pitwall.log.disk import DISK, Disk
 from pitwall.log.manifest import Manifest
 
 FOLDER: Final = ".archived"
@@ -33,12 +34,12 @@ class Record:
         return self.manifest.session
 
 
-def keep(logs: Path, at: str, manifest: Manifest) -> None:
+def keep(logs: Path, at: str, manifest: Manifest, disk: Disk = DISK) -> None:
     """Record that a session lies in `at`, safe from a loss of power.  Raises OSError."""
     folder = logs / FOLDER
-    durable.make_folder(folder)
+    durable.make_folder(folder, disk)
     about = {"at": at, "manifest": json.loads(manifests.encode(manifest))}
-    durable.put(folder / f"{manifest.session}.json", json.dumps(about, indent=1).encode() + b"\n")
+    durable.put(folder / f"{manifest.session}.json", json.dumps(about, indent=1).encode() + b"\n", disk)
 
 
 def archived(logs: Path) -> list[Record]:

@@ -105,14 +105,18 @@ def sweep(folder: Path, disk: Disk) -> list[Segment]:
     """
     for path in folder.glob(f"*{TEMPORARY_SUFFIX}"):
         disk.unlink(path)
-    remaining = []
-    for segment in open_segments(folder):
-        damages = _damages(Segment(segment.first, True, segment.other)) if segment.other.exists() else None
-        if damages is None or any(damage.what != LOST_BEFORE for damage in damages):
-            remaining.append(segment)
-        else:
-            _lay_down(segment, disk, lossy=bool(damages))
-    return remaining
+    return [segment for segment in open_segments(folder) if not drop_if_sealed(segment, disk)]
+
+
+def drop_if_sealed(segment: Segment, disk: Disk) -> bool:
+    """Do away with an open segment whose sealed form is there and whole; whether that was so."""
+    if not segment.other.exists():
+        return False
+    damages = _damages(Segment(segment.first, True, segment.other))
+    if any(damage.what != LOST_BEFORE for damage in damages):
+        return False
+    _lay_down(segment, disk, lossy=bool(damages))
+    return True
 
 
 def _lay_down(segment: Segment, disk: Disk, *, lossy: bool) -> None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Final
 
+from pitwall.errors import LogError
 from pitwall.log import tag as tags
 from pitwall.log.folder import Segment, check_version, header, read_opening, segments
 from pitwall.log.opening import End, Opening
 from pitwall.log.place import Damage, Found, Place, Torn
 from pitwall.log.salvage import MISSING, Fault, survey, take_fault
 from pitwall.log.tag import Flaw, Kind, Message
-from pitwall.log.walk import Walk
+from pitwall.log.walk import FILE_MAGIC, Walk
 
 Batches = Generator[Found | None, None, None]
 
@@ -48,12 +49,10 @@ class SegmentReader:
         """
         segment, walk, place = self._segment, self._walk, self._place
         place.torn = None
-        listed = segments(segment.path.parent)
-        self._limit = _first_behind(segment, listed)
+        if not self._begin(segments(segment.path.parent)):
+            return True
         if not walk.magic():
             self._tell(0, "the file does not begin as a sealed segment does")
-        if not self._begin():
-            return True
         while True:
             yield from self._stream()
             if self._done_with():
@@ -65,19 +64,22 @@ class SegmentReader:
                 break
             # the newest segment, still open: wait for more, unless something took its place
             listed = segments(segment.path.parent)
-            self._limit = _first_behind(segment, listed)
+            self._limit = _first_behind(segment, listed, place.session)
+            if self._limit is None:  # a file that is none of the session may stand where its next one should
+                behind = (other.first for other in listed if other.first > segment.first)
+                self._limit = next((first for first in behind if first >= self._expected), None)
             if self._limit is None:
                 if _replaced(segment, walk, listed):
                     return False
                 yield None
             walk.forget()
-            if walk.position == 0 and not self._begin():
+            if walk.position == 0 and not self._begin(listed):
                 return True
         self._finish()
         return True
 
-    def _begin(self) -> bool:
-        """Read the schema message.  False: the file is of another session or place, and none of it is used."""
+    def _begin(self, listed: list[Segment]) -> bool:
+        """Read the schema message.  False: the file is another one than its name says, and none of it is used."""
         walk, place, segment = self._walk, self._place, self._segment
         found = walk.next()
         self._opening = read_opening(found, segment.path) if isinstance(found, Message) else None
@@ -88,22 +90,31 @@ class SegmentReader:
             place.session = known.session if known else None
         session = place.session or segment.path.parent.name
         walk.seed = tags.seed(session, segment.first)
+        self._limit = _first_behind(segment, listed, session)
+        misfit = _misfit(segment, self._opening or _misplaced(segment, walk), session)
+        if misfit:
+            self._pass_by(misfit)
+            return False
         if self._opening is None:
             if isinstance(found, Message):
                 walk.position = found.position
             return True
         assert isinstance(found, Message)
-        if self._opening.header.session != session or self._opening.first != segment.first:
-            what = f"the file is the segment {self._opening.first} of the session {self._opening.header.session}"
-            self._tell(0, what)
-            place.stopped = (segment.path, 0, what)
-            return False
         before, end = self._opening.previous, place.end
         if before and end and before.offset == end.offset and before.crc != end.crc:
             self._tell(0, "the segment does not continue the one before it")
         place.end = None
         self._chain = found.tag.crc
         return True
+
+    def _pass_by(self, what: str) -> None:
+        """Use nothing of the file.  The rows that it stands in front of are told lost where the next segment begins."""
+        place, first = self._place, self._segment.first
+        place.stopped = (self._segment.path, 0, what)
+        if self._limit is None:
+            self._tell(0, what, max(place.at, first), None)
+        elif self._limit <= place.at:
+            self._tell(0, what)
 
     def _stream(self) -> Batches:
         """Batches while all is well; `walk.position` stays before the first thing that is not the next batch."""
@@ -140,6 +151,7 @@ class SegmentReader:
             return None
         first = place.at if place.at > tag.offset else tag.offset
         place.at = stop
+        place.ended = place.ended or tag.ends
         return Found(self._segment, message, first, stop)
 
     def _done_with(self) -> bool:
@@ -153,7 +165,8 @@ class SegmentReader:
         walk, place = self._walk, self._place
         position, size = walk.position, walk.size
         if self._footer or position >= size:
-            place.torn = None
+            empty = size == 0 and not self._segment.sealed  # no writer leaves one: it comes whole, with its beginning
+            place.torn = Torn(self._segment.path, 0, 0, "the file is empty", cut=True) if empty else None
             return False
         if place.torn is not None and (place.torn.position, place.torn.size) == (position, size - position):
             return False
@@ -227,11 +240,43 @@ class SegmentReader:
 
     def _tell(self, position: int, what: str, first: int | None = None, last: int | None = None) -> None:
         self._whole = False
-        self._report(Damage(self._segment.path, position, what, first, last))
+        self._report(Damage(self._segment.path, min(position, self._walk.size), what, first, last))
 
 
-def _first_behind(segment: Segment, listed: list[Segment]) -> int | None:
-    return next((other.first for other in listed if other.first > segment.first), None)
+def _first_behind(segment: Segment, listed: list[Segment], session: str | None) -> int | None:
+    """Where the next segment of the session begins; a file that is none of it ends nothing."""
+    behind = (other for other in listed if other.first > segment.first)
+    return next((other.first for other in behind if session is None or not stranger(other, session)), None)
+
+
+def stranger(segment: Segment, session: str) -> str:
+    """What a file is, where that is another thing than its name says; "" where it is that, or nothing can tell."""
+    try:
+        with Walk(segment.path, sealed=segment.sealed, seed=0) as walk:
+            return _misfit(segment, _opening_at(walk, walk.position) or _misplaced(segment, walk), session)
+    except (OSError, LogError):
+        return ""
+
+
+def _opening_at(walk: Walk, position: int) -> Opening | None:
+    found = walk.at(position)
+    return read_opening(found, walk.path) if isinstance(found, Message) else None
+
+
+def _misplaced(segment: Segment, walk: Walk) -> Opening | None:
+    """The opening of a file that is in the other form than its name says."""
+    return _opening_at(walk, 0 if segment.sealed else len(FILE_MAGIC))
+
+
+def _misfit(segment: Segment, opening: Opening | None, session: str) -> str:
+    if opening is None:
+        return ""
+    if opening.header.session != session or opening.first != segment.first:
+        return f"the file is the segment {opening.first} of the session {opening.header.session}"
+    if (opening.ended is not None) != segment.sealed:
+        form, called = ("an open", "a sealed") if segment.sealed else ("a sealed", "an open")
+        return f"the file is {form} segment that has {called} one's name"
+    return ""
 
 
 def _replaced(segment: Segment, walk: Walk, listed: list[Segment]) -> bool:

@@ -13,6 +13,7 @@ from pitwall.log import lock
 from pitwall.log import tag as tags
 from pitwall.log.folder import Segment, header, header_by_name, segments
 from pitwall.log.opening import Header
+from pitwall.log.published import Recorder
 from pitwall.log.tag import Tag
 from pitwall.log.walk import Walk
 
@@ -25,8 +26,8 @@ class Session:
     """A session, as it is on disk now.
 
     state: "recording" while a process writes it, "ended" once it has its end, "interrupted" where its writer died.
-    rows: offset behind its last row.  frames: its rows without control rows.  duration_s: `t` of its last row.
-    bytes: on disk.
+    rows: offset behind its last row: so far it is written.  durable: so far a loss of power takes nothing; None where
+    nobody can tell any more.  frames: its rows without control rows.  duration_s: `t` of its last row.  bytes: on disk.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Session:
     header: Header
     state: str
     rows: int
+    durable: int | None
     frames: int
     duration_s: float
     bytes: int
@@ -43,8 +45,8 @@ def sessions(logs: Path) -> list[Session]:
     """The sessions in `logs`, oldest first.  A folder that holds no segment is none; a damaged one is listed still."""
     if not logs.is_dir():
         return []
-    recording = lock.recording(logs)
-    found = [_session(path, recording) for path in logs.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    recorder = lock.recorder(logs)
+    found = [_session(path, recorder) for path in logs.iterdir() if path.is_dir() and not path.name.startswith(".")]
     return sorted(
         (session for session in found if session), key=lambda session: (session.header.started_at_ns, session.id)
     )
@@ -91,7 +93,7 @@ def reached(listed: Sequence[Segment], session: str) -> Tag | None:
     return None
 
 
-def _session(folder: Path, recording: str | None) -> Session | None:
+def _session(folder: Path, recorder: Recorder | None) -> Session | None:
     try:
         listed = segments(folder)
         if not listed:
@@ -102,12 +104,15 @@ def _session(folder: Path, recording: str | None) -> Session | None:
     except (LogError, OSError):  # unreadable, or from a newer pitwall: it is there, and that is all that can be said
         about, last, size = header_by_name(folder), None, 0
     ends = last is not None and last.ends
+    recording = recorder is not None and recorder.state.session == folder.name
+    rows = last.stop if last else 0
     return Session(
         id=folder.name,
         path=folder,
         header=about,
-        state="ended" if ends else "recording" if recording == folder.name else "interrupted",
-        rows=last.stop if last else 0,
+        state="ended" if ends else "recording" if recording else "interrupted",
+        rows=rows,
+        durable=rows if ends else recorder.state.durable if recorder and recording else None,
         frames=last.stop - last.controls if last else 0,
         duration_s=last.last_t / 1e9 if last else 0.0,
         bytes=size,

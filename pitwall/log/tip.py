@@ -3,7 +3,8 @@
 Laws: offsets are dense and in the order of `append`; `t` never runs backwards; nothing counts as written that a `write`
 did not take whole, nor as durable that a sync did not confirm.  After a failed write the log goes on in a new segment
 behind the last good batch.  After a failed sync no byte that was not durable is trusted: those rows, kept in memory
-until then, are written again into a new segment behind the last durable batch.
+until then, are written again into a new segment behind the last durable batch.  A file that was removed under its
+writer is one whose sync failed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import errno
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,7 +27,7 @@ from pitwall.log import rows as plain
 from pitwall.log.active import Active
 from pitwall.log.disk import Disk
 from pitwall.log.folder import Segment, segment_path, segments
-from pitwall.log.opening import Header
+from pitwall.log.opening import Opening
 from pitwall.log.tag import Tag
 
 MAX_UNSYNCED_BYTES: Final = 64 << 20
@@ -40,25 +42,28 @@ class _Unsynced(NamedTuple):
 
 
 class Tip:
-    """The end of the session in `folder`.
+    """The end of the session in `folder`, which begins with the segment `origin`; all rows before that are durable.
 
     settled: is told each segment that takes no more rows and is durable, once.
+    stand: has the session's folder, and those above it, there again; raises OSError or LogError.
     """
 
     def __init__(
         self,
         disk: Disk,
         folder: Path,
-        header: Header,
+        origin: Opening,
         settled: Callable[[Segment], None],
+        stand: Callable[[], None],
         *,
         segment_bytes: int,
         segment_age_s: float,
     ) -> None:
         self._disk = disk
         self._folder = folder
-        self._header = header
+        self._origin = origin
         self._settled = settled
+        self._stand = stand
         self._segment_bytes = segment_bytes
         self._segment_age_s = segment_age_s
         self._mutex = threading.RLock()  # guards what follows; never held while a sync waits for the disk
@@ -69,23 +74,35 @@ class Tip:
         self._durable: Tag | None = None
         self._unsynced: deque[_Unsynced] = deque()
         self._unsynced_bytes = 0
-        self._distrusted = False  # a sync failed
-        self._spoilt: set[int] = set()  # first offsets of segments that were given up, perhaps without a row
+        self._distrusted = False  # a sync failed, or a file is gone
+        # first offsets of segments that were given up, perhaps without a row; so may be what a dead writer left
+        self._spoilt: set[int] = {origin.first}
 
     @property
     def written(self) -> int:
         """Offset behind the last row that is safe from the death of this process."""
-        return self._written.stop if self._written else 0
+        return self._written.stop if self._written else self._origin.first
 
     @property
     def durable(self) -> int:
         """Offset behind the last row that is safe from a loss of power."""
-        return self._durable.stop if self._durable else 0
+        return self._durable.stop if self._durable else self._origin.first
+
+    @property
+    def frames(self) -> int:
+        """Rows that are no control rows."""
+        written = self._written
+        return written.stop - written.controls if written else self._origin.first - self._origin.controls
 
     @property
     def last_t(self) -> int:
         """ns, of the last row."""
-        return self._written.last_t if self._written else 0
+        return self._written.last_t if self._written else self._origin.last_t
+
+    @property
+    def ends(self) -> bool:
+        """Whether one of the rows is the session's end."""
+        return self._written.ends if self._written else self._origin.ends
 
     @property
     def crowded(self) -> bool:
@@ -103,6 +120,33 @@ class Tip:
                 for first in range(0, len(rows), plain.MAX_ROWS):
                     self._append(cut(rows, first, first + plain.MAX_ROWS))
 
+    def begin(self, rows: Frames) -> None:
+        """Begin the first segment, with `rows` in it from the first moment, durable on return.  Raises LogError."""
+        with self._mutex:
+            active = self._begin([rows])
+            try:
+                active.sync()
+            except OSError as error:
+                self._active = None
+                active.close()
+                with suppress(OSError):
+                    self._disk.unlink(active.path)
+                raise failed("can't be made durable", active.path, error) from error
+            self._written = self._durable = active.end
+
+    def look(self) -> None:
+        """Raises LogError where what is being written was removed or moved away; the next sync writes it again."""
+        with self._mutex:
+            active = self._active
+            if active is None or self._distrusted:
+                return
+            try:
+                active.look()
+            except OSError as error:
+                self._give_up()
+                self._distrusted = True
+                raise failed("can't be written", active.path, error) from error
+
     def sync(self) -> None:
         """Make durable all that is written.  Raises LogError where the disk fails."""
         with self._syncing:
@@ -114,6 +158,8 @@ class Tip:
             try:
                 for file in [*retired, *([active] if active else [])]:
                     file.sync()
+                    if file.end.stop > file.first:  # without a row, it may have been replaced meanwhile
+                        file.look()
             except OSError as error:
                 with self._mutex:
                     self._retired = retired + self._retired
@@ -161,16 +207,22 @@ class Tip:
             return self._begin()
         return active
 
-    def _begin(self) -> Active:
-        """A new segment behind what is written; after a failed sync behind what is durable, and with the rest in it."""
-        again = list(self._unsynced) if self._distrusted else []
-        opening = openings.behind(self._header, self._durable if self._distrusted else self._written)
+    def _begin(self, rows: Sequence[Frames] = ()) -> Active:
+        """A new segment behind what is written; after a failed sync behind what is durable, and with the rest in it.
+
+        rows: what it holds when it comes into being, for the first one.
+        """
+        before = self._durable if self._distrusted else self._written
+        again = (plain.decode_bytes(one.message) for one in list(self._unsynced)) if self._distrusted else rows
+        opening = openings.behind(self._origin.header, before) if before else self._origin
         path = segment_path(self._folder, opening.first, sealed=False)
-        if path.exists() and opening.first not in self._spoilt:
-            raise LogError("the segment is there already", where=path, hint="does something else write in this folder?")
-        self._spoilt.add(opening.first)
         try:
-            active = Active(self._disk, self._folder, opening, (plain.decode_bytes(one.message) for one in again))
+            self._stand()
+            if path.exists() and opening.first not in self._spoilt:
+                hint = "does something else write in this folder?"
+                raise LogError("the segment is there already", where=path, hint=hint)
+            self._spoilt.add(opening.first)
+            active = Active(self._disk, self._folder, opening, again)
             if self._distrusted:
                 self._trust_again(active)
         except OSError as error:

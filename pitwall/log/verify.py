@@ -8,6 +8,7 @@ from pitwall.log.bytefile import is_encrypted
 from pitwall.log.folder import Segment, segments
 from pitwall.log.follow import follow
 from pitwall.log.place import Damage, Place, Torn
+from pitwall.log.segment import stranger
 from pitwall.log.session import Session
 
 
@@ -55,6 +56,17 @@ def verify(session: Session) -> Report:
         damages.append(Damage(torn.file, torn.position, torn.what, place.at))
     listed = segments(session.path)
     damages += [damage for segment in listed if (damage := _half_headed(segment))]
+    told = {damage.file for damage in damages}
+    missing = None if session.state == "ended" else place.at  # what such a file held may be what came next
+    damages += [
+        Damage(segment.path, 0, what, missing)
+        for segment in listed
+        if segment.path not in told and (what := stranger(segment, place.session or session.id))
+    ]
+    if session.state == "interrupted" and listed and listed[-1].sealed:
+        # a segment is sealed once there is another, or the session has its end
+        last = listed[-1].path
+        damages.append(Damage(last, last.stat().st_size, "what followed this segment is missing", place.at))
     return Report(
         session=session.id,
         segments=len(listed),

@@ -136,6 +136,7 @@ class Walk:
         return index
 
     def _more(self, position: int, need: int) -> bool:
-        self._block = self._file.pread(max(need, BLOCK_BYTES), position)
+        # no more than there is: a length that damage made up takes no memory
+        self._block = self._file.pread(max(min(need, self.size - position), BLOCK_BYTES), position)
         self._base = position
         return len(self._block) >= need

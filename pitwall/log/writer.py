@@ -1,18 +1,18 @@
-"""Rows in, a session on disk out: the one writer of a logs folder.
+"""Rows in, a session on disk out.
 
 `append` writes a batch with one `write`: then it is *written*, and survives the death of the process.  A thread makes
-it *durable* within the sync interval, another seals the segments that are full.  The laws are those of `Tip`.
+it *durable* within the sync interval; segments that are full are sealed by the `Hold`.  The laws are those of `Tip`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import queue
 import re
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -21,12 +21,14 @@ from pitwall import __version__
 from pitwall.errors import LogError, UsageError
 from pitwall.frames import Control, Frames
 from pitwall.frames import control as control_row
-from pitwall.log import lock, recovery, sealing
+from pitwall.log import durable, recovery
 from pitwall.log import opening as openings
 from pitwall.log import tag as tags
+from pitwall.log.boot import boot_id
 from pitwall.log.disk import DISK, Disk
-from pitwall.log.folder import Segment
-from pitwall.log.opening import Header
+from pitwall.log.hold import Hold
+from pitwall.log.opening import Header, Opening
+from pitwall.log.recovery import Stump
 from pitwall.log.tip import Tip, failed
 
 logger = logging.getLogger(__name__)
@@ -37,8 +39,20 @@ MAX_NAME: Final = 128
 _NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}")
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How soon what is written is durable, and how large and old a segment becomes before the next one begins."""
+
+    sync_interval_s: float = 0.1
+    segment_bytes: int = 64 << 20
+    segment_age_s: float = 600
+
+
 class Writer:
-    """Writes one session.  header, session, path: of the session."""
+    """Writes one session.  header, session, path: of the session.
+
+    problem: why what is written could not be made durable just now; "" while all is well.
+    """
 
     @classmethod
     def create(
@@ -54,80 +68,100 @@ class Writer:
         segment_age_s: float = 600,
         disk: Disk = DISK,
     ) -> Writer:
-        """Begin a session, having recovered what a dead writer left, and append its SESSION_START at t = 0.
+        """Begin a session in a logs folder that is held for it alone, having recovered what a dead writer left.
 
-        started_at_ns: wall clock (Unix) at t = 0.  session_id: by default `YYYYmmddTHHMMSSZ-<car>`, of that moment.
-        Raises LogError where another process writes in `logs` or it can't be written, UsageError where a name won't do.
+        Raises as `Hold` and `begin` do.
         """
-        name = session_id or f"{datetime.fromtimestamp(started_at_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}-{car}"
-        _check_names(name, car, buses)
+        _check_names(session_id, car, buses)
+        hold = Hold(logs, disk=disk)
         try:
-            logs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LogError(f"the logs folder can't be made: {error.strerror}", where=logs) from error
-        held = lock.Lock(logs)
-        try:
-            _, unsealed = recovery.end_interrupted(logs, disk)
-            path = _new_folder(disk, logs, name, exactly=session_id is not None)
-            held.tell(path.name)
+            hold.recover()
+            pace = Pace(sync_interval_s, segment_bytes, segment_age_s)
+            writer = cls.begin(
+                hold, car=car, buses=buses, started_at_ns=started_at_ns, session_id=session_id, pace=pace
+            )
         except BaseException:
-            held.release()
+            hold.close(seal=False)
             raise
-        header = Header(openings.VERSION, path.name, car, started_at_ns, tuple(buses), f"pitwall {__version__}")
-        writer = cls(
-            disk,
-            path,
-            header,
-            held,
-            sync_interval_s=sync_interval_s,
-            segment_bytes=segment_bytes,
-            segment_age_s=segment_age_s,
-        )
-        try:
-            fact: dict[str, object] = {
-                "session": path.name,
-                "car": car,
-                "started_at_ns": started_at_ns,
-                "buses": list(buses),
-            }
-            writer.control(Control.SESSION_START, 0, fact)
-        except BaseException:
-            writer._shut(seal=False)
-            with suppress(OSError):
-                path.rmdir()  # where nothing could be written, no empty session stays
-            raise
-        for segment in unsealed:
-            writer._to_seal.put(segment)
+        writer._alone = True
         return writer
 
-    def __init__(
-        self,
-        disk: Disk,
-        path: Path,
-        header: Header,
-        held: lock.Lock,
+    @classmethod
+    def begin(
+        cls,
+        hold: Hold,
         *,
-        sync_interval_s: float,
-        segment_bytes: int,
-        segment_age_s: float,
-    ) -> None:
-        self.header = header
-        self.session = header.session
+        car: str,
+        buses: Sequence[str],
+        started_at_ns: int,
+        zero_ns: int | None = None,
+        session_id: str | None = None,
+        pace: Pace = Pace(),
+    ) -> Writer:
+        """Begin a session with its SESSION_START at t = 0, durable on return.
+
+        started_at_ns: wall clock (Unix) at t = 0.  zero_ns: the monotonic clock then, where rows' `t` are of it, so
+        that a recorder of the same boot can go on with the session.
+        session_id: by default `YYYYmmddTHHMMSSZ-<car>`, of that moment.
+        Raises LogError where it can't be written, and leaves nothing; UsageError where a name won't do.
+        """
+        _check_names(session_id, car, buses)
+        name = session_id or f"{datetime.fromtimestamp(started_at_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}-{car}"
+        path = _new_folder(hold, name, exactly=session_id is not None)
+        boot = "" if zero_ns is None else boot_id()
+        header = Header(
+            openings.VERSION, path.name, car, started_at_ns, tuple(buses), f"pitwall {__version__}", boot, zero_ns
+        )
+        fact = {"session": path.name, "car": car, "started_at_ns": started_at_ns, "buses": list(buses)}
+        row = control_row(Control.SESSION_START, 0, json.dumps(fact).encode())
+        try:
+            return cls(hold, path, Opening(header, 0, None), row, pace)
+        except BaseException:
+            with suppress(OSError):
+                hold.disk.remove_folder(path)  # where nothing could be written, no empty session stays
+            raise
+
+    @classmethod
+    def go_on(cls, hold: Hold, stump: Stump, *, pace: Pace = Pace()) -> Writer:
+        """Go on with a session that a dead writer left, behind a RECOVERED row that says so.
+
+        Raises LogError where it can't be written; the session is as it was then.
+        """
+        try:
+            unsealed = recovery.leftovers(stump.folder, hold.disk)
+        except OSError as error:
+            raise failed("can't be gone on with", stump.folder, error) from error
+        writer = cls(hold, stump.folder, stump.opening, stump.recovered(), pace)
+        for segment in unsealed:
+            if segment.first < stump.opening.first:
+                hold.seal(segment)
+        return writer
+
+    def __init__(self, hold: Hold, path: Path, origin: Opening, first: Frames, pace: Pace) -> None:
+        """first: the rows that the session's first segment here begins with."""
+        self.header = origin.header
+        self.session = origin.header.session
         self.path = path
-        self._disk = disk
-        self._held = held
-        self._sync_interval_s = sync_interval_s
+        self.problem = ""
+        self._hold = hold
+        self._alone = False  # nobody else has the hold: it ends with the session
+        self._sync_interval_s = pace.sync_interval_s
         self._closed = False
-        self._to_seal: queue.SimpleQueue[Segment | None] = queue.SimpleQueue()
-        self._tip = Tip(disk, path, header, self._to_seal.put, segment_bytes=segment_bytes, segment_age_s=segment_age_s)
+        self._tip = Tip(
+            hold.roomy,
+            path,
+            origin,
+            hold.seal,
+            self._stand,
+            segment_bytes=pace.segment_bytes,
+            segment_age_s=pace.segment_age_s,
+        )
+        self._tip.begin(first)
+        self._publish()
         self._dirty = threading.Event()
         self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._sync_for_ever, name="pitwall-log-sync", daemon=True),
-            threading.Thread(target=self._seal_for_ever, name="pitwall-log-seal", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._syncing = threading.Thread(target=self._sync_for_ever, name="pitwall-log-sync", daemon=True)
+        self._syncing.start()
 
     @property
     def written(self) -> int:
@@ -138,6 +172,16 @@ class Writer:
     def durable(self) -> int:
         """Offset behind the last row that is safe from a loss of power."""
         return self._tip.durable
+
+    @property
+    def frames(self) -> int:
+        """Rows of the session that are no control rows."""
+        return self._tip.frames
+
+    @property
+    def last_t(self) -> int:
+        """ns, of the last row."""
+        return self._tip.last_t
 
     def append(self, rows: Frames) -> None:
         """Append `rows`, in log order, as one batch (several beyond a million rows); the log gives them their offsets.
@@ -167,18 +211,28 @@ class Writer:
         """
         self._tip.sync()
 
-    def end(self, t_ns: int) -> None:
-        """Append SESSION_END, at the last row's `t` if that is later; seal all, and let the next writer in.
+    def look(self) -> None:
+        """Raises LogError where what is being written was removed or moved away; it is written again elsewhere."""
+        try:
+            self._tip.look()
+        except LogError as error:
+            self.problem = error.what
+            self._dirty.set()
+            raise
 
-        Raises LogError where the disk fails; the session is open still then.
+    def end(self, t_ns: int, reason: str = "ended") -> None:
+        """Append SESSION_END, at the last row's `t` if that is later, and have all sealed.
+
+        Raises LogError where the disk fails: the session is open still then, and to be ended again.
         """
-        self.control(Control.SESSION_END, max(t_ns, self._tip.last_t), {"reason": "ended"})
+        if not self._tip.ends:
+            self.control(Control.SESSION_END, max(t_ns, self._tip.last_t), {"reason": reason})
         self._tip.retire()
         self._tip.sync()
         self._shut(seal=True)
 
     def close(self) -> None:
-        """Let the next writer in, without an end: what a crash leaves, but durable.
+        """Leave the session without an end: what a crash leaves, but durable.
 
         Raises LogError where the disk fails.
         """
@@ -189,8 +243,17 @@ class Writer:
         finally:
             self._shut(seal=False)
 
+    def _stand(self) -> None:
+        """The session's folder is there, in a logs folder that we hold."""
+        self._hold.stand()
+        if not self.path.is_dir():
+            durable.make_folder(self.path, self._hold.disk)
+
+    def _publish(self) -> None:
+        durable_now = self.durable  # before what is written: it may never be ahead of that
+        self._hold.tell(session=self.session, durable=durable_now, written=self.written, frames=self.frames)
+
     def _sync_for_ever(self) -> None:
-        said = ""
         while True:
             self._dirty.wait()
             self._stop.wait(self._sync_interval_s)
@@ -201,18 +264,12 @@ class Writer:
                 self._tip.sync()
             except LogError as error:
                 self._dirty.set()
-                if str(error) != said:
+                if error.what != self.problem:
                     logger.warning("%s", error)
-                said = str(error)
+                self.problem = error.what
             else:
-                said = ""
-
-    def _seal_for_ever(self) -> None:
-        while (segment := self._to_seal.get()) is not None:
-            try:
-                sealing.seal(segment, self._disk)
-            except (OSError, LogError) as error:
-                logger.warning("%s stays unsealed for now: %s", segment.path, error)
+                self.problem = ""
+            self._publish()
 
     def _shut(self, *, seal: bool) -> None:
         if self._closed:
@@ -220,18 +277,16 @@ class Writer:
         self._closed = True
         self._stop.set()
         self._dirty.set()
-        while not seal and not self._to_seal.empty():
-            self._to_seal.get()
-        self._to_seal.put(None)
-        for thread in self._threads:
-            thread.join()
+        self._syncing.join()
         self._tip.close()
-        self._held.release()
+        self._hold.tell(session="", written=0, durable=0, frames=0)
+        if self._alone:
+            self._hold.close(seal=seal)
 
 
-def _check_names(session: str, car: str, buses: Sequence[str]) -> None:
+def _check_names(session: str | None, car: str, buses: Sequence[str]) -> None:
     for kind, name in (("car", car), ("session", session)):
-        if not _NAME.fullmatch(name):
+        if name is not None and not _NAME.fullmatch(name):
             raise UsageError(f"{name[:40]!r} can't name a {kind}", hint="letters, digits, dot, dash and underscore")
     if len(buses) > MAX_BUSES:
         raise UsageError(f"{len(buses)} buses are too many", hint=f"{MAX_BUSES} at most")
@@ -241,20 +296,21 @@ def _check_names(session: str, car: str, buses: Sequence[str]) -> None:
             raise UsageError(f"{bus[:40]!r} can't name a bus", hint=f"at most {MAX_NAME} characters, no {magic!r}")
 
 
-def _new_folder(disk: Disk, logs: Path, name: str, *, exactly: bool) -> Path:
+def _new_folder(hold: Hold, name: str, *, exactly: bool) -> Path:
     """A new folder of that name; with a number behind it where that is taken, unless it is to be `exactly` so."""
     for number in range(1, 1000):
-        path = logs / (name if number == 1 else f"{name}-{number}")
+        path = hold.logs / (name if number == 1 else f"{name}-{number}")
         try:
-            disk.make_folder(path)
-            disk.sync_folder(logs)
+            hold.stand()
+            hold.roomy.make_folder(path)
+            hold.roomy.sync_folder(hold.logs)
         except FileExistsError as error:
             if exactly:
                 raise UsageError(
-                    f"there is a session {name!r} already", where=logs, hint="choose another name"
+                    f"there is a session {name!r} already", where=hold.logs, hint="choose another name"
                 ) from error
         except OSError as error:
             raise failed("can't be begun", path, error) from error
         else:
             return path
-    raise LogError(f"there are a thousand sessions {name!r}", where=logs)
+    raise LogError(f"there are a thousand sessions {name!r}", where=hold.logs)

@@ -31,10 +31,18 @@ class Build:
 def build(session: Session, car: Car, generations: Generations, progress: Progress | None = None) -> Build:
     """Replays the session into a new generation, whether there is one or not.
 
-    BusyError: another process builds it.  Damage in the log is left out, counted, and told of.
+    BusyError: another process builds it.  WriteError: it can't be written, or is not to be: there is little room.
+    Damage in the log is left out, counted, and told of.
     """
+
+    def go_on(done: int, rows: int) -> None:
+        generations.room.check()
+        if progress is not None:
+            progress(done, rows)
+
+    generations.room.check()
     with projecting(Pipeline(car, session.header), generations) as projector:
-        damages = replay_into(projector, session, progress)
+        damages = replay_into(projector, session, go_on)
         return Build(projector.finish(), damages)
 
 

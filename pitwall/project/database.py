@@ -20,7 +20,7 @@ COLUMN_MEMORY_MB: Final = 0.5
 """And for building a file, where rows are gathered outside of it; with two blocks for each column, which it holds while
 it writes: with fewer it gives up.  With the hundred columns of a dash logger's stream the process stays near 500 MB."""
 
-SPILL_LIMIT: Final = "4GB"
+SPILL_BYTES: Final = 4_000_000_000
 """What sorting and grouping may put aside on disk; then the query fails, and nothing else does."""
 
 THREADS: Final = min(4, os.cpu_count() or 1)
@@ -28,10 +28,13 @@ THREADS: Final = min(4, os.cpu_count() or 1)
 _DUCKDB_2: Final = int(duckdb.__version__.split(".")[0]) >= 2
 
 
-def connect(file: Path | None, spill: Path, *, read_only: bool = False, columns: int = 0) -> duckdb.DuckDBPyConnection:
+def connect(
+    file: Path | None, spill: Path, *, read_only: bool = False, columns: int = 0, spill_bytes: int = SPILL_BYTES
+) -> duckdb.DuckDBPyConnection:
     """A connection to `file`, or to memory.  spill: a folder for this connection alone, made when it is needed.
 
-    columns: how many there are to be, where the file is to be built.
+    columns: how many there are to be, where the file is to be built.  spill_bytes: what may be put aside at most; who
+    opens first decides, where this process has the file open already.
     Raises duckdb.Error where the file is none of DuckDB's, is damaged, or is locked.
     """
     settings: dict[str, Any] = {
@@ -40,7 +43,6 @@ def connect(file: Path | None, spill: Path, *, read_only: bool = False, columns:
         if read_only or file is None
         else f"{BUILD_MEMORY_MB + COLUMN_MEMORY_MB * columns:.0f}MB",
         "temp_directory": str(spill),
-        "max_temp_directory_size": SPILL_LIMIT,
         # rows stand in a table in the order of the log, whichever thread wrote them
         "preserve_insertion_order": True,
         "autoinstall_known_extensions": False,
@@ -54,18 +56,20 @@ def connect(file: Path | None, spill: Path, *, read_only: bool = False, columns:
         settings["fsync_mode"] = "NONE"
     connection = duckdb.connect(":memory:" if file is None else str(file), read_only=read_only, config=settings)
     try:
-        _lock(connection)
+        _lock(connection, min(spill_bytes, SPILL_BYTES))
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _lock(connection: duckdb.DuckDBPyConnection) -> None:
+def _lock(connection: duckdb.DuckDBPyConnection, spill_bytes: int) -> None:
     """Shuts the door, once a database: this process may have it open already."""
     # by SQL, not with the settings above: those are taken in any order, and this one forbids some of them
     locked = connection.execute("SELECT current_setting('lock_configuration')").fetchone()
     if locked != (True,):
+        # not with the settings above either: two connections to a file must agree on those
+        connection.execute(f"SET max_temp_directory_size = '{max(0, spill_bytes)}B'")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
 

@@ -3,7 +3,7 @@
     <session>.<fingerprint, 12 hex>.duckdb    a finished generation
     <session>.<fingerprint, 12 hex>.json      its seal: what it was built from, its size and the CRC-32 of its bytes
     <session>.<pid>.building                  one being built; nobody else opens it
-    .<session>.lock                           held (flock) by whoever builds the session; holds its process id
+    .<session>.lock                           there while it is built; held (flock), with its builder's process id
     ….broken-<n>                              what could not be trusted, put aside; the newest few are kept
 
 Laws:
@@ -13,25 +13,27 @@ Laws:
    version of DuckDB are found without opening anything (some would end the process, not raise).
 2. A generation appears whole: built under another name, synced, renamed.  Who reads the old one reads on.
 3. Nothing is ever repaired, and nothing of a session is renamed or removed but by the holder of its lock.
+4. A lock is held once its file, locked, is seen to bear its name still: its holder removes it when done.
+5. What could not be pitwall's own (a folder that is not empty, under a projection's name) is put aside, never wiped.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import shutil
 import time
-import zlib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pitwall.errors import PitwallError, UsageError
+from pitwall.project import seal, turn
 from pitwall.project.built import BuiltFrom
+from pitwall.project.room import Room, WriteError
 
 KEEP_BROKEN: Final = 3
 """Files put aside that are kept, in the whole folder: to be looked into, not to fill the disk."""
@@ -39,20 +41,16 @@ KEEP_BROKEN: Final = 3
 SPILL_KEPT_S: Final = 86_400.0
 """What a query that was killed had put aside; none runs for a day."""
 
-_CHUNK: Final = 1 << 20
 _GENERATION: Final = re.compile(r"(?P<session>.+)\.(?P<fingerprint>[0-9a-f]{12})\.duckdb")
 _SESSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
-class BusyError(PitwallError):
-    """Another process builds the session's projection."""
-
-
 class Generations:
-    """The folder of projections."""
+    """The folder of projections.  room: whether there is any to build in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, room: Room | None = None) -> None:
         self.folder = folder
+        self.room = room or Room(folder)
 
     def file(self, session: str, fingerprint: str) -> Path:
         """Where that generation lives, whether it is there or not.  UsageError: no session is called so."""
@@ -60,34 +58,39 @@ class Generations:
 
     def find(self, session: str, fingerprint: str) -> BuiltFrom | None:
         """What the finished generation was built from; None: there is none that can be trusted."""
-        file = self.file(session, fingerprint)
+        return seal.trusted(self.file(session, fingerprint))
+
+    @contextlib.contextmanager
+    def reading(self, file: Path) -> Iterator[None]:
+        """Keeps others from making room by removing the generation, while it is read."""
+        fd = -1
+        with contextlib.suppress(OSError):  # it is being removed: opening it will tell
+            fd = seal.hold(file)
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         try:
-            return _trusted(file)
-        except OSError:
-            return None
+            yield
+        finally:
+            if fd >= 0:
+                os.close(fd)
 
     @contextlib.contextmanager
     def building(self, session: str) -> Iterator[Building]:
         """The right to build the session's projection.  BusyError: another process, or thread, has it."""
-        _checked(session)
-        try:
+        path = self.folder / f".{_checked(session)}.lock"
+        with _writing_to(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.folder / f".{session}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise PitwallError(
-                f"can't be written: {error.strerror}",
-                where=self.folder,
-                hint="give a folder that can be: --projections",
-            ) from error
+            lock = turn.take(path, session)
         try:
-            _take(lock, session)
-            self._sweep(session)
+            with _writing_to(self.folder):
+                self._sweep(session)
             building = Building(self, session)
             try:
                 yield building
             finally:
                 building.discard()
         finally:
+            with contextlib.suppress(OSError):
+                path.unlink()  # while it is held: whoever opened it meanwhile sees that the name is gone
             os.close(lock)
 
     def spill(self, name: str) -> Path:
@@ -95,19 +98,55 @@ class Generations:
         # one for each file: two connections to a file must agree on it, and two files must not share it
         return self.folder / f".spill-{os.getpid()}-{name}"
 
+    def sessions(self) -> list[str]:
+        """The sessions that have finished generations here, in the order of their names."""
+        matches = [_GENERATION.fullmatch(file.name) for file in self.folder.glob("*.duckdb")]
+        return sorted({match["session"] for match in matches if match and _SESSION.fullmatch(match["session"])})
+
     def forget(self, session: str) -> None:
-        """Removes the session's projections.  BusyError: one is being built."""
-        with self.building(session):
+        """Removes the session's projections, put aside or not.  BusyError: one is being built."""
+        with self.building(session), _writing_to(self.folder):
             for file in self._generations(session):
                 _remove(file)
+            for file in self._broken():
+                if re.match(re.escape(session) + r"\.[0-9a-f]{12}\.", file.name):
+                    _drop(file)
+
+    def give_way(self, sessions: Sequence[str], enough: Callable[[int], bool]) -> list[str]:
+        """Makes room until there is `enough`: what was put aside goes first, then the generations of `sessions`.
+
+        In their order, but for those that are being built or read.  Which sessions' were removed.
+        enough: told how many things were removed.
+        """
+        for count, left in enumerate([*self._broken(), *self._dead_spills()]):
+            if enough(count):
+                return []
+            with contextlib.suppress(OSError):
+                (_discard if left.name.startswith(".spill-") else _drop)(left)
+        removed: list[str] = []
+        for session in sessions:
+            if enough(len(removed)):
+                break
+            try:
+                with self.building(session):
+                    gone = [_remove(file) for file in self._generations(session) if not _is_read(file)]
+            except (PitwallError, OSError):  # it is being built, or the disk fails: the next may go
+                continue
+            removed += [session] * bool(gone)
+        return removed
 
     def put_aside(self, session: str, fingerprint: str) -> Path | None:
         """Renames a generation that could not be trusted, with the lock held; the file's new name, if there was one."""
         file = self.file(session, fingerprint)
-        _seal_of(file).unlink(missing_ok=True)
+        with _writing_to(self.folder):
+            return self._put_aside(file)
+
+    def _put_aside(self, file: Path) -> Path | None:
         moved = None
-        for found in (_wal_of(file), file):
-            if found.exists():
+        if seal.is_plain(seal.seal_of(file)):
+            seal.seal_of(file).unlink(missing_ok=True)
+        for found in (seal.seal_of(file), seal.wal_of(file), file):
+            if os.path.lexists(found):
                 moved = self._broken_name(found)
                 found.rename(moved)
         self._forget_broken()
@@ -128,20 +167,30 @@ class Generations:
                 _discard(left)
         long_ago = time.time() - SPILL_KEPT_S
         for left in self.folder.glob(".spill-*"):
-            if left.stat().st_mtime < long_ago:
-                _discard(left)
+            with contextlib.suppress(FileNotFoundError):  # its owner, or another sweeper, was faster
+                if left.lstat().st_mtime < long_ago:
+                    _discard(left)
+
+    def _dead_spills(self) -> list[Path]:
+        """What queries of processes that are no more had put aside."""
+        found = []
+        for left in self.folder.glob(".spill-*"):
+            match = re.match(r"\.spill-(\d{1,9})-", left.name)
+            if match and not _lives(int(match[1])):
+                found.append(left)
+        return found
 
     def _broken_name(self, file: Path) -> Path:
-        taken = [int(match[1]) for other in self._broken() if (match := re.search(r"\.broken-(\d+)$", other.name))]
-        return file.with_name(f"{file.name}.broken-{max(taken, default=0) + 1}")
+        return file.with_name(f"{file.name}.broken-{max(map(_number, self._broken()), default=0) + 1}")
 
     def _broken(self) -> list[Path]:
-        return list(self.folder.glob("*.broken-*"))
+        """What was put aside, the oldest first."""
+        found = [file for file in self.folder.glob("*.broken-*") if re.search(r"\.broken-\d+$", file.name)]
+        return sorted(found, key=_number)
 
     def _forget_broken(self) -> None:
-        newest_last = sorted(self._broken(), key=lambda file: int(file.name.rpartition("-")[2]))
-        for file in newest_last[:-KEEP_BROKEN]:
-            file.unlink(missing_ok=True)
+        for file in self._broken()[:-KEEP_BROKEN]:
+            _drop(file)
 
 
 @dataclass
@@ -163,20 +212,17 @@ class Building:
 
     def swap_in(self, built: BuiltFrom) -> Path:
         """Makes the closed file the session's generation, and removes the others; where it is now."""
-        if _wal_of(self.file).exists():
+        if os.path.lexists(seal.wal_of(self.file)):
             raise PitwallError("was not closed: its write-ahead log is still there", where=self.file)
         generations = self.generations
         place = generations.file(self.session, built.fingerprint)
-        with self.file.open("rb") as file:
-            os.fsync(file.fileno())
-            seal = {"built_from": asdict(built), "bytes": os.fstat(file.fileno()).st_size, "crc32": _crc(file.fileno())}
-        if place.exists() and generations.find(self.session, built.fingerprint) is None:
+        new_seal = self.file.with_name(f"{self.file.name}.json")
+        new_seal.write_bytes(seal.encode(self.file, built))
+        if generations.find(self.session, built.fingerprint) is None:
             generations.put_aside(self.session, built.fingerprint)
         # a crash between the two renames leaves a file that its seal does not fit: it is built again
         self.file.rename(place)
-        new_seal = self.file.with_name(f"{self.file.name}.json")
-        new_seal.write_text(json.dumps(seal))
-        new_seal.rename(_seal_of(place))
+        new_seal.rename(seal.seal_of(place))
         _sync_folder(generations.folder)
         for other in generations._generations(self.session):
             if other != place:
@@ -185,46 +231,36 @@ class Building:
 
     def discard(self) -> None:
         """Removes what was built and not swapped in."""
-        for left in (self.file, _wal_of(self.file), self.spill):
-            _discard(left)
+        for left in (self.file, seal.wal_of(self.file), self.file.with_name(f"{self.file.name}.json"), self.spill):
+            with contextlib.suppress(OSError):  # whoever builds next sweeps
+                _discard(left)
 
 
-def _trusted(file: Path) -> BuiltFrom | None:
-    if _wal_of(file).exists():
-        return None
+@contextlib.contextmanager
+def _writing_to(folder: Path) -> Iterator[None]:
     try:
-        seal = json.loads(_seal_of(file).read_bytes())
-        built = BuiltFrom(**seal["built_from"])
-        size, crc = seal["bytes"], seal["crc32"]
-    except (ValueError, TypeError, KeyError):
-        return None
-    fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        yield
+    except OSError as error:
+        raise WriteError(
+            f"can't be written: {error.strerror or error}",
+            where=folder,
+            hint="give a folder that can be: --projections",
+        ) from error
+
+
+def _is_read(file: Path) -> bool:
+    """Whether somebody holds the generation by `Generations.reading`."""
     try:
-        return built if os.fstat(fd).st_size == size and _crc(fd) == crc else None
+        fd = seal.hold(file)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     finally:
         os.close(fd)
-
-
-def _crc(fd: int) -> int:
-    crc, position = 0, 0
-    while chunk := os.pread(fd, _CHUNK, position):
-        crc = zlib.crc32(chunk, crc)
-        position += len(chunk)
-    return crc
-
-
-def _take(lock: int, session: str) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(lock, 32, 0).decode(errors="replace").strip()
-        raise BusyError(
-            f"its projection is being built{f' by process {holder}' if holder else ''}",
-            where=session,
-            hint="wait until it is done, or stop that process",
-        ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return False
 
 
 def _checked(session: str) -> str:
@@ -233,17 +269,33 @@ def _checked(session: str) -> str:
     return session
 
 
-def _seal_of(file: Path) -> Path:
-    return file.with_suffix(".json")
+def _number(broken: Path) -> int:
+    return int(broken.name.rpartition("-")[2])
 
 
-def _wal_of(file: Path) -> Path:
-    return file.with_name(f"{file.name}.wal")
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
-def _remove(generation: Path) -> None:
-    for part in (_seal_of(generation), _wal_of(generation), generation):
-        _discard(part)
+def _remove(generation: Path) -> Path:
+    for part in (seal.seal_of(generation), seal.wal_of(generation), generation):
+        _drop(part)
+    return generation
+
+
+def _drop(path: Path) -> None:
+    """Removes a file, or whatever is in its place but for a folder that holds something."""
+    if path.is_dir() and not path.is_symlink():
+        with contextlib.suppress(OSError):
+            path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _discard(path: Path) -> None:

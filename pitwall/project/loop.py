@@ -8,30 +8,33 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import duckdb
 
 from pitwall.derive import Rows
-from pitwall.errors import PitwallError
 from pitwall.frames import Frames
 from pitwall.project.built import BuiltFrom
 from pitwall.project.generations import Building, Generations
 from pitwall.project.pipeline import Pipeline
+from pitwall.project.room import WriteError
 from pitwall.project.store import Store
 
 
 class Projector:
     """A pipeline and the store that its rows go to.
 
-    offset: behind the newest row applied.  committed: what readers see.  PitwallError from any method: the
-    projection can't be written, and is no use any more.
+    offset: behind the newest row applied.  committed: what readers see.  keeping: rows are written.  WriteError from
+    any method: the projection can't be written and is no use any more; it may go on without (`drop`).
     """
 
     def __init__(self, pipeline: Pipeline, store: Store, building: Building | None = None) -> None:
         """building: where the store's file goes when it is finished; None: it is in memory."""
         self.pipeline = pipeline
         self.store = store
+        self.keeping = True
         self._building = building
+        self._dropped = False
 
     @property
     def offset(self) -> int:
@@ -39,23 +42,39 @@ class Projector:
 
     @property
     def committed(self) -> BuiltFrom:
-        return self.store.built
+        return replace(self.store.built, offset=0) if self._dropped else self.store.built
 
     def apply(self, frames: Frames) -> list[Rows]:
         """Appends what the next batch of the log gives; returns it too."""
         applied = self.pipeline.apply(frames)
-        with _writing(self.pipeline):
-            self.store.append(applied.rows, applied.control)
+        if self.keeping:
+            with _writing(self.pipeline):
+                self.store.append(applied.rows, applied.control)
         return applied.rows
 
     def commit(self) -> None:
         """Lets readers see, soon, what was applied."""
-        with _writing(self.pipeline):
-            self.store.commit(self.pipeline.built, self.pipeline.ids())
+        if self.keeping:
+            with _writing(self.pipeline):
+                self.store.commit(self.pipeline.built, self.pipeline.ids())
+
+    def rest(self) -> None:
+        """Writes nothing from now on.  What was committed can still be read; what comes, nobody keeps."""
+        self.keeping = False
+
+    def drop(self) -> None:
+        """Rests, and throws away what was written, at once."""
+        self.rest()
+        self._dropped = True
+        self.store.close()
+        if self._building is not None:
+            self._building.discard()
 
     def finish(self) -> BuiltFrom:
-        """Commits all, closes the store, and makes its file the session's projection."""
+        """Commits all, closes the store, and makes its file the session's projection; if it is keeping."""
         self.commit()
+        if not self.keeping:
+            return self.committed
         with _writing(self.pipeline):
             if self._building is None:
                 self.store.wait()
@@ -86,7 +105,7 @@ def project(
 def projecting(pipeline: Pipeline, generations: Generations) -> Iterator[Projector]:
     """A projector into a new generation of the pipeline's session; what is not finished is thrown away.
 
-    BusyError: another builds it.
+    BusyError: another builds it.  WriteError: it can't be written.
     """
     with generations.building(pipeline.built.session) as building:
         with _writing(pipeline):
@@ -98,7 +117,9 @@ def projecting(pipeline: Pipeline, generations: Generations) -> Iterator[Project
 @contextlib.contextmanager
 def projecting_in_memory(pipeline: Pipeline, generations: Generations) -> Iterator[Projector]:
     """A projector into memory: for a session whose generation another process builds."""
-    store = Store(None, generations.spill(f"memory-{id(pipeline)}"), pipeline.tables, pipeline.built)
+    spill = generations.spill(f"memory-{id(pipeline)}")
+    with _writing(pipeline):
+        store = Store(None, spill, pipeline.tables, pipeline.built, spill_bytes=generations.room.spare())
     with contextlib.closing(store):
         yield Projector(pipeline, store)
 
@@ -108,8 +129,8 @@ def _writing(pipeline: Pipeline) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, OSError) as error:
-        raise PitwallError(
-            f"its projection can't be written: {str(error).splitlines()[0]}",
+        raise WriteError(
+            f"its projection can't be written: {next(iter(str(error).splitlines()), type(error).__name__)}",
             where=pipeline.built.session,
             hint="is the disk full? nothing of the log is lost: `pitwall replay` builds it again",
         ) from error

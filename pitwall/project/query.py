@@ -21,9 +21,10 @@ from pitwall.errors import PitwallError, UsageError
 from pitwall.project.build import Progress, build, replay_into, stale
 from pitwall.project.built import BuiltFrom
 from pitwall.project.database import connect
-from pitwall.project.generations import BusyError, Generations
+from pitwall.project.generations import Generations
 from pitwall.project.loop import projecting_in_memory
 from pitwall.project.pipeline import Pipeline, origin
+from pitwall.project.turn import BusyError
 
 if TYPE_CHECKING:
     from pitwall.car import Car
@@ -39,6 +40,9 @@ TAKEN: Final = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _DAMAGED: Final = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 _DAMAGED_WORDS: Final = ("IO Error", "FATAL Error", "INTERNAL Error", "Serialization Error")
 """What DuckDB raises, and says in a stream, where the file is at fault and not the question."""
+
+
+_FULL: Final = "No space left on device"
 
 
 class BrokenError(PitwallError):
@@ -63,25 +67,31 @@ class Projection:
 def open_projection(
     session: Session, car: Car, generations: Generations, progress: Progress | None = None
 ) -> Iterator[Projection]:
-    """The session's projection as of now, replayed if it must be."""
+    """The session's projection as of now, replayed if it must be.
+
+    WriteError: it has to be, and there is no room to.  BrokenError: what was just built can't be opened.
+    """
     rebuilt = stale(session, car, generations)
     damages: tuple[Damage, ...] = ()
+    stack = contextlib.ExitStack()
     try:
         if rebuilt:
             damages = build(session, car, generations, progress).damages
         try:
-            connection, built = _open(session, car, generations)
+            connection, built = _open(session, car, generations, stack)
         except duckdb.Error as error:
             rebuilt = f"damaged: {_first_line(error)}"
             damages = _rebuild(session, car, generations, progress)
-            connection, built = _open(session, car, generations)
+            connection, built = _open(session, car, generations, stack)
+    except duckdb.Error as error:
+        raise _explained(error) if _FULL in str(error) else _broken(error) from error
     except BusyError as busy:
         with projecting_in_memory(Pipeline(car, session.header), generations) as projector:
             damages = replay_into(projector, session, progress)
             with contextlib.closing(projector.store.cursor()) as connection:
                 yield Projection(connection, projector.finish(), f"{rebuilt}; into memory, as {busy.what}", damages)
         return
-    with contextlib.closing(connection):
+    with stack:
         yield Projection(connection, built, rebuilt, damages)
 
 
@@ -102,20 +112,23 @@ def ask(
         yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
 
 
-def _open(session: Session, car: Car, generations: Generations) -> tuple[duckdb.DuckDBPyConnection, BuiltFrom]:
+def _open(
+    session: Session, car: Car, generations: Generations, open_until: contextlib.ExitStack
+) -> tuple[duckdb.DuckDBPyConnection, BuiltFrom]:
     wanted = origin(car, session.header)
     file = generations.file(wanted.session, wanted.fingerprint)
-    connection = connect(file, generations.spill(file.stem), read_only=True)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(generations.reading(file))
+        spill_bytes = generations.room.spare()
+        connection = connect(file, generations.spill(file.stem), read_only=True, spill_bytes=spill_bytes)
+        stack.enter_context(contextlib.closing(connection))
         row = connection.execute(
             "SELECT session, fingerprint, code, log_offset, lost, complete FROM built_from"
         ).fetchone()
         if row is None:
             raise duckdb.IOException("it does not say what it was built from")
-        return connection, BuiltFrom(*row)
-    except BaseException:
-        connection.close()
-        raise
+        open_until.push(stack.pop_all())
+    return connection, BuiltFrom(*row)
 
 
 def _rebuild(session: Session, car: Car, generations: Generations, progress: Progress | None) -> tuple[Damage, ...]:
@@ -148,20 +161,33 @@ def _asking() -> Iterator[None]:
         raise
     except duckdb.OutOfMemoryException as error:
         raise PitwallError(_first_line(error), hint="ask for less at a time") from error
-    except _DAMAGED as error:
-        raise _broken(error) from error
-    except (duckdb.Error, pa.ArrowException) as error:
+    except (duckdb.Error, OSError) as error:
+        raise _explained(error) from error
+    except pa.ArrowException as error:
         raise UsageError(_first_line(error)) from error
-    except OSError as error:  # what goes wrong within the stream comes as this, with DuckDB's words
-        if str(error).startswith(_DAMAGED_WORDS):
-            raise _broken(error) from error
-        raise UsageError(_first_line(error)) from error
+
+
+def _explained(error: Exception) -> PitwallError:
+    """What is at fault: the disk, the file, or the question."""
+    if _FULL in str(error):
+        return PitwallError(
+            "the disk is too full to answer: nothing can be put aside", hint="make room, or ask for less at a time"
+        )
+    if is_damage(error):
+        return _broken(error)
+    return UsageError(_first_line(error))
 
 
 def _broken(error: Exception) -> BrokenError:
     return BrokenError(
         f"the projection is damaged: {_first_line(error)}", hint="`pitwall replay SESSION --force` builds it again"
     )
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether the file is at fault, and not the question."""
+    # what goes wrong within a stream comes as OSError, with DuckDB's words
+    return isinstance(error, _DAMAGED) or (isinstance(error, OSError) and str(error).startswith(_DAMAGED_WORDS))
 
 
 def _first_line(error: Exception) -> str:

@@ -12,6 +12,7 @@ it must merge), and inserted on a thread of their own while the caller decodes w
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,7 @@ from pitwall.frames import Int64
 from pitwall.project import columns, layout
 from pitwall.project.built import BuiltFrom
 from pitwall.project.columns import Float64
-from pitwall.project.database import connect, quoted
+from pitwall.project.database import SPILL_BYTES, connect, quoted
 from pitwall.project.gathered import Gathered
 from pitwall.project.handover import Handover
 
@@ -58,11 +59,13 @@ class Store:
         *,
         insert_rows: int = INSERT_ROWS,
         gather_bytes: int = GATHER_BYTES,
+        spill_bytes: int = SPILL_BYTES,
     ) -> None:
         """A new, empty projection in `file`, which must not exist, or in memory."""
         self._gather_bytes = gather_bytes
         self.built = built
-        self._connection = connect(file, spill, columns=sum(1 + len(table.channels) for table in tables))
+        columns_in_all = sum(1 + len(table.channels) for table in tables)
+        self._connection = connect(file, spill, columns=columns_in_all, spill_bytes=spill_bytes)
         self._readers = self._connection.cursor()
         self._tables = {table.name: Gathered(table, insert_rows) for table in tables}
         self._feeds: dict[str, _Feed] = {}
@@ -126,10 +129,12 @@ class Store:
             return
         self._closed = True
         self._handover.close()
-        for feed in self._feeds:
-            self._connection.unregister(feed)
-        self._readers.close()
-        self._connection.close()
+        with contextlib.suppress(duckdb.Error):  # what a full disk has spoilt says so again and again
+            for feed in self._feeds:
+                self._connection.unregister(feed)
+        for connection in (self._readers, self._connection):
+            with contextlib.suppress(duckdb.Error):
+                connection.close()
 
     def _create(self, tables: Sequence[Table]) -> None:
         self._connection.execute("BEGIN")

@@ -1,7 +1,7 @@
 """Past sessions: what the logs folder holds, and a cursor on the projection of each, which is built if it must be.
 
 A few projections stay open, each as of the moment it was opened; one that has been replaced on disk, or whose session
-has grown since, is opened anew.
+has grown since, is opened anew. What was archived or forgotten is let go of by `tidy`, so that its space is free.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from pitwall.car import Car
+    from pitwall.project.room import Room
 
 OPEN: Final = 4
 """Projections kept open: each may use 256 MB of buffers."""
@@ -48,14 +49,15 @@ class _Opened:
     file: tuple[int, int] | None  # inode and mtime; None: it is in memory
     projection: Projection
     stack: ExitStack
+    used_s: float = 0.0
 
 
 class Shelf:
     """The sessions of `logs`, projected into `projections` by the cars of `cars`.  For any thread."""
 
-    def __init__(self, logs: Path, projections: Path, cars: Path) -> None:
+    def __init__(self, logs: Path, projections: Path, cars: Path, room: Room | None = None) -> None:
         self._logs = logs
-        self._generations = Generations(projections)
+        self.generations = Generations(projections, room)
         self._cars = cars
         self._lock = threading.Lock()
         self._opening: dict[str, threading.Lock] = {}
@@ -89,6 +91,7 @@ class Shelf:
             if opened is None or not self._is_current(opened, session):
                 self._let_go(session.id)
                 opened = self._open(find(self._logs, session.id))  # as it is now: what is built must be whole
+            opened.used_s = time.monotonic()
             with self._lock:
                 self._opened[session.id] = opened
                 self._opened.move_to_end(session.id)
@@ -96,6 +99,19 @@ class Shelf:
             for leaving in oldest:
                 leaving.stack.close()
             return opened.projection.connection.cursor()
+
+    def distrust(self, id: str) -> None:
+        """The session's projection turned out to be damaged: the next cursor is on one whose bytes were looked at."""
+        self._let_go(id)
+
+    def tidy(self, idle_s: float | None = None) -> None:
+        """Lets go of what is no longer there, or not what it was; and of what nobody asked for within `idle_s`."""
+        with self._lock:
+            held = list(self._opened.items())
+        for id, opened in held:
+            idle = idle_s is not None and time.monotonic() - opened.used_s > idle_s
+            if idle or not (self._logs / id).is_dir() or self._file_of(opened) != opened.file:
+                self._let_go(id)
 
     def close(self) -> None:
         """Ends builds under way, and closes all that is open."""
@@ -107,16 +123,18 @@ class Shelf:
         car = load_car(self._cars, session.header.car)
         stack = ExitStack()
         try:
-            projection = stack.enter_context(open_projection(session, car, self._generations, self._go_on))
+            projection = stack.enter_context(open_projection(session, car, self.generations, self._go_on))
         except BaseException:
             stack.close()
             raise
-        file = self._generations.file(session.id, projection.built.fingerprint)
+        file = self.generations.file(session.id, projection.built.fingerprint)
         return _Opened(session, _stamp(file), projection, stack)
 
     def _is_current(self, opened: _Opened, session: Session) -> bool:
-        file = self._generations.file(session.id, opened.projection.built.fingerprint)
-        return session.rows <= opened.projection.built.offset and _stamp(file) == opened.file
+        return session.rows <= opened.projection.built.offset and self._file_of(opened) == opened.file
+
+    def _file_of(self, opened: _Opened) -> tuple[int, int] | None:
+        return _stamp(self.generations.file(opened.session.id, opened.projection.built.fingerprint))
 
     def _let_go(self, id: str) -> None:
         with self._lock:

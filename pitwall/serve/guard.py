@@ -29,6 +29,15 @@ HEADERS: Final = {
 }
 
 
+READING: Final = frozenset({"GET", "HEAD"})
+"""Methods that change nothing."""
+
+
+def _is_own_page(origin: str) -> bool:
+    """Whether an Origin header names this machine, as plain http does."""
+    return origin.startswith("http://") and is_own(origin.removeprefix("http://"))
+
+
 def is_own(host: str) -> bool:
     """Whether a Host header names this machine by a loopback name, with or without a port."""
     name, colon, port = host.lower().rpartition(":")
@@ -50,6 +59,13 @@ def add(app: App) -> None:
                 f"the Host header says {host[:80]!r}" if host else "the Host header is missing",
                 hint="open http://localhost with the port that pitwall printed",
             )
+
+    @app.on_request
+    async def refuse_foreign_pages(request: Request) -> None:
+        # a browser tells on whose behalf it sends what may change something; a program of the user's has no page
+        origin = request.headers.get("origin")
+        if request.method not in READING and origin is not None and not _is_own_page(origin):
+            raise Problem(403, "foreign-page", f"a page of {origin[:80]!r} asks", hint="ask from pitwall's own page")
 
     @app.on_response  # type: ignore[untyped-decorator]  # Sanic leaves its return unannotated
     async def add_headers(request: Request, response: BaseHTTPResponse) -> None:

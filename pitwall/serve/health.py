@@ -14,6 +14,8 @@ from pitwall.serve.sessions import iso
 if TYPE_CHECKING:
     from sanic.response import HTTPResponse
 
+    from pitwall.log.published import Recorder
+    from pitwall.project.room import Space
     from pitwall.serve.newest import Picture
     from pitwall.serve.serving import App, Request, Serving
 
@@ -33,12 +35,14 @@ def report(serving: Serving) -> dict[str, Any]:
     """The whole report."""
     picture = serving.live.picture()
     streams, readings = serving.streams, serving.readings
+    recorder = serving.live.recorder()
     return {
-        "status": _verdict(picture),
+        "status": _verdict(picture, recorder),
         "version": __version__,
         "uptime_s": round(time.monotonic() - serving.started_s, 3),
         "live": _live(picture),
-        "projection": _projection(picture),
+        "recorder": _recorder(recorder),
+        "projection": _projection(picture) | _room(serving.live.space()),
         "streams": {
             "open": len(streams.open),
             "limit": MAX_STREAMS,
@@ -54,8 +58,8 @@ def report(serving: Serving) -> dict[str, Any]:
     }
 
 
-def _verdict(picture: Picture) -> str:
-    if picture.status.error:
+def _verdict(picture: Picture, recorder: Recorder | None) -> str:
+    if picture.status.error or (recorder is not None and recorder.state.problem):
         return "failing"
     age = age_s(picture)
     if picture.status.state == "recording":
@@ -76,6 +80,31 @@ def _live(picture: Picture) -> dict[str, Any]:
         "log_offset": status.written,
         "log_damages": status.damages,
     }
+
+
+def _recorder(recorder: Recorder | None) -> dict[str, Any] | None:
+    """What the recorder said of itself last: how far its session is safe, and what keeps it from being kept."""
+    if recorder is None:
+        return None
+    state = recorder.state
+    return {
+        "pid": recorder.pid,
+        "session": state.session or None,
+        "written": state.written,
+        "durable": state.durable,
+        "frames": state.frames,
+        "lost": state.lost,
+        "waiting": state.waiting,
+        "problem": state.problem or None,
+        "problem_since": iso(state.problem_since_ns) if state.problem_since_ns else None,
+        "low_space": state.low_space,
+        "said_at": iso(state.at_ns) if state.at_ns else None,
+    }
+
+
+def _room(space: Space) -> dict[str, Any]:
+    """What there is for projections, and why they give way to the log, if they do."""
+    return {"free_bytes": space.free, "left_to_log_bytes": space.floor, "not_kept": space.why or None}
 
 
 def _projection(picture: Picture) -> dict[str, Any]:

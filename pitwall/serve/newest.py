@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from pitwall.errors import LogError
 from pitwall.frames import Int64
+from pitwall.project.room import Space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import duckdb
     import numpy.typing as npt
+
+    from pitwall.log.published import Recorder
 
 NEVER = -1
 """The `t` of a channel that has had no value yet."""
@@ -89,15 +93,38 @@ class Live(Protocol):
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         """A cursor of its own on the projection being built, if `session` is the one it follows."""
 
+    def space(self) -> Space:
+        """Whether there is room for projections."""
+
+    def recorder(self) -> Recorder | None:
+        """What the process that records says of itself; None: nobody records."""
+
+    def end(self, session: str) -> None:
+        """Have the session that is being recorded end.  May take seconds; raises LogError where it can't be."""
+
 
 class Still:
     """A `Live` that shows one picture until it is given another: for tests, and for a server with nothing to follow."""
 
     def __init__(self, picture: Picture | None = None) -> None:
         self.shown = picture or Picture()
+        self.shown_space = Space()
+        self.shown_recorder: Recorder | None = None
+        self.ended: list[str] = []
 
     def picture(self) -> Picture:
         return self.shown
 
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         return None
+
+    def space(self) -> Space:
+        return self.shown_space
+
+    def recorder(self) -> Recorder | None:
+        return self.shown_recorder
+
+    def end(self, session: str) -> None:
+        if self.shown_recorder is None:
+            raise LogError("nobody records here")
+        self.ended.append(session)

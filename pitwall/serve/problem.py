@@ -54,10 +54,12 @@ class Problem(Exception):  # noqa: N818 — RFC 9457 calls it a problem
 
 TITLES: Final = {
     "bad-parameter": "A parameter makes no sense",
+    "foreign-page": "Only pages of this server may change anything",
     "foreign-host": "This server answers to this machine's own names only",
     "internal": "Pitwall failed",
     "no-live-session": "No session has been recorded yet",
     "no-projection": "The session can't be projected",
+    "not-recording": "The session is not being recorded",
     "query-timeout": "The query took too long",
     "too-busy": "Too much is asked at once",
     "too-many-points": "More points than one answer may hold",

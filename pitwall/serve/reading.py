@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 import duckdb
 
+from pitwall.project.query import is_damage
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class Garage(Protocol):
     def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
         """A cursor of its own on that session's projection, which is built if it must be."""
 
+    def distrust(self, id: str) -> None:
+        """Closes that session's projection, which turned out to be damaged."""
+
     def close(self) -> None:
         """Closes what is open."""
 
@@ -62,7 +66,11 @@ class Readings:
 
     async def ask(self, session: str, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """What `question` returns, given a cursor on the session's projection.  Problem: too busy, or too slow."""
-        call = _Call(lambda: self._live.cursor(session) or self._garage.cursor(session), question)
+        call = _Call(
+            lambda: self._live.cursor(session) or self._garage.cursor(session),
+            question,
+            lambda: self._garage.distrust(session),
+        )
         return await self._run(call, call.interrupt)
 
     async def sessions(self) -> list[Session]:
@@ -118,10 +126,15 @@ class _Call(Generic[T]):
     """One question on its way through a thread, and how to stop it from another."""
 
     def __init__(
-        self, open: Callable[[], duckdb.DuckDBPyConnection], question: Callable[[duckdb.DuckDBPyConnection], T]
+        self,
+        open: Callable[[], duckdb.DuckDBPyConnection],
+        question: Callable[[duckdb.DuckDBPyConnection], T],
+        distrust: Callable[[], None] = lambda: None,
     ) -> None:
+        """distrust: called where what was opened turns out to be damaged, before it is opened again."""
         self._open = open
         self._question = question
+        self._distrust = distrust
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._stopped = False
         self._over = threading.Event()
@@ -131,7 +144,10 @@ class _Call(Generic[T]):
             return self._once()
         except duckdb.InterruptException:
             raise
-        except duckdb.Error:  # the projection was finished or replaced while it was read: what took its place answers
+        except duckdb.Error as error:
+            # the projection was finished, replaced or damaged while it was read: what takes its place answers
+            if is_damage(error):
+                self._distrust()
             return self._once()
         finally:
             self._over.set()

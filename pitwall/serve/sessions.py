@@ -36,6 +36,8 @@ def shown(session: Session) -> dict[str, Any]:
         "duration_s": session.duration_s,
         "frames": session.frames,
         "rows": session.rows,
+        "written": session.rows,
+        "durable": session.durable,
         "bytes": session.bytes,
         "buses": list(header.buses),
     }

@@ -54,13 +54,25 @@ def test_what_finds_no_room_is_counted_bus_by_bus_and_what_follows_fits_again():
     inbox.put(1, some(3, t=100))
     inbox.put(1, some(2, t=200))
     inbox.put(0, some(4, t=300))
+    assert (inbox.waiting, inbox.lost) == (10, 7)
     clock.now = 1
     gathered = inbox.take(0)
-    assert count(gathered) == 10
-    assert gathered.lost == [Lost(1, 3, 100, 102), Lost(0, 4, 300, 303)]
+    assert [rows.t.tolist() for rows in gathered.batches] == [list(range(8)), [100, 101]]
+    assert gathered.lost == [Lost(1, 3, 102, 201), Lost(0, 4, 300, 303)]
+    assert (inbox.waiting, inbox.lost) == (0, 0)
     inbox.put(0, some(10))
     assert count(inbox.rest()) == 10
     assert inbox.rest().lost == []
+
+
+def test_what_was_lost_lies_in_one_piece_behind_what_was_kept():
+    inbox = Inbox(10, clock=Clock())
+    inbox.put(0, some(6))
+    inbox.put(0, some(20, t=6))
+    inbox.put(0, some(1, t=26))
+    gathered = inbox.rest()
+    assert [t for rows in gathered.batches for t in rows.t.tolist()] == list(range(10))
+    assert gathered.lost == [Lost(0, 17, 10, 26)], "none that came later is kept before one that was lost"
 
 
 def test_a_source_that_ends_is_told_at_once_behind_its_last_frames():

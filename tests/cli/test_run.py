@@ -137,21 +137,48 @@ def test_a_server_that_dies_is_started_again_and_costs_no_frame(
     assert session["state"] == "ended"
 
 
-def test_a_recorder_that_dies_is_started_again_and_its_session_is_recovered(
+def test_a_recorder_that_dies_is_started_again_and_goes_on_with_its_session(
+    running: subprocess.Popen[str], pitwall: Pitwall
+) -> None:
+    where = address(running)
+    recorder = until(lambda: (health(where) or {}).get("recorder"))
+    before = children(running.pid)
+    assert before["record"] == recorder["pid"]
+    os.kill(before["record"], signal.SIGKILL)
+    again = until(
+        lambda: (found := (health(where) or {}).get("recorder")) and found["pid"] != recorder["pid"] and found
+    )
+    assert again["session"] == recorder["session"]
+    until(lambda: health(where)["recorder"]["frames"] > again["frames"])
+    assert children(running.pid)["serve"] == before["serve"]
+    running.terminate()
+    assert running.wait(60) == 0
+    (session,) = pitwall("sessions", "--json").json
+    assert (session["id"], session["state"]) == (recorder["session"], "ended")
+    assert session["written"] == session["durable"] > again["written"]
+    recovered = pitwall("query", "latest", "SELECT count(*) AS n FROM control WHERE kind = 'recovered'", "--json").json
+    assert recovered == [{"n": 1}]
+    assert pitwall("verify").code == 0
+
+
+def test_a_session_ends_on_request_and_the_next_frame_begins_another(
     running: subprocess.Popen[str], pitwall: Pitwall
 ) -> None:
     where = address(running)
     first = until(lambda: (health(where) or {}).get("live", {}).get("session"))
-    before = children(running.pid)
-    os.kill(before["record"], signal.SIGKILL)
-    until(lambda: (health(where) or {}).get("live", {}).get("session") not in (None, first))
-    assert children(running.pid)["serve"] == before["serve"]
+    assert pitwall("end").out.strip() == first
+    second = until(lambda: (found := health(where)["live"]["session"]) != first and found)
+    ended = http.client.HTTPConnection(*where, timeout=20)
+    ended.request("POST", f"/session/{second}/end", headers={"Origin": "http://example.org"})
+    assert ended.getresponse().status == 403
+    ended.close()
+    ended.request("POST", "/session/_live/end")
+    assert ended.getresponse().status == 200
     running.terminate()
     assert running.wait(60) == 0
-    sessions = pitwall("sessions", "--json").json
-    assert [session["state"] for session in sessions] == ["ended", "ended"]
-    assert all(session["frames"] > 0 for session in sessions)
-    assert pitwall("verify").code == 0
+    states = {session["id"]: session["state"] for session in pitwall("sessions", "--json").json}
+    assert states[first] == states[second] == "ended"
+    assert pitwall("end").code == 1
 
 
 def test_whatever_kills_the_supervisor_takes_its_children_along(running: subprocess.Popen[str]) -> None:

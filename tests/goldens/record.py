@@ -14,11 +14,13 @@ import shutil
 import sys
 import tempfile
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from pitwall.bus.simulator import Drive, SimulatorSource, parse_mistake, simulate
 from pitwall.car import load
+from pitwall.log.hold import Hold
 from pitwall.log.session import Session, find
 from pitwall.project.generations import Generations
 from pitwall.project.query import open_projection
@@ -56,18 +58,19 @@ def recorded(drive: Drive, logs: Path, name: str) -> Session:
     """The whole drive through the recorder, by a clock that waits for nobody."""
     clock = _Clock()
     source = SimulatorSource(drive, zero_ns=0, clock=clock, wait=clock.wait)
-    done = record(
-        [source],
-        logs=logs,
-        car=CAR,
-        buses=["dash"],
-        zero=0,
-        stop=threading.Event(),
-        session_id=name,
-        queue_frames=10_000_000,
-        wall=lambda: STARTED_NS,
-        clock=lambda: 0,
-    )
+    with closing(Hold(logs)) as hold:
+        done = record(
+            [source],
+            hold=hold,
+            car=CAR,
+            buses=["dash"],
+            zero=0,
+            stop=threading.Event(),
+            session_id=name,
+            queue_frames=10_000_000,
+            wall=lambda: STARTED_NS,
+            clock=lambda: 0,
+        )
     assert not done.problems, done.problems
     for left in logs.glob(".*"):
         left.unlink()  # the writer's lock

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from pitwall.errors import LogError, UsageError
 from pitwall.log import Writer, find, keys, pins, read, records, sessions, verify
 from pitwall.log.archive import Archived, archive
+from pitwall.log.disk import Disk
 from pitwall.log.restore import ArchiveDamagedError, Restored, restore
-from tests.log.drives import START_NS, NoSealing, record, traffic
+from tests.log.drives import START_NS, NoSealing, Watched, record, traffic
 
 ROOT = Path(__file__).parents[2]
 
@@ -187,7 +189,7 @@ def test_a_place_that_does_not_hold_what_it_is_given_gets_no_session(tmp_path: P
 
     logs, keep = tmp_path / "logs", Destination.put
     before = session(logs)
-    monkeypatch.setattr(Destination, "put", lambda self, name, data: keep(self, name, data[:-1] + b"?"))
+    monkeypatch.setattr(Destination, "put", lambda self, name, data, *told: keep(self, name, data[:-1] + b"?"))
     with pytest.raises(LogError, match="does not read back"):
         put_away(logs, "drive", tmp_path / "there")
     assert files(logs / "drive") == before
@@ -198,21 +200,33 @@ def test_one_archives_at_a_time(tmp_path: Path) -> None:
     session(logs, "one")
     session(logs, "two")
 
-    def meanwhile(step: str) -> None:
+    def meanwhile(done: int, total: int) -> None:
         with pytest.raises(LogError, match=f"the process {os.getpid()} is archiving"):
             put_away(logs, "two", tmp_path / "there")
 
-    put_away(logs, "one", tmp_path / "there", step=meanwhile)
+    put_away(logs, "one", tmp_path / "there", told=meanwhile)
     assert [one.id for one in sessions(logs)] == ["two"]
 
 
 # --- broken off at every step
 
 
-def steps_of(work, **options) -> list[str]:
+def steps_of(work: Callable[[Disk], object]) -> list[str]:
+    """The calls to the disk that it takes."""
     seen: list[str] = []
-    work(step=seen.append, **options)
+    work(Watched(seen.append))
     return seen
+
+
+def broken_off_at(number: int) -> Disk:
+    """A disk before whose call of that number the work is broken off."""
+    left = iter(range(number))
+
+    def before(name: str) -> None:
+        if next(left, None) is None:
+            raise StopError(name)
+
+    return Watched(before)
 
 
 def whole_here_or_there(logs: Path, dest: Path, before: dict[str, bytes], scratch: Path) -> None:
@@ -230,19 +244,13 @@ def whole_here_or_there(logs: Path, dest: Path, before: dict[str, bytes], scratc
 def test_archiving_broken_off_at_every_step_loses_nothing_and_goes_on(tmp_path: Path, maybe_encrypted: bool) -> None:
     before = session(tmp_path / "model")
     shutil.copytree(tmp_path / "model", tmp_path / "tried")
-    steps = steps_of(lambda step: put_away(tmp_path / "tried", "drive", tmp_path / "tried-there", step=step))
+    steps = steps_of(lambda disk: put_away(tmp_path / "tried", "drive", tmp_path / "tried-there", disk=disk))
     assert len(steps) > 10
     for i in range(len(steps)):
         logs, dest = tmp_path / f"logs{i}", tmp_path / f"there{i}"
         shutil.copytree(tmp_path / "model", logs)
-        left = iter(range(i))
-
-        def step(name: str, left=left) -> None:
-            if next(left, None) is None:
-                raise StopError(name)
-
         with pytest.raises(StopError):
-            put_away(logs, "drive", dest, step=step)
+            put_away(logs, "drive", dest, disk=broken_off_at(i))
         whole_here_or_there(logs, dest, before, tmp_path / f"scratch{i}")
         put_away(logs, "drive", dest)
         assert sorted(path.name for path in logs.iterdir()) == [".archive.lock", ".archived", ".lock"]
@@ -255,18 +263,12 @@ def test_restoring_broken_off_at_every_step_shows_nothing_half_and_goes_on(tmp_p
     before = session(logs)
     put_away(logs, "drive", dest)
     shutil.copytree(logs, tmp_path / "tried")
-    steps = steps_of(lambda step: bring_back(tmp_path / "tried", "drive", step=step))
+    steps = steps_of(lambda disk: bring_back(tmp_path / "tried", "drive", disk=disk))
     for i in range(len(steps)):
         here = tmp_path / f"logs{i}"
         shutil.copytree(logs, here)
-        left = iter(range(i))
-
-        def step(name: str, left=left) -> None:
-            if next(left, None) is None:
-                raise StopError(name)
-
         with pytest.raises(StopError):
-            bring_back(here, "drive", step=step)
+            bring_back(here, "drive", disk=broken_off_at(i))
         listed = [one.id for one in sessions(here)]
         assert listed == (["drive"] if (here / "drive").exists() else [])
         bring_back(here, "drive")
@@ -279,9 +281,11 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from pitwall.log.archive import archive
+from tests.log.drives import Watched
 logs, dest, last = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 count = iter(range(last))
-archive(logs, "drive", dest, forget=lambda session: None, step=lambda name: next(count, None) is None and os._exit(9))
+disk = Watched(lambda name: next(count, None) is None and os._exit(9))
+archive(logs, "drive", dest, forget=lambda session: None, disk=disk)
 """
 
 

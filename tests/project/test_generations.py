@@ -24,10 +24,11 @@ from pitwall.frames import cut
 from pitwall.log.session import Session
 from pitwall.project import content, generations
 from pitwall.project.build import build, stale
-from pitwall.project.generations import BusyError, Generations
+from pitwall.project.generations import Generations
 from pitwall.project.loop import projecting
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.query import ask, open_projection
+from pitwall.project.turn import BusyError
 from tests.project.sessions import CARS, E46, driven, opened, written
 
 
@@ -157,7 +158,9 @@ def another_version(file: Path) -> None:
     changed[12:20] = (12_345).to_bytes(8, "little")  # the storage version, behind the checksum and `DUCK`
     file.write_bytes(changed)
     seal = json.loads(file.with_suffix(".json").read_text())
-    file.with_suffix(".json").write_text(json.dumps(seal | {"crc32": zlib.crc32(changed)}))
+    del seal["seal_crc32"]
+    seal["crc32"] = zlib.crc32(changed)
+    file.with_suffix(".json").write_text(json.dumps(seal | {"seal_crc32": zlib.crc32(json.dumps(seal).encode())}))
 
 
 DAMAGES = [

@@ -10,7 +10,7 @@ from pitwall.errors import LogError, UsageError
 from pitwall.frames import Control, cut
 from pitwall.log.session import sessions
 from pitwall.log.writer import Writer
-from pitwall.record import import_captures
+from pitwall.stored import import_captures
 from tests.bus.messages import STARTED_AT_S, heard_in
 from tests.captures import CAPTURES, needs_captures
 from tests.record.test_record import only_frames, rows_of

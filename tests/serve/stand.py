@@ -39,7 +39,15 @@ def session(id: str = SID, state: str = "ended") -> Session:
         version=1, session=id, car="bmw-e46-m3", started_at_ns=STARTED_AT_NS, buses=("dash",), writer="test"
     )
     return Session(
-        id=id, path=Path(id), header=header, state=state, rows=1002, frames=1000, duration_s=10.0, bytes=4096
+        id=id,
+        path=Path(id),
+        header=header,
+        state=state,
+        rows=1002,
+        durable=1002,
+        frames=1000,
+        duration_s=10.0,
+        bytes=4096,
     )
 
 
@@ -72,6 +80,9 @@ class FakeGarage:
 
     def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
         return self.projections[self.find(id).id].cursor()
+
+    def distrust(self, id: str) -> None:
+        pass
 
     def close(self) -> None:
         self.closed = True

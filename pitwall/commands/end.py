@@ -1,0 +1,29 @@
+"""`pitwall end`: the session that is being recorded ends; the next frame begins another."""
+
+from __future__ import annotations
+
+import click
+
+from pitwall.commands.options import Places, places
+from pitwall.errors import LogError
+
+
+@click.command
+@places("logs")
+def end(places: Places) -> None:
+    """End the session that is being recorded, without stopping the recorder.
+
+    The next frame begins a new session.  The ended one is sealed, and its id is printed.
+
+    \b
+    Examples:
+      pitwall end
+    """
+    from pitwall.log import lock, requests
+
+    session = lock.recording(places.logs)
+    if not session:
+        what = "no session is being recorded" if session is not None else "nobody records here"
+        raise LogError(what, where=places.logs, hint="`pitwall sessions` lists what there is")
+    requests.ask(places.logs, {"end": session})
+    click.echo(session)

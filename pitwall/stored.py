@@ -1,0 +1,137 @@
+"""Frames that are there already, in capture files or made by the simulator, in; one ended session of the log out.
+
+Law: all of it is in the log, or nothing: where anything fails the session is removed again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pitwall.bus.capture import Progress, Timeline, read_captures
+from pitwall.errors import UsageError
+from pitwall.frames import Control, Frames, cut, in_log_order
+from pitwall.log.writer import Writer
+
+APPEND_FRAMES = 65_536
+"""Frames go into the log in batches of so many: one batch of a sealed segment."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A session that was stored, and how many frames it has."""
+
+    session: str
+    frames: int
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """A session that was imported.  problems: what of the captures could not be read.  notes: what was assumed."""
+
+    session: str
+    frames: int
+    problems: list[str]
+    notes: list[str]
+
+
+def import_captures(
+    paths: Sequence[Path],
+    *,
+    logs: Path,
+    car: str,
+    session_id: str | None = None,
+    progress: Progress = lambda _done, _all: None,
+    arrange: Callable[[Timeline], Timeline] = lambda timeline: timeline,
+) -> ImportReport:
+    """Capture files as one ended session, which starts when its first frame was heard.
+
+    arrange: puts the captures' buses as the car's definition will look for them, before anything is written.
+
+    All is read before anything is written, so that a file that is no capture (UsageError) leaves nothing behind; and
+    where writing fails, the session is removed again.
+    """
+    _check_free(logs, session_id)
+    timeline = arrange(read_captures(paths, progress))
+    with _stored(logs, car, timeline.buses, timeline.started_at_ns, session_id) as (writer, ends):
+        for rows, fact in _with_imports(timeline):
+            if fact is None:
+                writer.append(rows)
+            else:
+                writer.control(Control.IMPORTED, int(rows.t[0]), fact)
+        ends.append(int(timeline.frames.t[-1]))
+    return ImportReport(writer.session, len(timeline.frames), timeline.problems, list(timeline.notes))
+
+
+def store_frames(
+    batches: Iterable[Frames],
+    *,
+    logs: Path,
+    car: str,
+    buses: Sequence[str],
+    started_at_ns: int,
+    session_id: str | None = None,
+    progress: Callable[[int], None] = lambda _frames: None,
+) -> Stored:
+    """Frames that are there already, as one ended session.
+
+    batches: in the order of their times, `t` ns since the session's start.  progress: told the frames so far.
+    Where making or writing them fails, the session is removed again.
+    """
+    _check_free(logs, session_id)
+    count = 0
+    with _stored(logs, car, buses, started_at_ns, session_id) as (writer, ends):
+        for batch in batches:
+            for rows in _pieces(in_log_order(batch)):
+                writer.append(rows)
+                count += len(rows)
+                ends.append(int(rows.t[-1]))
+            progress(count)
+    return Stored(writer.session, count)
+
+
+@contextlib.contextmanager
+def _stored(
+    logs: Path, car: str, buses: Sequence[str], started_at_ns: int, session_id: str | None
+) -> Iterator[tuple[Writer, list[int]]]:
+    """A session to be written at once: ended at the last time put into the list, or removed where anything fails."""
+    writer = Writer.create(logs, car=car, buses=buses, started_at_ns=started_at_ns, session_id=session_id)
+    ends = [0]
+    try:
+        yield writer, ends
+        writer.end(ends[-1])
+    except BaseException:
+        writer.close()
+        shutil.rmtree(writer.path, ignore_errors=True)
+        raise
+
+
+def _with_imports(timeline: Timeline) -> Iterator[tuple[Frames, Mapping[str, object] | None]]:
+    """The rows of a time line piece by piece; with a fact, the file whose first frame is the first of the rows."""
+    rows = timeline.frames
+    starts = np.searchsorted(rows.t, timeline.begins, side="left").tolist()
+    at = 0
+    for capture, start in zip(timeline.captures, starts, strict=True):
+        for piece in _pieces(cut(rows, at, start)):
+            yield piece, None
+        at = start
+        fact: dict[str, object] = {"file": capture.path.name, "frames": len(capture.frames), "dated": capture.dated}
+        yield cut(rows, start, start + 1), fact | {"problems": capture.problems} if capture.problems else fact
+    for piece in _pieces(cut(rows, at, len(rows))):
+        yield piece, None
+
+
+def _pieces(rows: Frames) -> Iterator[Frames]:
+    for first in range(0, len(rows), APPEND_FRAMES):
+        yield cut(rows, first, first + APPEND_FRAMES)
+
+
+def _check_free(logs: Path, session_id: str | None) -> None:
+    if session_id is not None and (logs / session_id).exists():
+        what = f"there is a session {session_id!r} already"
+        raise UsageError(what, where=logs, hint="choose another name, or leave it to pitwall")
