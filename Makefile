@@ -23,7 +23,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint format bench diff fixtures docs lock clean
+.PHONY: help setup setup-dev run test lint format bench torture diff fixtures docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## what there is to make
@@ -51,6 +51,9 @@ format: $(VENV)/.dev ## put the code in form
 
 bench: $(VENV)/.dev ## how fast it is, beside its peers (ARGS="--json decode")
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+torture: $(VENV)/.dev ## kill it, cut it, fill it up, for hours (ARGS="kills --scale 0.1 --seed 7")
+	@$(BIN)/python -m tests.torture $(ARGS)
 
 diff: $(VENV)/.dev ## which rows of the fixtures' projections differ from those of BASE=commit
 	@$(BIN)/python -m tests.goldens.diff $(BASE)
