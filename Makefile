@@ -23,20 +23,22 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint format bench torture diff fixtures docs lock clean
+.PHONY: help setup setup-dev setup-s3 run test lint format bench torture diff fixtures docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.run ## everything that pitwall needs, in .venv
 
-setup-dev: $(VENV)/.dev ## and what its tests, its lint and its benchmarks need
+setup-dev: $(VENV)/.dev setup-s3 ## and what its tests, its lint and its benchmarks need
+
+setup-s3: $(VENV)/.s3 ## an S3 server, for the tests of the archive
 
 run: $(VENV)/.run ## a simulated car, recorded, projected and served, until Ctrl-C (ARGS=… for pitwall run)
 	@exec $(BIN)/pitwall run --simulate --port $(PORT) $(ARGS)
 
-test: lint ## lint, types, layers and every test (ARGS=… for pytest)
+test: lint $(VENV)/.s3 ## lint, types, layers and every test (ARGS=… for pytest)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev ## style, types, and which room may import which
@@ -84,6 +86,13 @@ $(VENV)/.run: requirements.lock requirements-mf4.lock pyproject.toml | $(BIN)/py
 	@$(INSTALL) -r requirements.lock
 	@$(INSTALL) --only-binary :all: -r requirements-mf4.lock || echo "no MF4 captures here: asammdf has no wheel" >&2
 	@$(INSTALL) --no-deps -e .
+	@touch $@
+
+# In an environment of its own: what it needs does not go with asammdf.  Without it the tests of S3 skip, and say so.
+$(VENV)/.s3: requirements-s3.lock | $(BIN)/python
+	@$(PYTHON) -m venv $(VENV)/s3
+	@$(VENV)/s3/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-s3.lock \
+		|| { rm -rf $(VENV)/s3; echo "no S3 server here: the archive is not tested against one" >&2; }
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run

@@ -1,11 +1,17 @@
-"""The archive in an S3 store: moto's server, on this machine."""
+"""The archive in an S3 store: moto's server, on this machine, in an environment of its own (`make setup-s3`)."""
 
 from __future__ import annotations
 
+import http.client
+import re
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
 
 import pytest
 
@@ -13,46 +19,67 @@ from pitwall.errors import LogError, UsageError
 from pitwall.log import keys, records, sessions
 from pitwall.log.archive import archive
 from pitwall.log.restore import ArchiveDamagedError, restore
-from tests.log.test_archive import files, nothing, session
+from tests.log.drives import Watched
+from tests.log.test_archive import StopError, broken_off_at, files, nothing, session
 
-moto_server = pytest.importorskip("moto.server", reason="moto[server] is not installed: no S3 server to test against")
-boto3 = pytest.importorskip("boto3", reason="boto3 is not installed: nothing to look into the S3 server with")
+SERVER = Path(sys.prefix) / "s3" / "bin" / "moto_server"  # its libraries do not go with the other tests' own
+
+pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="no S3 server to test against: `make setup-s3` sets it up")
 
 
 @dataclass
 class Store:
-    client: Any
+    """A bucket `races`, seen past pitwall, by plain requests.  uri: a folder in it, as pitwall is told."""
+
+    address: str
     uri: str
 
+    def ask(self, method: str, path: str = "", data: bytes = b"") -> bytes:
+        connection = http.client.HTTPConnection(self.address, timeout=20)
+        connection.request(method, f"/races{path}", data, {"x-amz-acl": "public-read"})
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        assert answer.status < 300, body
+        return body
+
     def objects(self) -> dict[str, bytes]:
-        listed = self.client.list_objects_v2(Bucket="races").get("Contents", [])
-        return {one["Key"]: self.client.get_object(Bucket="races", Key=one["Key"])["Body"].read() for one in listed}
+        listed = ElementTree.fromstring(self.ask("GET", "?list-type=2"))
+        keys = [str(key.text) for key in listed.iter("{http://s3.amazonaws.com/doc/2006-03-01/}Key")]
+        return {key: self.ask("GET", f"/{quote(key)}") for key in keys}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    running = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running server."""
+    said = tmp_path_factory.mktemp("s3") / "said"
+    with said.open("w") as output:
+        running = subprocess.Popen([str(SERVER), "-H", "127.0.0.1", "-p", "0"], stdout=output, stderr=output)
+    try:
+        while not (found := re.search(r"http://([\d.]+:\d+)", said.read_text())):
+            assert running.poll() is None, said.read_text()
+            time.sleep(0.05)
+        yield found[1]
+    finally:
+        running.kill()
+        running.wait()
 
 
 @pytest.fixture
 def store(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A bucket `races`, and what opens a folder in it; credentials are in the environment, where they belong."""
+    """An empty bucket; credentials are in the environment, where they belong."""
     for name, value in {
         "ACCESS_KEY_ID": "driver",
         "SECRET_ACCESS_KEY": "box box box",
         "EC2_METADATA_DISABLED": "1",
     }.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    client = boto3.client("s3", endpoint_url=server, region_name="us-east-1")
-    client.create_bucket(Bucket="races")
-    yield Store(client, f"s3://races/2026?endpoint_override={server}&region=us-east-1")
-    for key in Store(client, "").objects():
-        client.delete_object(Bucket="races", Key=key)
-    client.delete_bucket(Bucket="races")
+    made = Store(server, f"s3://races/2026?endpoint_override=http://{server}&region=us-east-1")
+    made.ask("PUT")
+    yield made
+    for key in made.objects():
+        made.ask("DELETE", f"/{quote(key)}")
+    made.ask("DELETE")
 
 
 def test_a_session_goes_to_s3_and_comes_back_byte_for_byte(store: Store, tmp_path: Path) -> None:
@@ -83,23 +110,17 @@ def test_what_an_encrypted_archive_gives_to_the_store_tells_no_frame(store: Stor
     assert files(logs / "drive") == before
 
 
-def test_broken_off_at_every_step_it_goes_on(store: Store, tmp_path: Path) -> None:
+def test_broken_off_at_every_call_of_the_disk_it_goes_on(store: Store, tmp_path: Path) -> None:
     before = session(tmp_path / "model", segments=1)
     seen: list[str] = []
-    uri = store.uri.replace("2026", "tried")
     session(tmp_path / "tried", segments=1)
-    archive(tmp_path / "tried", "drive", uri, forget=nothing, step=seen.append)
+    archive(tmp_path / "tried", "drive", store.uri.replace("2026", "tried"), forget=nothing, disk=Watched(seen.append))
+    assert len(seen) > 10
     for i in range(len(seen)):
         logs, uri = tmp_path / f"logs{i}", store.uri.replace("2026", str(i))
         session(logs, segments=1)
-        left = iter(range(i))
-
-        def step(name: str, left=left) -> None:
-            if next(left, None) is None:
-                raise KeyboardInterrupt(name)
-
-        with pytest.raises(KeyboardInterrupt):
-            archive(logs, "drive", uri, forget=nothing, step=step)
+        with pytest.raises(StopError):
+            archive(logs, "drive", uri, forget=nothing, disk=broken_off_at(i))
         archive(logs, "drive", uri, forget=nothing)
         assert sessions(logs) == []
         restore(logs, "drive", forget=nothing)
@@ -111,8 +132,8 @@ def test_damage_in_the_store_is_found(store: Store, tmp_path: Path) -> None:
     session(logs)
     archive(logs, "drive", store.uri, forget=nothing)
     first, second, *_ = sorted(key for key in store.objects() if key.endswith(".arrow"))
-    store.client.put_object(Bucket="races", Key=first, Body=store.objects()[second])
-    store.client.delete_object(Bucket="races", Key=second)
+    store.ask("PUT", f"/{quote(first)}", store.objects()[second])
+    store.ask("DELETE", f"/{quote(second)}")
     with pytest.raises(ArchiveDamagedError) as raised:
         restore(logs, "drive", forget=nothing)
     assert len(raised.value.problems) == 2
