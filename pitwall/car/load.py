@@ -73,8 +73,8 @@ def names(cars: Path) -> list[str]:
 def load(cars: Path, name: str) -> Car:
     """The car `name` of the folder `cars`.
 
-    Raises UsageError where there is no such car, CarError (all problems, each `file:line: what (hint)`) where its
-    definition or a DBC of it is wrong.
+    Raises UsageError where there is no such car, CarError where its definition or a DBC of it is wrong: all problems,
+    each `file:line:column: what (hint)`.
     """
     known = names(cars)
     if name not in known:
