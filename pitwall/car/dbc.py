@@ -61,7 +61,8 @@ def read(path: Path, shown: str, problems: Problems) -> Dbc | None:
 def message(source: cantools_can.Message) -> Message:
     """What pitwall needs of a cantools message; signals longer than 64 bits are left out."""
     signals = tuple(_signal(signal) for signal in source.signals if signal.length <= LONGEST_SIGNAL)
-    return Message(source.name, source.frame_id, source.is_extended_frame, source.length, signals)
+    cycle_ms = source.cycle_time or None  # 0: not sent in a cycle
+    return Message(source.name, source.frame_id, source.is_extended_frame, source.length, signals, cycle_ms)
 
 
 def _message(

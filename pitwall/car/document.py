@@ -162,7 +162,7 @@ def read(path: Path, shown: str, problems: Problems) -> Entry | None:
 
 def _anchors(text: str, shown: str, problems: Problems) -> None:
     """An anchor that nothing refers to has no effect."""
-    anchors: dict[str, yaml.Mark] = {}
+    anchors: dict[str | None, Any] = {}
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             anchors.pop(event.anchor, None)
@@ -172,7 +172,7 @@ def _anchors(text: str, shown: str, problems: Problems) -> None:
         problems.add(_place(shown, mark), f"nothing refers to the anchor &{name}", f"*{name} would")
 
 
-def _place(file: str, mark: yaml.Mark) -> Position:
+def _place(file: str, mark: Any) -> Position:
     return file, mark.line + 1, mark.column + 1
 
 
