@@ -62,6 +62,11 @@ class Entry:
     def empty(self) -> bool:
         return isinstance(self.node, yaml.ScalarNode) and self.node.tag == "tag:yaml.org,2002:null"
 
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether it is empty, or a mapping or a list of nothing."""
+        return self.empty or (isinstance(self.node, yaml.CollectionNode) and not self.node.value)
+
     def mapping(self, known: Iterable[str] | None = None) -> dict[str, Entry]:
         """The entries of a mapping by key.  Keys outside `known`, and keys given twice, are problems."""
         if self.empty:

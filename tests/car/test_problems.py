@@ -143,6 +143,92 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
             "9:25: unknown key 'derived.f.sped' (did you mean 'speed'?)",
         ],
     ),
+    "steps": (
+        HEAD
+        + "channels:\n  a: {from: yaw, limits: [3, 1], low_pass: 0, hold: 5 bar}\n"
+        + "  b: {from: yaw, limits: 5, despike: {by: 1, off: 3}}\n"
+        + "  c: {from: yaw, despike: {by: -1, of: 4}, hold: long}\n"
+        + "  d: {from: yaw, zero: 2 min}\n"
+        + "  e: {from: plain, table: [[0, 1]], unit: bar}\n"
+        + "  f: {from: plain, table: [[0, 1], [0, 2]], unit: bar}\n"
+        + "  h: {from: plain, table: [[0, 1], [5, 1]], unit: bar}\n"
+        + "  i: {from: plain, table: [[0, 1, 2], 4]}\n"
+        + "  j: {from: plain, table: [[0, 1], [5, 2]]}\n",
+        [
+            "4:18: channels.a.limits: 3 is not below 1, so that every value would be missing ([low, high])",
+            "4:34: channels.a.low_pass: must be greater than 0, and is 0",
+            "4:47: channels.a.hold: 'bar' does not convert to 's'",
+            "5:18: channels.b.limits: two numbers are expected here: [low, high]",
+            "5:29: channels.b.despike: the key 'of' is missing ({by: how far off, of: the median of how many})",
+            "5:46: unknown key 'channels.b.despike.off' (did you mean 'of'?)",
+            "6:28: channels.c.despike.by: must be greater than 0, and is -1",
+            "6:36: channels.c.despike.of: must be odd, 3 to 25, and is 4 (it is the middle one that counts)",
+            "6:44: channels.c.hold: a number, with or without a unit, is expected here, not 'long' (1 s)",
+            "7:18: channels.d.zero: must be at most 60 s, and is 2 min",
+            "8:20: channels.e.table: a table has 2 to 200 points, and this one 1 ([[raw, value], …])",
+            "9:20: channels.f.table: raw values must rise, and 0 comes behind 0",
+            "10:20: channels.h.table: would make every value 1",
+            "11:28: channels.i.table[1]: pairs of numbers are expected here: [[raw, value], …]",
+            "11:39: channels.i.table[2]: pairs of numbers are expected here: [[raw, value], …]",
+            "11:3: channels.i: the values of its table have no unit (unit: none, or the unit that it has)",
+            "12:3: channels.j: the values of its table have no unit (unit: none, or the unit that it has)",
+        ],
+    ),
+    "what has no effect": (
+        "car: {make: X}\nbuses: {can: {dbc: a.dbc, data_bitrate: 5}}\n"
+        "channels:\n  rpm: {}\n  yaw: {from: Chassis.yaw}\n"
+        "  a: {from: plain, unit: V, limits: [0, 255]}\n"
+        "  b: {from: plain, unit: V, offset: 1, limits: [-9, 0.5]}\n"
+        "  c: {from: plain, unit: V, despike: {by: 255, of: 3}}\n"
+        "  d: {from: plain, unit: V, table: [[100, 5], [200, -5]], signal_unit: V, limits: [-5, 5]}\n"
+        "  e: {from: speed_mph, unit: km/h}\n  f: {from: Chassis.speed_mph, sign: 1, unit: km/h}\n"
+        "derived:\nroles: {}\n",
+        [
+            "2:27: buses.can.data_bitrate: has no effect: the bus is not CAN FD (fd: true)",
+            "4:3: channels.rpm: has no effect: the signal is a channel of that name (say what is to be done to it)",
+            "5:3: channels.yaw: has no effect: the signal is a channel of that name (say what is to be done to it)",
+            "6:29: channels.a.limits: exclude nothing (the channel can be 0 to 255 V)",
+            "7:40: channels.b.limits: exclude everything (the channel can be 1 to 256 V)",
+            "8:29: channels.c.despike: no value can be more than 255 away from another (the channel can be 0 to 255 V)",
+            "9:59: channels.d.signal_unit: has no effect: the table says what the signal's values mean",
+            "9:75: channels.d.limits: exclude nothing (the channel can be -5 to 5 V)",
+            "11:3: channels.f: is the same as 'e', but for its name",
+            "12:1: derived: holds nothing (leave it out)",
+            "13:1: roles: holds nothing (leave it out)",
+        ],
+    ),
+    "a channel that says no unit": (
+        HEAD + "channels:\n  a: {from: plain}\n  b: {from: plain, unit: }\n"
+        "  c: {from: yaw, unit: ''}\n  d: {from: yaw, unit: none}\n  e: {from: yaw, signal_unit: blorb}\n",
+        [
+            "4:3: channels.a: signal plain has no unit, and the channel says none "
+            "(unit: none, or the unit that it has)",
+            "5:20: channels.b.unit: a unit is expected here (none, where it has none)",
+            "6:18: channels.c.unit: a unit is expected here (none, where it has none)",
+            "7:18: channels.d.unit: signal yaw is in 'deg/s': 'deg/s' does not convert to '' "
+            "(signal_unit: says which it is where the DBC does not)",
+            "8:18: channels.e.signal_unit: unknown unit 'blorb' "
+            "(units are spelt as in m/s, km/h, degC, bar, %, deg/s, g, V)",
+        ],
+    ),
+    "a zero without a standstill": (
+        HEAD + "channels:\n  a: {from: yaw, zero: 3}\n",
+        [
+            "4:18: channels.a.zero: needs to know when the car stands (roles: {speed: …}, a channel of a signal)",
+        ],
+    ),
+    "a zero and the speed": (
+        HEAD + "channels:\n  speed: {from: speed_mph, unit: m/s, zero: 3}\n  a: {from: yaw, zero: 3}\n"
+        "roles: {speed: speed}\n",
+        [
+            "4:39: channels.speed.zero: the speed itself says when the car stands (offset: says what is known of it)",
+            "5:18: channels.a.zero: the speed 'speed' has a zero: of its own (it must say when the car stands)",
+        ],
+    ),
+    "a zero and what is no speed": (
+        HEAD + "channels: {a: {from: yaw, zero: 3}}\nroles: {speed: rpm}\n",
+        ["3:27: channels.a.zero: the speed 'rpm' is in 'rpm': 'm/s' does not convert to 'rpm'"],
+    ),
     "one mistake is said once": (
         HEAD + "channels:\n  speed: {from: nothing_like_it}\nderived:\n  fast: {expr: speed * 2}\n"
         "  way: {method: distance, speed: speed}\nroles: {speed: speed}\n",
