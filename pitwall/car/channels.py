@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,7 +24,8 @@ from pitwall.car.vocabulary import known_unit as known_unit
 RESERVED: Final = frozenset({"t", "at", *WORDS})
 """No channel may be called so: `t` and `at` are columns of every table, the others mean something in expressions."""
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+NAME: Final = "[A-Za-z_][A-Za-z0-9_]{0,62}"
+"""What a channel's name is made of, as a regular expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def places(buses: Iterable[Bus]) -> list[Place]:
 
 def is_name(entry: Entry, name: str) -> bool:
     """Whether a channel may be called `name`; if not, that is a problem of `entry`."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         entry.problem(f"{name!r} can't be a name", "letters, digits and _, not beginning with a digit, at most 63")
         return False
     if name.casefold() in RESERVED:
@@ -103,8 +104,13 @@ def named(section: Entry | None, everything: Sequence[Place], *, complete: bool)
     return found
 
 
-def with_zeros(found: Sequence[Named], others: Sequence[Measured], speed: str | None) -> list[Measured]:
-    """The channels of `found`, those that say `zero:` with it.  speed: the channel of that role, as the roles say."""
+def with_zeros(
+    found: Sequence[Named], others: Sequence[Measured], made: Container[str], speed: str | None
+) -> list[Measured]:
+    """The channels of `found`, those that say `zero:` with it.
+
+    others: the rest of the measured ones.  made: the names of derived ones.  speed: what the roles say is the speed.
+    """
     known = {channel.name: channel for channel in (*(each.channel for each in found), *others)}
     zeroed = {each.channel.name for each in found if each.zero is not None}
     channels = []
@@ -114,7 +120,7 @@ def with_zeros(found: Sequence[Named], others: Sequence[Measured], speed: str | 
             entry, span_s = each.zero
             if speed in zeroed and speed != channel.name:
                 entry.problem(f"the speed {speed!r} has a zero: of its own", "it must say when the car stands")
-            else:
+            elif speed is None or speed in known or speed in made:  # else what is wrong with it is said elsewhere
                 channel = with_zero(channel, entry, span_s, known.get(speed or ""))
         channels.append(channel)
     return channels

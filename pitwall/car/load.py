@@ -185,7 +185,7 @@ class _Reader:
         rest = channels.unnamed(everything, taken, (each.place for each in found))
         roles = sections["roles"].mapping() if "roles" in sections else {}
         speed = roles["speed"].text() if "speed" in roles else None
-        measured = (*channels.with_zeros(found, rest, speed), *rest)
+        measured = (*channels.with_zeros(found, rest, made, speed), *rest)
         units = {**dict.fromkeys(own), **{channel.name: channel.unit for channel in measured}}
         return measured, tuple(derived.derived(derived_section, derived.Known(units, self._complete)))
 

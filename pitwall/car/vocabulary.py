@@ -142,6 +142,10 @@ def _numbers(entry: Entry, what: str, count: int) -> list[float] | None:
     return known if len(known) == count else None
 
 
+_QUANTITY: Final = r"^\s*\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(\s+\S.*)?$"
+"""A number that is not negative, and perhaps its unit."""
+
+
 def _quantity(wanted: str, most: float = math.inf) -> Kind:
     """A positive number, in the unit `wanted` or in the unit that it says."""
 
@@ -167,7 +171,7 @@ def _quantity(wanted: str, most: float = math.inf) -> Kind:
 
     return Kind(
         reading,
-        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^\s*\d*\.?\d+\s+\S"}]},
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": _QUANTITY}]},
     )
 
 

@@ -217,6 +217,12 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
             "4:18: channels.a.zero: needs to know when the car stands (roles: {speed: …}, a channel of a signal)",
         ],
     ),
+    "a zero and a derived speed": (
+        HEAD + "channels:\n  a: {from: yaw, zero: 3}\nderived: {v: {expr: rpm}}\nroles: {speed: v}\n",
+        [
+            "4:18: channels.a.zero: needs to know when the car stands (roles: {speed: …}, a channel of a signal)",
+        ],
+    ),
     "a zero and the speed": (
         HEAD + "channels:\n  speed: {from: speed_mph, unit: m/s, zero: 3}\n  a: {from: yaw, zero: 3}\n"
         "roles: {speed: speed}\n",
