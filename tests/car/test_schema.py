@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pitwall.car import load, names, vocabulary
 from pitwall.car.derived import METHODS
@@ -121,3 +124,59 @@ def test_no_key_is_known_with_a_letter_too_many(tmp_path: Path, key: str) -> Non
 def test_the_schema_knows_every_key_of_every_method(method: str) -> None:
     keys = dict.fromkeys(METHODS[method].keys, "1")
     assert VALIDATOR.is_valid(read(HEAD) | {"derived": {"x": {"method": method, **keys}}})
+
+
+def is_no_number(text: str) -> bool:
+    try:
+        float(text.strip().partition(" ")[0])
+    except ValueError:
+        return text.lower() not in ("true", "false")
+    return False
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 10**7),
+    st.floats(-100, 100, width=16),
+    st.sampled_from(["none", "m/s", "degC", "yaw", "plain", "Chassis.yaw", "5 Hz", "3 s", "20 ms", ".5 kHz"]),
+    st.text(st.characters(codec="ascii", categories=("L", "N", "P", "Z")), max_size=5).filter(is_no_number),
+)
+PAIRS = st.lists(st.integers(-9, 9), min_size=1, max_size=3)
+VALUES = st.one_of(
+    SCALARS,
+    SCALARS,
+    PAIRS,
+    st.lists(PAIRS, max_size=3),
+    st.lists(SCALARS, max_size=3),
+    st.fixed_dictionaries({}, optional={"by": SCALARS, "of": st.integers(1, 9), "off": SCALARS}),
+)
+KEYS = st.sampled_from([*vocabulary.CHANNEL, *vocabulary.CHANNEL, "form"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    channel=st.dictionaries(KEYS, VALUES, max_size=4),
+    bus=st.dictionaries(st.sampled_from([*vocabulary.BUS][1:]), SCALARS, max_size=3),
+    role=st.dictionaries(st.sampled_from(["speed", "rpm", "sped"]), SCALARS, max_size=2),
+)
+def test_any_values_are_a_car_or_its_problems_and_what_the_schema_refuses_the_loader_refuses(
+    tmp_path_factory: pytest.TempPathFactory, channel: dict[str, Any], bus: dict[str, Any], role: dict[str, Any]
+) -> None:
+    document = {
+        "car": {"make": "X"},
+        "buses": {"can": {"dbc": "a.dbc", **bus}},
+        "channels": {"speed": {"from": "speed_mph", "unit": "m/s"}, "y": {"from": "yaw", **channel}},
+        "roles": {"rpm": "rpm", **role},
+    }
+    found = problems(car(tmp_path_factory.getbasetemp() / "fuzzed", yaml.safe_dump(document)))
+    assert all(re.search(r"car\.yaml:\d+:\d+: ", line) for line in found)
+    assert found or VALIDATOR.is_valid(document)
+
+
+def problems(cars: Path) -> list[str]:
+    try:
+        load(cars, "test")
+    except CarError as error:
+        return error.problems
+    return []
