@@ -154,7 +154,8 @@ def _name(bus: Bus, message: Message, taken: set[str]) -> str:
 
 
 def _channel(channel: Measured) -> Channel:
-    return Channel(channel.name, channel.unit, f"{channel.bus} {channel.message}.{channel.signal}")
+    hold_s = None if channel.hold_ns is None else channel.hold_ns / 1e9
+    return Channel(channel.name, channel.unit, f"{channel.bus} {channel.message}.{channel.signal}", hold_s)
 
 
 Compute = Callable[[Int64, list[Float64]], Float64]

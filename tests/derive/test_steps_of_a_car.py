@@ -171,6 +171,11 @@ def test_the_reference_is_not_empty() -> None:
         assert missing > 0 or name in ("speed", "count"), name
 
 
+def test_the_tables_say_how_long_a_value_is_good_for(car: Car) -> None:
+    hold_s = {channel.name: channel.hold_s for table in Deriver(car).tables for channel in table.channels}
+    assert hold_s == dict.fromkeys(hold_s) | {"speed": 0.03, "count": 0.02}
+
+
 def test_a_stale_value_is_missing_to_who_reads_it_and_nowhere_else(car: Car) -> None:
     frames = log([(0, 2, 0, b"\0\7"), (0, 1, 0, b"\0\0\x40"), (0, 1, 0, b"\0\0\x40")], step_ns=15_000_000)
     found = folded(car, [frames])
