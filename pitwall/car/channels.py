@@ -17,9 +17,10 @@ from typing import Final
 from pitwall.car.definition import Bus, Measured, Signal
 from pitwall.car.document import Entry, suggestion
 from pitwall.car.expression import WORDS
+from pitwall.car.kinds import known_unit as known_unit
+from pitwall.car.kinds import read
 from pitwall.car.measured import measured, with_zero
-from pitwall.car.vocabulary import CHANNEL, read
-from pitwall.car.vocabulary import known_unit as known_unit
+from pitwall.car.vocabulary import CHANNEL
 
 RESERVED: Final = frozenset({"t", "at", *WORDS})
 """No channel may be called so: `t` and `at` are columns of every table, the others mean something in expressions."""

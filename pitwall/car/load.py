@@ -12,7 +12,8 @@ from typing import Final
 from pitwall.car import channels, dbc, derived, document
 from pitwall.car.definition import Bus, Car, Derived, Measured, fingerprint
 from pitwall.car.document import Entry, Problems, suggestion
-from pitwall.car.vocabulary import ABOUT, BUS, ROLES, SECTIONS, read
+from pitwall.car.kinds import read
+from pitwall.car.vocabulary import ABOUT, BUS, ROLES, SECTIONS
 from pitwall.errors import CarError, UsageError
 
 DEFINITION: Final = "car.yaml"

@@ -18,8 +18,8 @@ from typing import Any, Final
 from pitwall.car import units
 from pitwall.car.definition import Measured, Signal
 from pitwall.car.document import Entry
+from pitwall.car.kinds import NO_UNIT
 from pitwall.car.steps import STANDSTILL, Despike, Limits, LowPass, Step, Table, Zero
-from pitwall.car.vocabulary import NO_UNIT
 
 NS: Final = 1e9  # in a second
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from pitwall.car.channels import NAME, RESERVED
 from pitwall.car.derived import METHODS
-from pitwall.car.vocabulary import ABOUT, BUS, CHANNEL, ROLES, SECTIONS, TEXT, UNIT, Key
+from pitwall.car.kinds import TEXT, UNIT, Key
+from pitwall.car.vocabulary import ABOUT, BUS, CHANNEL, ROLES, SECTIONS
 
 DIALECT: Final = "http://json-schema.org/draft-07/schema#"
 """The newest that editors' YAML servers know whole."""

@@ -10,8 +10,9 @@ from pathlib import Path
 from pitwall.car import document
 from pitwall.car.definition import Bus
 from pitwall.car.document import Entry, Problems, suggestion
+from pitwall.car.kinds import read
 from pitwall.car.load import DEFINITION, names
-from pitwall.car.vocabulary import BUS, read
+from pitwall.car.vocabulary import BUS
 from pitwall.errors import CarError, UsageError
 
 

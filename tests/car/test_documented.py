@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pitwall.car import derived, expression, load
+from pitwall.car.kinds import DESPIKE_KEYS
 from pitwall.car.vocabulary import BUS, CHANNEL, ROLES
 from tests.car.folders import car
 
@@ -25,6 +26,7 @@ def words(heading: str) -> set[str]:
     [
         ("buses", BUS),
         ("channels", CHANNEL),
+        ("channels", DESPIKE_KEYS),
         ("derived", ("unit", "expr", "method", *expression.WORDS, *derived.METHODS)),
         ("derived", {key for method in derived.METHODS.values() for key in method.keys}),
         ("roles", ROLES),
