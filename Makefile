@@ -63,8 +63,9 @@ diff: $(VENV)/.dev ## which rows of the fixtures' projections differ from those 
 fixtures: $(VENV)/.dev ## record the fixtures anew, from the simulator through the recorder
 	@$(BIN)/python -m tests.goldens.record
 
-docs: $(VENV)/.dev ## write docs/command-line.md from the help pages
+docs: $(VENV)/.dev ## write docs/command-line.md from the help pages, and cars/car.schema.json
 	@$(BIN)/python -m tests.contracts.help_pages > docs/command-line.md
+	@$(BIN)/pitwall car schema > cars/car.schema.json
 
 lock: ## choose the newest versions that fit together (needs uv)
 	uv pip compile --quiet --upgrade $(LOCK) pyproject.toml -o requirements.lock

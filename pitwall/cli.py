@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "channels": ("channels:channels", "List the channels of a session."),
     "query": ("query:query", "Ask a session's projection in SQL."),
     "export": ("export:export", "Write a session's frames or channels to a file."),
+    "car": ("car:car", "Check a car's definition, show what it makes."),
     "verify": ("verify:verify", "Check every batch of every segment of the log."),
     "archive": ("archive:archive", "Copy sessions elsewhere, prove it, free the space."),
     "restore": ("restore:restore", "Bring archived sessions back."),

@@ -41,7 +41,7 @@ class UsageError(PitwallError):
 
 
 class CarError(UsageError):
-    """A car definition is wrong.  `problems` holds all of them, each `file:line: what (hint)`."""
+    """A car definition is wrong.  `problems` holds all of them, each `file:line:column: what (hint)`."""
 
     def __init__(self, problems: list[str], *, where: object = "", hint: str = "") -> None:
         super().__init__("; ".join(problems), where=where, hint=hint)

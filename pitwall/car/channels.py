@@ -4,30 +4,29 @@ Names.  A signal that the definition names has that name.  Every other keeps its
 no channel or derived channel of the definition, no word of expressions, no other signal.  Where something does, every
 unnamed signal of that name is called `Message_signal`, and if that is taken too, `bus_Message_signal`.  Names are
 compared without case.
-
-Values.  value of the signal → unit conversion → times `sign` → times `scale` → plus `offset` (in the channel's unit):
-folded into one factor and one bias, in decimal arithmetic.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from pitwall.car import units
 from pitwall.car.definition import Bus, Measured, Signal
 from pitwall.car.document import Entry, suggestion
 from pitwall.car.expression import WORDS
+from pitwall.car.kinds import known_unit as known_unit
+from pitwall.car.kinds import read
+from pitwall.car.measured import measured, with_zero
+from pitwall.car.vocabulary import CHANNEL
 
 RESERVED: Final = frozenset({"t", "at", *WORDS})
 """No channel may be called so: `t` and `at` are columns of every table, the others mean something in expressions."""
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-KEYS: Final = ("from", "unit", "signal_unit", "sign", "scale", "offset")
+NAME: Final = "[A-Za-z_][A-Za-z0-9_]{0,62}"
+"""What a channel's name is made of, as a regular expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def places(buses: Iterable[Bus]) -> list[Place]:
 
 def is_name(entry: Entry, name: str) -> bool:
     """Whether a channel may be called `name`; if not, that is a problem of `entry`."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         entry.problem(f"{name!r} can't be a name", "letters, digits and _, not beginning with a digit, at most 63")
         return False
     if name.casefold() in RESERVED:
@@ -73,8 +72,21 @@ def is_name(entry: Entry, name: str) -> bool:
     return True
 
 
-def named(section: Entry | None, everything: Sequence[Place], *, complete: bool) -> list[tuple[Measured, Place]]:
-    """The channels of the section `channels:`, each with the signal that it comes from.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A channel of the section `channels:`, the signal that it comes from, and where it stands.
+
+    zero: the entry `zero:` and its seconds, where there is one; `with_zeros` makes a step of it.
+    """
+
+    channel: Measured
+    place: Place
+    entry: Entry
+    zero: tuple[Entry, float] | None
+
+
+def named(section: Entry | None, everything: Sequence[Place], *, complete: bool) -> list[Named]:
+    """The channels of the section `channels:`.
 
     complete: whether `everything` is all there is; if a DBC could not be read, an unknown signal is no problem.
     """
@@ -89,7 +101,30 @@ def named(section: Entry | None, everything: Sequence[Place], *, complete: bool)
         channel = _channel(name, entry, by_path, complete=complete)
         if channel is not None:
             found.append(channel)
+    _told_apart(found)
     return found
+
+
+def with_zeros(
+    found: Sequence[Named], others: Sequence[Measured], made: Container[str], speed: str | None
+) -> list[Measured]:
+    """The channels of `found`, those that say `zero:` with it.
+
+    others: the rest of the measured ones.  made: the names of derived ones.  speed: what the roles say is the speed.
+    """
+    known = {channel.name: channel for channel in (*(each.channel for each in found), *others)}
+    zeroed = {each.channel.name for each in found if each.zero is not None}
+    channels = []
+    for each in found:
+        channel = each.channel
+        if each.zero is not None:
+            entry, span_s = each.zero
+            if speed in zeroed and speed != channel.name:
+                entry.problem(f"the speed {speed!r} has a zero: of its own", "it must say when the car stands")
+            elif speed is None or speed in known or speed in made:  # else what is wrong with it is said elsewhere
+                channel = with_zero(channel, entry, span_s, known.get(speed or ""))
+        channels.append(channel)
+    return channels
 
 
 def unnamed(everything: Sequence[Place], taken: Iterable[str], named_places: Iterable[Place]) -> list[Measured]:
@@ -120,33 +155,31 @@ def _numbered(name: str, claimed: set[str]) -> str:
     return f"{name}_{number}"
 
 
-def _channel(
-    name: str, entry: Entry, by_path: dict[str, list[Place]], *, complete: bool
-) -> tuple[Measured, Place] | None:
-    keys = entry.mapping(KEYS)
+def _channel(name: str, entry: Entry, by_path: dict[str, list[Place]], *, complete: bool) -> Named | None:
+    keys = entry.mapping(CHANNEL)
     if not is_name(entry, name):
         return None
-    source = keys.get("from")
-    path = name if source is None else source.text()
-    place = None if path is None else _place(path, source or entry, by_path, complete=complete)
-    factor_and_bias = _numbers(keys)
+    values = read(keys, CHANNEL)
+    path = values.get("from", name)
+    place = None if path is None else _place(path, keys.get("from", entry), by_path, complete=complete)
     if place is None:
         return None
-    converted = _converted(place, keys, entry)
-    if factor_and_bias is None or converted is None:
+    if name == place.signal.name and not keys.keys() - {"from"} and len(by_path[name]) == 1:
+        entry.problem("has no effect: the signal is a channel of that name", "say what is to be done to it")
+    channel = measured(name, entry, keys, values, place.bus, place.message, place.signal)
+    if channel is None:
         return None
-    unit, unit_factor, unit_bias = converted
-    factor, bias = factor_and_bias
-    channel = Measured(
-        name=name,
-        unit=unit,
-        bus=place.bus,
-        message=place.message,
-        signal=place.signal.name,
-        factor=float(unit_factor * factor),
-        bias=float(unit_bias * factor + bias),
-    )
-    return channel, place
+    return Named(channel, place, entry, (keys["zero"], values["zero"]) if "zero" in keys else None)
+
+
+def _told_apart(found: Sequence[Named]) -> None:
+    """Two channels that are the same in all but name are one too many."""
+    first: dict[tuple[object, ...], str] = {}
+    for each in found:
+        span_s = None if each.zero is None else each.zero[1]
+        other = first.setdefault((replace(each.channel, name=""), span_s), each.channel.name)
+        if other != each.channel.name:
+            each.entry.problem(f"is the same as {other!r}, but for its name")
 
 
 def _place(path: str, entry: Entry, by_path: dict[str, list[Place]], *, complete: bool) -> Place | None:
@@ -164,54 +197,3 @@ def _place(path: str, entry: Entry, by_path: dict[str, list[Place]], *, complete
         hint = f"did you mean {elsewhere[0].paths[1]!r}?" if elsewhere else suggestion(path, by_path)
         entry.problem(f"no DBC has a signal {path!r}", hint)
     return None
-
-
-def _numbers(keys: dict[str, Entry]) -> tuple[Decimal, Decimal] | None:
-    """(sign * scale, offset); None, and problems, where one is no number."""
-    sign = keys["sign"].number() if "sign" in keys else 1.0
-    if sign is not None and sign not in (1.0, -1.0):
-        keys["sign"].problem(f"must be 1 or -1, and is {sign:g}", "scale: takes any number")
-        sign = None
-    scale = keys["scale"].number() if "scale" in keys else 1.0
-    if scale == 0.0:
-        keys["scale"].problem("0 would make every value 0")
-        scale = None
-    offset = keys["offset"].number() if "offset" in keys else 0.0
-    if sign is None or scale is None or offset is None:
-        return None
-    return Decimal(repr(sign)) * Decimal(repr(scale)), Decimal(repr(offset))
-
-
-def _converted(place: Place, keys: dict[str, Entry], entry: Entry) -> tuple[str, Decimal, Decimal] | None:
-    """(unit, factor, bias) of a channel from its signal; None, and a problem, where it does not convert."""
-    have = place.signal.unit
-    if "signal_unit" in keys:
-        have = keys["signal_unit"].text() or ""
-    if "unit" not in keys:
-        return have, Decimal(1), Decimal(0)
-    unit = keys["unit"]
-    wanted = "" if unit.empty else unit.text()
-    if wanted is None:
-        return None
-    if not have:
-        # a DBC that says no unit leaves it to the definition to say which it is
-        return (wanted, Decimal(1), Decimal(0)) if known_unit(unit, wanted) else None
-    if not known_unit(unit, wanted):
-        return None
-    remedy = "signal_unit: says which it is where the DBC does not"
-    try:
-        units.meaning(have)
-        return wanted, *units.conversion(have, wanted)
-    except units.UnitError as error:
-        unit.problem(f"signal {place.signal.name} is in {have!r}: {error.what}", remedy)
-        return None
-
-
-def known_unit(entry: Entry, unit: str) -> bool:
-    """Whether anyone knows that unit; if not, that is a problem of `entry`."""
-    try:
-        units.meaning(unit)
-    except units.UnitError as error:
-        entry.problem(error.what, error.hint)
-        return False
-    return True

@@ -61,7 +61,8 @@ def read(path: Path, shown: str, problems: Problems) -> Dbc | None:
 def message(source: cantools_can.Message) -> Message:
     """What pitwall needs of a cantools message; signals longer than 64 bits are left out."""
     signals = tuple(_signal(signal) for signal in source.signals if signal.length <= LONGEST_SIGNAL)
-    return Message(source.name, source.frame_id, source.is_extended_frame, source.length, signals)
+    cycle_ms = source.cycle_time or None  # 0: not sent in a cycle
+    return Message(source.name, source.frame_id, source.is_extended_frame, source.length, signals, cycle_ms)
 
 
 def _message(
@@ -123,8 +124,8 @@ def _parsed(text: str, shown: str, places: _Places, problems: Problems) -> list[
     try:
         database = load_string(text, database_format="dbc", strict=False)
     except errors.UnsupportedDatabaseFormatError as error:
-        line, what = _reason(str(error.e_dbc or error), places)
-        problems.add((shown, line), f"is no valid DBC: {what}")
+        line, column, what = _reason(str(error.e_dbc or error), places)
+        problems.add((shown, line, column), f"is no valid DBC: {what}")
         return None
     # a damaged file meets cantools' own indexing before it meets its checks
     except (errors.Error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
@@ -134,14 +135,14 @@ def _parsed(text: str, shown: str, places: _Places, problems: Problems) -> list[
     return list(database.messages)
 
 
-def _reason(text: str, places: _Places) -> tuple[int, str]:
-    """cantools' words, and the line that they are about (1 if they don't say)."""
+def _reason(text: str, places: _Places) -> tuple[int, int, str]:
+    """cantools' words behind the line and the column that they are about (1 where they don't say)."""
     if found := _AT_LINE.search(text):
         rest = found[3].strip().strip('"').replace(">>!<<", "→")
-        return int(found[1]), f"invalid syntax at column {found[2]}: {rest}"
+        return int(found[1]), int(found[2]), f"invalid syntax: {rest}"
     if named := re.search(r"in message (\w+)", text):
-        return places.named(named[1]), text
-    return 1, text
+        return places.named(named[1]), 1, text
+    return 1, 1, text
 
 
 def _text(content: bytes) -> str:

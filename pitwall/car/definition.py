@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pitwall.car.expression import Expression
+from pitwall.car.steps import Step, Table
 
 LAW_VERSION: Final = 1
 """Part of every fingerprint: rises when the same definition comes to mean something else."""
@@ -59,13 +60,17 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What the frames of one arbitration id hold.  length: bytes of payload, as the DBC says; frames may differ."""
+    """What the frames of one arbitration id hold.
+
+    length: bytes of payload, as the DBC says; frames may differ.  cycle_ms: how often one is sent, where the DBC says.
+    """
 
     name: str
     id: int
     extended: bool
     length: int
     signals: tuple[Signal, ...]
+    cycle_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,10 @@ class Bus:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A channel that one signal gives: value of the signal * factor + bias, in `unit`."""
+    """A channel that one signal gives: value of the signal → `table` → * factor + bias, in `unit` → `steps` in order.
+
+    hold_ns: how long after a sample its value is good for; None: until the next.
+    """
 
     name: str
     unit: str
@@ -103,6 +111,9 @@ class Measured:
     signal: str
     factor: float = 1.0
     bias: float = 0.0
+    table: Table | None = None
+    steps: tuple[Step, ...] = ()
+    hold_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""YAML text in, a tree of entries that know their lines out; what is wrong with it gathers in `Problems`.
+"""YAML text in, a tree of entries that know their places out; what is wrong with it gathers in `Problems`.
 
-Law: reading never stops at a problem, so that one run says all of them; each is `file:line: what (hint)`.
+Law: reading never stops at a problem, so that one run says all of them; each is `file:line:column: what (hint)`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-Position = tuple[str, int]
-"""A file's name, as the user knows it, and a line counted from 1."""
+Position = tuple[str, int, int] | tuple[str, int]
+"""A file's name, as the user knows it, a line and a column, both counted from 1; without a column, the line's first."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -29,17 +29,18 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 @dataclass
 class Problems:
-    """What is wrong with one car's files, in the order of file and line."""
+    """What is wrong with one car's files, in the order of file, line and column."""
 
     found: list[tuple[Position, str]] = field(default_factory=list)
 
     def add(self, where: Position, what: str, hint: str = "") -> None:
         text = f"{what} ({hint})" if hint else what
-        self.found.append((where, " ".join(text.split())))
+        file, line, column = where if len(where) == 3 else (*where, 1)
+        self.found.append(((file, line, column), " ".join(text.split())))
 
     def lines(self) -> list[str]:
-        """Every problem once: `file:line: what (hint)`."""
-        return list(dict.fromkeys(f"{file}:{line}: {text}" for (file, line), text in sorted(self.found)))
+        """Every problem once: `file:line:column: what (hint)`."""
+        return list(dict.fromkeys(f"{':'.join(map(str, where))}: {text}" for where, text in sorted(self.found)))
 
     def __bool__(self) -> bool:
         return bool(self.found)
@@ -61,6 +62,11 @@ class Entry:
     def empty(self) -> bool:
         return isinstance(self.node, yaml.ScalarNode) and self.node.tag == "tag:yaml.org,2002:null"
 
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether it is empty, or a mapping or a list of nothing."""
+        return self.empty or (isinstance(self.node, yaml.CollectionNode) and not self.node.value)
+
     def mapping(self, known: Iterable[str] | None = None) -> dict[str, Entry]:
         """The entries of a mapping by key.  Keys outside `known`, and keys given twice, are problems."""
         if self.empty:
@@ -72,8 +78,8 @@ class Entry:
         entries: dict[str, Entry] = {}
         for key_node, value_node in self.node.value:
             key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
-            # the key's line: a nested value begins on a later one
-            where = (self.where[0], key_node.start_mark.line + 1)
+            # the key's place: a nested value begins on a later line
+            where = _place(self.where[0], key_node.start_mark)
             path = f"{self.path}.{key}" if self.path else key
             if keys is not None and key not in keys:
                 self.problems.add(where, f"unknown key {path!r}", suggestion(key, keys))
@@ -87,7 +93,7 @@ class Entry:
         """The entries of a list; a single value is a list of one."""
         if isinstance(self.node, yaml.SequenceNode):
             for number, node in enumerate(self.node.value, start=1):
-                where = (self.where[0], node.start_mark.line + 1)
+                where = _place(self.where[0], node.start_mark)
                 yield Entry(node, where, f"{self.path}[{number}]", self.problems)
         elif not self.empty:
             yield self
@@ -147,7 +153,7 @@ def read(path: Path, shown: str, problems: Problems) -> Entry | None:
         mark = error.problem_mark or error.context_mark
         what = f"is no valid YAML: {error.problem or error.context}"
         hint = "put a unit of % between quotes" if "'%'" in what else ""
-        problems.add((shown, mark.line + 1 if mark else 1), what, hint)
+        problems.add(_place(shown, mark) if mark else (shown, 1), what, hint)
         return None
     except (yaml.YAMLError, RecursionError) as error:
         problems.add((shown, 1), f"is no valid YAML: {error}")
@@ -155,7 +161,24 @@ def read(path: Path, shown: str, problems: Problems) -> Entry | None:
     if not isinstance(node, yaml.MappingNode):
         problems.add((shown, 1), "holds no car", "it begins with car: and buses:")
         return None
+    _anchors(text, shown, problems)
     return Entry(node, (shown, 1), "", problems)
+
+
+def _anchors(text: str, shown: str, problems: Problems) -> None:
+    """An anchor that nothing refers to has no effect."""
+    anchors: dict[str | None, Any] = {}
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            anchors.pop(event.anchor, None)
+        elif isinstance(event, yaml.NodeEvent) and event.anchor:
+            anchors[event.anchor] = event.start_mark
+    for name, mark in anchors.items():
+        problems.add(_place(shown, mark), f"nothing refers to the anchor &{name}", f"*{name} would")
+
+
+def _place(file: str, mark: Any) -> Position:
+    return file, mark.line + 1, mark.column + 1
 
 
 def _shown(node: yaml.Node) -> str:

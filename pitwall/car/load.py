@@ -12,54 +12,18 @@ from typing import Final
 from pitwall.car import channels, dbc, derived, document
 from pitwall.car.definition import Bus, Car, Derived, Measured, fingerprint
 from pitwall.car.document import Entry, Problems, suggestion
+from pitwall.car.kinds import read
+from pitwall.car.vocabulary import ABOUT, BUS, ROLES, SECTIONS
 from pitwall.errors import CarError, UsageError
 
 DEFINITION: Final = "car.yaml"
 """The file that makes a folder a car's."""
-
-ROLES: Final = (
-    "altitude",
-    "ambient_temp",
-    "battery",
-    "brake",
-    "brake_switch",
-    "clutch",
-    "coolant_temp",
-    "distance",
-    "fuel",
-    "g_lat",
-    "g_long",
-    "g_vert",
-    "gear",
-    "heading",
-    "lat",
-    "lon",
-    "oil_press",
-    "oil_temp",
-    "pitch_rate",
-    "roll_rate",
-    "rpm",
-    "satellites",
-    "speed",
-    "steering",
-    "throttle",
-    "water_temp",
-    "wheel_speed_fl",
-    "wheel_speed_fr",
-    "wheel_speed_rl",
-    "wheel_speed_rr",
-    "yaw_rate",
-)
-"""What a channel may be to those who analyse: `roles:` says which channel plays which."""
 
 TABLES: Final = frozenset(
     {"built_from", "channels", "control", "ids", "rejected", "signals", "laps", "sectors", "corners"}
 )
 """What a projection calls its own tables and views."""
 
-_ABOUT: Final = ("name", "make", "model", "chassis", "engine", "year", "about", "number", "driver", "team")
-_SECTIONS: Final = ("car", "buses", "channels", "derived", "roles")
-_BUS_KEYS: Final = ("dbc", "interface", "channel", "bitrate", "data_bitrate", "fd")
 _MAX_BUSES: Final = 256  # the log counts buses in a byte
 
 
@@ -73,8 +37,8 @@ def names(cars: Path) -> list[str]:
 def load(cars: Path, name: str) -> Car:
     """The car `name` of the folder `cars`.
 
-    Raises UsageError where there is no such car, CarError (all problems, each `file:line: what (hint)`) where its
-    definition or a DBC of it is wrong.
+    Raises UsageError where there is no such car, CarError where its definition or a DBC of it is wrong: all problems,
+    each `file:line:column: what (hint)`.
     """
     known = names(cars)
     if name not in known:
@@ -99,7 +63,10 @@ class _Reader:
         self._complete = True  # until a DBC can't be read: then nobody knows which signals there are
 
     def car(self, name: str) -> Car:
-        sections = self._root.mapping(_SECTIONS)
+        sections = self._root.mapping(SECTIONS)
+        for section in ("channels", "derived", "roles"):
+            if section in sections and sections[section].holds_nothing:
+                sections[section].problem("holds nothing", "leave it out")
         about = self._about(sections.get("car"))
         buses = self._buses(sections.get("buses"))
         measured, made = self._channels(sections, buses)
@@ -127,7 +94,7 @@ class _Reader:
         keys = {} if section.empty else section.mapping()
         for key, entry in keys.items():
             # free words; but what is nearly one of the usual ones is a slip
-            hint = suggestion(key, _ABOUT) if key not in _ABOUT else ""
+            hint = suggestion(key, ABOUT) if key not in ABOUT else ""
             if hint.startswith("did you mean"):
                 entry.problem(f"unknown key {entry.path!r}", hint)
         return tuple((key, text) for key, entry in keys.items() if (text := entry.text()) is not None)
@@ -149,9 +116,12 @@ class _Reader:
         return tuple(buses)
 
     def _bus(self, name: str, entry: Entry) -> Bus:
-        keys = entry.mapping(_BUS_KEYS)
+        keys = entry.mapping(BUS)
+        values = read(keys, BUS)
+        if "data_bitrate" in keys and values.get("fd", False) is False:
+            keys["data_bitrate"].problem("has no effect: the bus is not CAN FD", "fd: true")
         files: list[dbc.Dbc] = []
-        for item in keys["dbc"].items() if "dbc" in keys else ():
+        for item in values.get("dbc", ()):
             file = self._dbc(item)
             if file is not None and file.file in [other.file for other in files]:
                 item.problem(f"{Path(file.file).name} is listed twice")
@@ -162,11 +132,11 @@ class _Reader:
             name=name,
             messages=tuple(message for file in files for message in file.messages),
             dbc=tuple(Path(file.file).relative_to(self._folder).as_posix() for file in files),
-            interface=keys["interface"].text() if "interface" in keys else None,
-            channel=keys["channel"].text() if "channel" in keys else None,
-            bitrate=keys["bitrate"].whole(above=0) if "bitrate" in keys else None,
-            data_bitrate=keys["data_bitrate"].whole(above=0) if "data_bitrate" in keys else None,
-            fd=bool(keys["fd"].truth()) if "fd" in keys else False,
+            interface=values.get("interface"),
+            channel=values.get("channel"),
+            bitrate=values.get("bitrate"),
+            data_bitrate=values.get("data_bitrate"),
+            fd=bool(values.get("fd")),
         )
 
     def _dbc(self, entry: Entry) -> dbc.Dbc | None:
@@ -213,8 +183,10 @@ class _Reader:
         taken = self._taken([*own.items(), *made.items()])
         self._tables(buses, made)
         found = channels.named(section, everything, complete=self._complete)
-        rest = channels.unnamed(everything, taken, (place for _, place in found))
-        measured = (*(channel for channel, _ in found), *rest)
+        rest = channels.unnamed(everything, taken, (each.place for each in found))
+        roles = sections["roles"].mapping() if "roles" in sections else {}
+        speed = roles["speed"].text() if "speed" in roles else None
+        measured = (*channels.with_zeros(found, rest, made, speed), *rest)
         units = {**dict.fromkeys(own), **{channel.name: channel.unit for channel in measured}}
         return measured, tuple(derived.derived(derived_section, derived.Known(units, self._complete)))
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from pitwall.car import document
 from pitwall.car.definition import Bus
 from pitwall.car.document import Entry, Problems, suggestion
+from pitwall.car.kinds import read
 from pitwall.car.load import DEFINITION, names
+from pitwall.car.vocabulary import BUS
 from pitwall.errors import CarError, UsageError
 
 
@@ -36,13 +38,13 @@ def wiring(cars: Path, name: str) -> tuple[Bus, ...]:
 
 
 def _bus(name: str, entry: Entry) -> Bus:
-    keys = entry.mapping()
+    values = read(entry.mapping(), BUS)
     return Bus(
         name=name,
         messages=(),
-        interface=keys["interface"].text() if "interface" in keys else None,
-        channel=keys["channel"].text() if "channel" in keys else None,
-        bitrate=keys["bitrate"].whole(above=0) if "bitrate" in keys else None,
-        data_bitrate=keys["data_bitrate"].whole(above=0) if "data_bitrate" in keys else None,
-        fd=bool(keys["fd"].truth()) if "fd" in keys else False,
+        interface=values.get("interface"),
+        channel=values.get("channel"),
+        bitrate=values.get("bitrate"),
+        data_bitrate=values.get("data_bitrate"),
+        fd=bool(values.get("fd")),
     )

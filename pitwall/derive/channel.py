@@ -17,11 +17,16 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A named time series.  unit: "" for none.  source: where it comes from: `dash SmartyCam01.rpm`, or its formula."""
+    """A named time series.
+
+    unit: "" for none.  source: where it comes from: `dash SmartyCam01.rpm`, or its formula.  hold_s: how long a value
+    is good for, in seconds; None: the definition does not say.
+    """
 
     name: str
     unit: str
     source: str
+    hold_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

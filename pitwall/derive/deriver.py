@@ -1,13 +1,13 @@
-"""Signals in, channels out: renamed, in their units, and what is derived from them.
+"""Signals in, channels out: renamed, in their units, their steps done, and what is derived from them.
 
 Laws:
 
 1. Every frame of a message is one row of its table.
 2. A derived channel has a row wherever the log has a sample of one of its inputs; the others keep their values from
    before, and until each has had one there is no row.  A frame without the signal (too short, or not its turn in a
-   multiplexed message) is no sample of it.
+   multiplexed message) is no sample of it; a value that a step made missing is one, and is missing.
 3. A derived value that can't be computed (no gear at a standstill, a division by 0) is missing, and so is all that
-   reads it there.
+   reads it there; so is a value that is older than its channel holds.
 4. However frames are cut into batches, and clustered or not, the rows are the same to the bit.
 
 Pure: no clock, no files; what must be kept from batch to batch is rebuilt by replay.
@@ -15,16 +15,19 @@ Pure: no clock, no files; what must be kept from batch to batch is rebuilt by re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from pitwall.car.definition import Bus, Car, Derived, Distance, GearRatio, Measured, Message
 from pitwall.car.expression import Expression
+from pitwall.car.steps import Zero
 from pitwall.decode import Decoded, Decoding
 from pitwall.derive import methods
 from pitwall.derive.channel import Channel, Float64, Rows, Table
 from pitwall.derive.evaluate import compiled
-from pitwall.derive.series import Input, Series, aligned, carried
+from pitwall.derive.series import Held, Input, Series, aligned, carried, newest
+from pitwall.derive.steps import Speeds, Steps, tabled
 from pitwall.frames import Int64
 
 
@@ -35,10 +38,13 @@ class Deriver:
     """
 
     def __init__(self, car: Car) -> None:
-        wanted = {name for channel in car.derived for name in channel.inputs}
+        zeros = [zero for channel in car.channels if (zero := _zero(channel)) is not None]
+        self._speed = zeros[0].speed if zeros else None
+        wanted: set[str | None] = {self._speed, *(name for channel in car.derived for name in channel.inputs)}
         self._messages = _message_tables(car, wanted)
         self._derived = [_DerivedTable(channel) for channel in car.derived]
-        self._held: dict[str, float] = {}
+        self._hold_ns = {channel.name: channel.hold_ns for channel in car.channels}
+        self._held: dict[str, Held] = {}
         self.tables: tuple[Table, ...] = (
             *(message.table for message in self._messages.values()),
             *(derived.table for derived in self._derived),
@@ -48,37 +54,66 @@ class Deriver:
         """The rows that the next frames of the log give; a table that gets none is left out."""
         found: list[Rows] = []
         samples: dict[str, Series] = {}
-        for decoded in decoding.messages:
+        speeds = partial(self._speeds, samples)
+        for decoded in sorted(decoding.messages, key=self._waits):
             message = self._messages.get((decoded.bus, decoded.message.name))
             if message is not None:
-                found.append(message.rows(decoded, samples))
+                found.append(message.rows(decoded, samples, speeds))
         for derived in self._derived:
-            rows = derived.rows([Input(samples.get(name), self._held.get(name)) for name in derived.inputs])
+            rows = derived.rows([self._input(name, samples) for name in derived.inputs])
             if rows is not None:
                 found.append(rows)
                 samples[derived.name] = Series(rows.at, rows.t, rows.values[0])
-        self._held.update((name, float(series.values[-1])) for name, series in samples.items())
+        self._held.update((name, Held(float(each.values[-1]), int(each.t[-1]))) for name, each in samples.items())
         return found
+
+    def _input(self, name: str, samples: Mapping[str, Series]) -> Input:
+        return Input(samples.get(name), self._held.get(name), self._hold_ns.get(name))
+
+    def _speeds(self, samples: Mapping[str, Series], at: Int64, t: Int64) -> Float64:
+        assert self._speed is not None, "a channel that needs the speed says which"
+        return newest(self._input(self._speed, samples), at, t)
+
+    def _waits(self, decoded: Decoded) -> bool:
+        """Whether a message comes behind the one that has the speed, which others may need."""
+        message = self._messages.get((decoded.bus, decoded.message.name))
+        return message is None or all(channel.name != self._speed for channel in message.channels)
 
 
 @dataclass(frozen=True)
 class _MessageTable:
-    """The channels that one message gives.  wanted: the indices of those that derived channels read."""
+    """The channels that one message gives, and the steps of each.
+
+    wanted: the indices of those that others read.  order: all indices; those that need to know the speed are last.
+    """
 
     table: Table
     channels: tuple[Measured, ...]
-    wanted: tuple[int, ...]
+    steps: tuple[Steps, ...]
+    wanted: frozenset[int]
+    order: tuple[int, ...]
 
-    def rows(self, decoded: Decoded, samples: dict[str, Series]) -> Rows:
-        values = tuple(_converted(decoded.values[channel.signal], channel) for channel in self.channels)
-        for index in self.wanted:
-            series = carried(decoded.at, decoded.t, values[index])
-            if series is not None:
-                samples[self.channels[index].name] = series
-        return Rows(self.table, decoded.at, decoded.t, values)
+    def rows(self, decoded: Decoded, samples: dict[str, Series], speeds: Speeds) -> Rows:
+        """The rows of one message's frames; the samples of those that are wanted go to `samples`."""
+        values: dict[int, Float64] = {}
+        for index in self.order:
+            channel = self.channels[index]
+            signal = decoded.values[channel.signal]
+            values[index] = self.steps[index](decoded.at, decoded.t, _converted(signal, channel), speeds)
+            if index in self.wanted:
+                series = carried(decoded.at, decoded.t, values[index], signal)
+                if series is not None:
+                    samples[channel.name] = series
+        return Rows(self.table, decoded.at, decoded.t, tuple(values[index] for index in range(len(self.channels))))
+
+
+def _zero(channel: Measured) -> Zero | None:
+    return next((step for step in channel.steps if isinstance(step, Zero)), None)
 
 
 def _converted(values: Float64, channel: Measured) -> Float64:
+    if channel.table is not None:
+        values = tabled(channel.table, values)
     if channel.factor == 1 and channel.bias == 0:
         return values
     converted = values * channel.factor
@@ -87,7 +122,7 @@ def _converted(values: Float64, channel: Measured) -> Float64:
     return converted
 
 
-def _message_tables(car: Car, wanted: set[str]) -> dict[tuple[str, str], _MessageTable]:
+def _message_tables(car: Car, wanted: set[str | None]) -> dict[tuple[str, str], _MessageTable]:
     by_message: dict[tuple[str, str], list[Measured]] = {}
     for channel in car.channels:
         by_message.setdefault((channel.bus, channel.message), []).append(channel)
@@ -102,7 +137,9 @@ def _message_tables(car: Car, wanted: set[str]) -> dict[tuple[str, str], _Messag
                 tables[(bus.name, message.name)] = _MessageTable(
                     Table(_name(bus, message, taken), tuple(_channel(channel) for channel in channels)),
                     tuple(channels),
-                    tuple(index for index, channel in enumerate(channels) if channel.name in wanted),
+                    tuple(Steps(channel.steps) for channel in channels),
+                    frozenset(index for index, channel in enumerate(channels) if channel.name in wanted),
+                    tuple(sorted(range(len(channels)), key=lambda index: _zero(channels[index]) is not None)),
                 )
     return tables
 
@@ -117,7 +154,8 @@ def _name(bus: Bus, message: Message, taken: set[str]) -> str:
 
 
 def _channel(channel: Measured) -> Channel:
-    return Channel(channel.name, channel.unit, f"{channel.bus} {channel.message}.{channel.signal}")
+    hold_s = None if channel.hold_ns is None else channel.hold_ns / 1e9
+    return Channel(channel.name, channel.unit, f"{channel.bus} {channel.message}.{channel.signal}", hold_s)
 
 
 Compute = Callable[[Int64, list[Float64]], Float64]

@@ -144,7 +144,9 @@ def _cast(picture: Picture) -> dict[str, Any]:
     cast = picture.cast
     if cast is None:
         return {"car": None, "channels": {}, "roles": {}}
-    channels = {c.name: {"unit": c.unit, "table": c.table, "source": c.source} for c in cast.channels}
+    channels = {
+        c.name: {"unit": c.unit, "table": c.table, "source": c.source, "hold_s": c.hold_s} for c in cast.channels
+    }
     return {"car": cast.car, "started_at_ns": cast.started_at_ns, "channels": channels, "roles": dict(cast.roles)}
 
 

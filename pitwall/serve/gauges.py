@@ -26,7 +26,7 @@ class Gauges:
 
     def __init__(self, tables: Sequence[Table]) -> None:
         self.channels = tuple(
-            LiveChannel(channel.name, channel.unit, table.name, channel.source)
+            LiveChannel(channel.name, channel.unit, table.name, channel.source, channel.hold_s)
             for table in tables
             for channel in table.channels
         )

@@ -28,12 +28,16 @@ NEVER = -1
 
 @dataclass(frozen=True, slots=True)
 class LiveChannel:
-    """A channel as the page needs it: its name, its unit, and the table (a message or itself) it stands in."""
+    """A channel as the page needs it: its name, its unit, and the table (a message or itself) it stands in.
+
+    hold_s: seconds after which a value is stale, where the car says so.
+    """
 
     name: str
     unit: str
     table: str
     source: str
+    hold_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import {age, digits, large, number, unit} from "/numbers.js";
 
 const STALE_S = 0.5; // a fast channel that is silent for half a second is no longer now
 const STALE_PERIODS = 3;
+const SHOWN_S = 0.2; // what the car says of a channel counts from here on: values come here twenty times a second
 
 // What fills a level, until more has been seen: noise at a standstill is no full bar.
 const FULL = {"%": 100, rpm: 6000, bar: 40, psi: 600};
@@ -24,8 +25,8 @@ function breakable(name) {
 }
 
 export class Channel {
-  constructor(name, {unit: unitName, table, source}) {
-    Object.assign(this, {name, unitName, table});
+  constructor(name, {unit: unitName, table, source, hold_s: hold}) {
+    Object.assign(this, {name, unitName, table, hold});
     this.t = null;
     this.v = null;
     this.period = 0; // s between values, smoothed
@@ -63,7 +64,8 @@ export class Channel {
   grow(now, ended) {
     if (this.t === null) return;
     const seconds = Math.max(0, (now - this.t) / 1e9);
-    const stale = ended || seconds > Math.max(STALE_S, STALE_PERIODS * this.period);
+    const usual = Math.max(STALE_S, STALE_PERIODS * this.period);
+    const stale = ended || seconds > (this.hold === null ? usual : Math.max(SHOWN_S, this.hold));
     if (stale !== this.stale) {
       this.stale = stale;
       for (const shown of [this.row, this.tile?.root]) {

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pitwall.car import channels, derived, expression, load
-from pitwall.car.load import ROLES
+from pitwall.car import derived, expression, load
+from pitwall.car.kinds import DESPIKE_KEYS
+from pitwall.car.vocabulary import BUS, CHANNEL, ROLES
 from tests.car.folders import car
 
 PAGE = (Path(__file__).parents[2] / "docs" / "car-definitions.md").read_text()
-BUS_KEYS = ("dbc", "interface", "channel", "bitrate", "data_bitrate", "fd")
 
 
 def words(heading: str) -> set[str]:
@@ -24,8 +24,9 @@ def words(heading: str) -> set[str]:
 @pytest.mark.parametrize(
     ("heading", "known"),
     [
-        ("buses", BUS_KEYS),
-        ("channels", channels.KEYS),
+        ("buses", BUS),
+        ("channels", CHANNEL),
+        ("channels", DESPIKE_KEYS),
         ("derived", ("unit", "expr", "method", *expression.WORDS, *derived.METHODS)),
         ("derived", {key for method in derived.METHODS.values() for key in method.keys}),
         ("roles", ROLES),

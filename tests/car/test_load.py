@@ -8,7 +8,8 @@ import pytest
 
 from pitwall.car import Car, load, names
 from pitwall.car.definition import Measured
-from pitwall.errors import UsageError
+from pitwall.car.steps import Despike, Limits, LowPass, Table, Zero
+from pitwall.errors import CarError, UsageError
 from tests.car.folders import A_DBC, car
 
 HEAD = "car: {make: X}\nbuses: {can: {dbc: a.dbc}}\n"
@@ -117,6 +118,32 @@ def test_a_channel_without_from_is_the_signal_of_its_name(tmp_path: Path) -> Non
     assert channel(found, "water_temp").unit == "degC"
 
 
+def test_a_channel_that_says_it_has_no_unit_has_none(tmp_path: Path) -> None:
+    yaml = HEAD + "channels: {a: {from: plain, unit: none}, b: {from: odd, signal_unit: None}, plain: {unit: none}}\n"
+    with pytest.raises(CarError, match="is the same as 'a', but for its name"):
+        loaded(tmp_path, yaml)
+    found = loaded(tmp_path, yaml.replace(", plain: {unit: none}", ""))
+    assert (channel(found, "a").unit, channel(found, "b").unit) == ("", "")
+
+
+def test_steps_are_in_the_order_of_the_work_and_not_of_the_file(tmp_path: Path) -> None:
+    keys = (
+        "low_pass: 300 mHz, zero: 2 s, despike: {of: 5, by: 2}, limits: [-3, 3], hold: 20 ms, table: [[-1, 2], [1, 9]]"
+    )
+    yaml = HEAD + f"channels: {{y: {{from: yaw, unit: g, {keys}, sign: -1}}, v: {{from: speed_mph, unit: km/h}}}}\n"
+    found = channel(loaded(tmp_path, yaml + "roles: {speed: v}\n"), "y")
+    assert found.table == Table((-1.0, 1.0), (2.0, 9.0))
+    assert found.steps == (Limits(-3.0, 3.0), Despike(2.0, 5), Zero(2_000_000_000, "v", 1.0), LowPass(0.3))
+    assert (found.unit, found.factor, found.bias, found.hold_ns) == ("g", -1.0, 0.0, 20_000_000)
+
+
+def test_the_dbc_says_how_often_a_message_is_sent(tmp_path: Path) -> None:
+    said = 'BA_DEF_ BO_ "GenMsgCycleTime" INT 0 10000;\nBA_DEF_DEF_ "GenMsgCycleTime" 0;\n'
+    said += 'BA_ "GenMsgCycleTime" BO_ 256 20;\n'
+    (bus,) = loaded(tmp_path, HEAD, a=A_DBC + said).buses
+    assert [message.cycle_ms for message in bus.messages] == [20, None]
+
+
 def test_one_signal_may_give_several_channels(tmp_path: Path) -> None:
     yaml = HEAD + "channels: {kmh: {from: speed_mph, unit: km/h}, mps: {from: speed_mph, unit: m/s}}\n"
     assert {each.name for each in loaded(tmp_path, yaml).channels if each.signal == "speed_mph"} == {"kmh", "mps"}
@@ -148,7 +175,7 @@ def test_one_dbc_on_two_buses_is_told_apart_by_bus(tmp_path: Path) -> None:
 
 
 def test_names_of_the_definition_win_over_those_of_signals(tmp_path: Path) -> None:
-    yaml = HEAD + "channels: {rpm: {from: plain}}\nderived: {YAW: {expr: rpm}}\n"
+    yaml = HEAD + "channels: {rpm: {from: plain, unit: none}}\nderived: {YAW: {expr: rpm}}\n"
     assert {(each.signal, each.name) for each in loaded(tmp_path, yaml).channels} >= {
         ("plain", "rpm"),
         ("rpm", "Engine_rpm"),
@@ -182,6 +209,12 @@ MEANINGFUL = {
     "a unit": lambda yaml: yaml.replace("m/s", "km/h"),
     "an expression": lambda yaml: yaml.replace("rpm * 2", "rpm * 3"),
     "a name": lambda yaml: yaml.replace("speed:", "pace:"),
+    "a table": lambda yaml: yaml.replace("offset: 1.0", "offset: 1.0, table: [[0, 1], [5, 3]]"),
+    "limits": lambda yaml: yaml.replace("offset: 1.0", "offset: 1.0, limits: [0, 90]"),
+    "despike": lambda yaml: yaml.replace("offset: 1.0", "offset: 1.0, despike: {by: 5, of: 3}"),
+    "a low pass": lambda yaml: yaml.replace("offset: 1.0", "offset: 1.0, low_pass: 5"),
+    "a hold": lambda yaml: yaml.replace("offset: 1.0", "offset: 1.0, hold: 0.5"),
+    "a zero": lambda yaml: yaml.replace("}}\nder", "}, y: {from: yaw, zero: 2}}\nroles: {speed: speed}\nder"),
     "a role": lambda yaml: yaml + "roles: {rpm: rpm}\n",
     "a bus": lambda yaml: yaml.replace("can:", "dash:"),
 }

@@ -13,44 +13,51 @@ from tests.car.folders import A_DBC, car
 HEAD = "car: {make: X}\nbuses: {can: {dbc: a.dbc}}\n"  # two lines
 
 YAMLS: dict[str, tuple[str, list[str]]] = {
-    "nothing": ("", ["1: holds no car (it begins with car: and buses:)"]),
-    "a list": ("- car\n", ["1: holds no car (it begins with car: and buses:)"]),
-    "no yaml": ("car: {\nbuses: [\n", ["3: is no valid YAML: expected the node content, but found '<stream end>'"]),
+    "nothing": ("", ["1:1: holds no car (it begins with car: and buses:)"]),
+    "a list": ("- car\n", ["1:1: holds no car (it begins with car: and buses:)"]),
+    "no yaml": ("car: {\nbuses: [\n", ["3:1: is no valid YAML: expected the node content, but found '<stream end>'"]),
     "a bare percent": (
         HEAD + "channels:\n  plain: {unit: %}\n",
-        ["4: is no valid YAML: found character '%' that cannot start any token (put a unit of % between quotes)"],
+        ["4:17: is no valid YAML: found character '%' that cannot start any token (put a unit of % between quotes)"],
     ),
-    "no bus": ("car: {make: X}\n", ["1: a car has at least one bus (buses: {can: {dbc: car.dbc}})"]),
+    "an anchor that nothing refers to": (
+        HEAD + "channels:\n  speed: &one {from: speed_mph}\n  fast: {from: &two yaw, unit: *two}\n",
+        [
+            "4:10: nothing refers to the anchor &one (*one would)",
+            "5:26: channels.fast.unit: unknown unit 'yaw' (units are spelt as in m/s, km/h, degC, bar, %, deg/s, g, V)",
+        ],
+    ),
+    "no bus": ("car: {make: X}\n", ["1:1: a car has at least one bus (buses: {can: {dbc: car.dbc}})"]),
     "no car section": (
         "buses: {can: {dbc: a.dbc}}\n",
-        ["1: the section car: is missing (car: {make: …, model: …})"],
+        ["1:1: the section car: is missing (car: {make: …, model: …})"],
     ),
     "misspelt sections and keys": (
         "car: {maek: X}\nbuses:\n  can: {dcb: a.dbc, bitrat: 5}\nchanels: {}\n",
         [
-            "1: car.maek: unknown key 'car.maek' (did you mean 'make'?)",
-            "3: unknown key 'buses.can.bitrat' (did you mean 'bitrate'?)",
-            "3: unknown key 'buses.can.dcb' (did you mean 'dbc'?)",
-            "4: unknown key 'chanels' (did you mean 'channels'?)",
+            "1:7: car.maek: unknown key 'car.maek' (did you mean 'make'?)",
+            "3:21: unknown key 'buses.can.bitrat' (did you mean 'bitrate'?)",
+            "3:9: unknown key 'buses.can.dcb' (did you mean 'dbc'?)",
+            "4:1: unknown key 'chanels' (did you mean 'channels'?)",
         ],
     ),
     "a key given twice": (
         HEAD + "channels:\n  speed: {from: speed_mph}\n  speed: {from: yaw}\n",
-        ["5: 'channels.speed' is given twice"],
+        ["5:3: 'channels.speed' is given twice"],
     ),
     "misspelt keys of channels": (
         HEAD + "channels:\n  speed:\n    from: speed_mph\n    ofset: 3\n  yaw_rate: {form: yaw}\n",
         [
-            "6: unknown key 'channels.speed.ofset' (did you mean 'offset'?)",
-            "7: channels.yaw_rate: no DBC has a signal 'yaw_rate'",
-            "7: unknown key 'channels.yaw_rate.form' (did you mean 'from'?)",
+            "6:5: unknown key 'channels.speed.ofset' (did you mean 'offset'?)",
+            "7:3: channels.yaw_rate: no DBC has a signal 'yaw_rate'",
+            "7:14: unknown key 'channels.yaw_rate.form' (did you mean 'from'?)",
         ],
     ),
     "unknown signals": (
         HEAD + "channels:\n  speed: {from: sped_mph}\n  other: {from: Engine.yaw}\n",
         [
-            "4: channels.speed.from: no DBC has a signal 'sped_mph' (did you mean 'speed_mph'?)",
-            "5: channels.other.from: no DBC has a signal 'Engine.yaw' (did you mean 'Chassis.yaw'?)",
+            "4:11: channels.speed.from: no DBC has a signal 'sped_mph' (did you mean 'speed_mph'?)",
+            "5:11: channels.other.from: no DBC has a signal 'Engine.yaw' (did you mean 'Chassis.yaw'?)",
         ],
     ),
     "units": (
@@ -59,56 +66,58 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
         + "  what: {from: odd, unit: bar}\n  plain: {unit: m/s}\n  odd2: {from: odd, signal_unit: psi, unit: bar}\n"
         + "  nothing: {from: plain, unit: qux}\n",
         [
-            "4: channels.speed.unit: unknown unit 'm/z' (did you mean 'm/s'?)",
-            "5: channels.temp.unit: signal water_temp is in 'degF': 'degF' does not convert to 'bar' "
+            "4:28: channels.speed.unit: unknown unit 'm/z' (did you mean 'm/s'?)",
+            "5:28: channels.temp.unit: signal water_temp is in 'degF': 'degF' does not convert to 'bar' "
             "(signal_unit: says which it is where the DBC does not)",
-            "6: channels.what.unit: signal odd is in 'blorbs': unknown unit 'blorbs' "
+            "6:21: channels.what.unit: signal odd is in 'blorbs': unknown unit 'blorbs' "
             "(signal_unit: says which it is where the DBC does not)",
-            "9: channels.nothing.unit: unknown unit 'qux' (units are spelt as in m/s, km/h, degC, bar, %, deg/s, g, V)",
+            "9:26: channels.nothing.unit: unknown unit 'qux' "
+            "(units are spelt as in m/s, km/h, degC, bar, %, deg/s, g, V)",
         ],
     ),
     "numbers": (
         HEAD + "channels:\n  a: {from: yaw, sign: 2, scale: 0, offset: x}\n  b: {from: yaw, offset: .inf}\n",
         [
-            "4: channels.a.offset: a number is expected here, not 'x'",
-            "4: channels.a.scale: 0 would make every value 0",
-            "4: channels.a.sign: must be 1 or -1, and is 2 (scale: takes any number)",
-            "5: channels.b.offset: a number is expected here, not '.inf'",
+            "4:37: channels.a.offset: a number is expected here, not 'x'",
+            "4:27: channels.a.scale: 0 would make every value 0",
+            "4:18: channels.a.sign: must be 1 or -1, and is 2 (scale: takes any number)",
+            "5:18: channels.b.offset: a number is expected here, not '.inf'",
         ],
     ),
     "names": (
         HEAD + "channels:\n  fast-speed: {from: yaw}\n  t: {from: yaw}\n  hypot: {from: yaw}\n  Yaw: {from: yaw}\n"
         "derived:\n  yAW: {expr: rpm}\n  can_Engine: {expr: rpm}\n  signals: {expr: rpm}\n",
         [
-            "4: channels.fast-speed: 'fast-speed' can't be a name "
+            "4:3: channels.fast-speed: 'fast-speed' can't be a name "
             "(letters, digits and _, not beginning with a digit, at most 63)",
-            "5: channels.t: 't' can't be a name: it means something else (choose another)",
-            "6: channels.hypot: 'hypot' can't be a name: it means something else (choose another)",
-            "9: derived.yAW: has the name of channels.Yaw "
+            "5:3: channels.t: 't' can't be a name: it means something else (choose another)",
+            "6:3: channels.hypot: 'hypot' can't be a name: it means something else (choose another)",
+            "9:3: derived.yAW: has the name of channels.Yaw "
             "(every channel has its own, whatever the case of its letters)",
-            "10: derived.can_Engine: 'can_Engine' is the name of a table of the projection (choose another)",
-            "11: derived.signals: 'signals' is the name of a table of the projection (choose another)",
+            "10:3: derived.can_Engine: 'can_Engine' is the name of a table of the projection (choose another)",
+            "11:3: derived.signals: 'signals' is the name of a table of the projection (choose another)",
         ],
     ),
     "expressions": (
         HEAD + 'derived:\n  a: {expr: "rpmm * 2 + spee"}\n  b: {expr: "hypott(rpm, 1)"}\n  c: {expr: "rpm +"}\n'
         "  d: {unit: m}\n  e: {exp: rpm}\n  f: {expr: rpm, unit: furlongz}\n  g: 5\n",
         [
-            "4: derived.a.expr: there is no channel 'rpmm' (did you mean 'rpm'?)",
-            "4: derived.a.expr: there is no channel 'spee' (did you mean 'speed_mph'?)",
-            "5: derived.b.expr: unknown function 'hypott' (did you mean 'hypot'?)",
-            "6: derived.c.expr: the expression can't be read: invalid syntax",
-            "7: derived.d: says neither expr: nor method: (the methods are gear_ratio, distance)",
-            "8: derived.e: says neither expr: nor method: (the methods are gear_ratio, distance)",
-            "8: unknown key 'derived.e.exp' (did you mean 'expr'?)",
-            "9: derived.f.unit: unknown unit 'furlongz' (units are spelt as in m/s, km/h, degC, bar, %, deg/s, g, V)",
-            "10: derived.g: a mapping (key: value) is expected here",
-            "10: derived.g: says neither expr: nor method: (the methods are gear_ratio, distance)",
+            "4:7: derived.a.expr: there is no channel 'rpmm' (did you mean 'rpm'?)",
+            "4:7: derived.a.expr: there is no channel 'spee' (did you mean 'speed_mph'?)",
+            "5:7: derived.b.expr: unknown function 'hypott' (did you mean 'hypot'?)",
+            "6:7: derived.c.expr: the expression can't be read: invalid syntax",
+            "7:3: derived.d: says neither expr: nor method: (the methods are gear_ratio, distance)",
+            "8:3: derived.e: says neither expr: nor method: (the methods are gear_ratio, distance)",
+            "8:7: unknown key 'derived.e.exp' (did you mean 'expr'?)",
+            "9:18: derived.f.unit: unknown unit 'furlongz' "
+            "(units are spelt as in m/s, km/h, degC, bar, %, deg/s, g, V)",
+            "10:3: derived.g: a mapping (key: value) is expected here",
+            "10:3: derived.g: says neither expr: nor method: (the methods are gear_ratio, distance)",
         ],
     ),
     "circles": (
         HEAD + "derived:\n  a: {expr: b + 1}\n  b: {expr: c + rpm}\n  c: {expr: a}\n  d: {expr: d}\n  e: {expr: a}\n",
-        ["4: derived.a: goes in a circle: a reads b reads c reads a", "7: derived.d: goes in a circle: d reads d"],
+        ["4:3: derived.a: goes in a circle: a reads b reads c reads a", "7:3: derived.d: goes in a circle: d reads d"],
     ),
     "methods": (
         HEAD
@@ -118,44 +127,136 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
         + "  d: {method: distance, speed: yaw}\n  e: {method: distance, speed: speed_mph, unit: degC}\n"
         + "  f: {method: distance, sped: speed_mph}\n",
         [
-            "4: derived.a.method: there is no method 'gear_ration' (did you mean 'gear_ratio'?)",
-            "4: unknown key 'derived.a.rpm' (there are expr, method, unit)",
-            "5: derived.b.final_drive: must be greater than 0, and is -1",
-            "5: derived.b.ratios[2]: a number is expected here, not 'x'",
-            "5: derived.b.speed: there is no channel 'speed_mp' (did you mean 'speed_mph'?)",
-            "5: derived.b: the key 'tyre_circumference' is missing",
-            "6: derived.c.ratios: 1 to 16 numbers are expected here, not 0",
-            "6: derived.c.rpm: 'speed_mph' is in 'mph', and must convert to 'rpm'",
-            "6: derived.c.speed: 'rpm' is in 'rpm', and must convert to 'm/s'",
-            "6: derived.c.tyre_circumference: 's' does not convert to 'm'",
-            "7: derived.d.speed: 'yaw' is in 'deg/s', and must convert to 'm/s'",
-            "8: derived.e.unit: 'degC' is no unit of distance",
-            "9: derived.f: the key 'speed' is missing",
-            "9: unknown key 'derived.f.sped' (did you mean 'speed'?)",
+            "4:7: derived.a.method: there is no method 'gear_ration' (did you mean 'gear_ratio'?)",
+            "4:28: unknown key 'derived.a.rpm' (there are expr, method, unit)",
+            "5:70: derived.b.final_drive: must be greater than 0, and is -1",
+            "5:66: derived.b.ratios[2]: a number is expected here, not 'x'",
+            "5:37: derived.b.speed: there is no channel 'speed_mp' (did you mean 'speed_mph'?)",
+            "5:3: derived.b: the key 'tyre_circumference' is missing",
+            "6:55: derived.c.ratios: 1 to 16 numbers are expected here, not 0",
+            "6:27: derived.c.rpm: 'speed_mph' is in 'mph', and must convert to 'rpm'",
+            "6:43: derived.c.speed: 'rpm' is in 'rpm', and must convert to 'm/s'",
+            "6:83: derived.c.tyre_circumference: 's' does not convert to 'm'",
+            "7:25: derived.d.speed: 'yaw' is in 'deg/s', and must convert to 'm/s'",
+            "8:43: derived.e.unit: 'degC' is no unit of distance",
+            "9:3: derived.f: the key 'speed' is missing",
+            "9:25: unknown key 'derived.f.sped' (did you mean 'speed'?)",
         ],
+    ),
+    "steps": (
+        HEAD
+        + "channels:\n  a: {from: yaw, limits: [3, 1], low_pass: 0, hold: 5 bar}\n"
+        + "  b: {from: yaw, limits: 5, despike: {by: 1, off: 3}}\n"
+        + "  c: {from: yaw, despike: {by: -1, of: 4}, hold: long}\n"
+        + "  d: {from: yaw, zero: 2 min}\n"
+        + "  e: {from: plain, table: [[0, 1]], unit: bar}\n"
+        + "  f: {from: plain, table: [[0, 1], [0, 2]], unit: bar}\n"
+        + "  h: {from: plain, table: [[0, 1], [5, 1]], unit: bar}\n"
+        + "  i: {from: plain, table: [[0, 1, 2], 4]}\n"
+        + "  j: {from: plain, table: [[0, 1], [5, 2]]}\n",
+        [
+            "4:18: channels.a.limits: 3 is not below 1, so that every value would be missing ([low, high])",
+            "4:34: channels.a.low_pass: must be greater than 0, and is 0",
+            "4:47: channels.a.hold: 'bar' does not convert to 's'",
+            "5:18: channels.b.limits: two numbers are expected here: [low, high]",
+            "5:29: channels.b.despike: the key 'of' is missing ({by: how far off, of: the median of how many})",
+            "5:46: unknown key 'channels.b.despike.off' (did you mean 'of'?)",
+            "6:28: channels.c.despike.by: must be greater than 0, and is -1",
+            "6:36: channels.c.despike.of: must be odd, 3 to 25, and is 4 (it is the middle one that counts)",
+            "6:44: channels.c.hold: a number, with or without a unit, is expected here, not 'long' (1 s)",
+            "7:18: channels.d.zero: must be at most 60 s, and is 2 min",
+            "8:20: channels.e.table: a table has 2 to 200 points, and this one 1 ([[raw, value], …])",
+            "9:20: channels.f.table: raw values must rise, and 0 comes behind 0",
+            "10:20: channels.h.table: would make every value 1",
+            "11:28: channels.i.table[1]: pairs of numbers are expected here: [[raw, value], …]",
+            "11:39: channels.i.table[2]: pairs of numbers are expected here: [[raw, value], …]",
+            "11:3: channels.i: the values of its table have no unit (unit: none, or the unit that it has)",
+            "12:3: channels.j: the values of its table have no unit (unit: none, or the unit that it has)",
+        ],
+    ),
+    "what has no effect": (
+        "car: {make: X}\nbuses: {can: {dbc: a.dbc, data_bitrate: 5}}\n"
+        "channels:\n  rpm: {}\n  yaw: {from: Chassis.yaw}\n"
+        "  a: {from: plain, unit: V, limits: [0, 255]}\n"
+        "  b: {from: plain, unit: V, offset: 1, limits: [-9, 0.5]}\n"
+        "  c: {from: plain, unit: V, despike: {by: 255, of: 3}}\n"
+        "  d: {from: plain, unit: V, table: [[100, 5], [200, -5]], signal_unit: V, limits: [-5, 5]}\n"
+        "  e: {from: speed_mph, unit: km/h}\n  f: {from: Chassis.speed_mph, sign: 1, unit: km/h}\n"
+        "derived:\nroles: {}\n",
+        [
+            "2:27: buses.can.data_bitrate: has no effect: the bus is not CAN FD (fd: true)",
+            "4:3: channels.rpm: has no effect: the signal is a channel of that name (say what is to be done to it)",
+            "5:3: channels.yaw: has no effect: the signal is a channel of that name (say what is to be done to it)",
+            "6:29: channels.a.limits: exclude nothing (the channel can be 0 to 255 V)",
+            "7:40: channels.b.limits: exclude everything (the channel can be 1 to 256 V)",
+            "8:29: channels.c.despike: no value can be more than 255 away from another (the channel can be 0 to 255 V)",
+            "9:59: channels.d.signal_unit: has no effect: the table says what the signal's values mean",
+            "9:75: channels.d.limits: exclude nothing (the channel can be -5 to 5 V)",
+            "11:3: channels.f: is the same as 'e', but for its name",
+            "12:1: derived: holds nothing (leave it out)",
+            "13:1: roles: holds nothing (leave it out)",
+        ],
+    ),
+    "a channel that says no unit": (
+        HEAD + "channels:\n  a: {from: plain}\n  b: {from: plain, unit: }\n"
+        "  c: {from: yaw, unit: ''}\n  d: {from: yaw, unit: none}\n  e: {from: yaw, signal_unit: blorb}\n",
+        [
+            "4:3: channels.a: signal plain has no unit, and the channel says none "
+            "(unit: none, or the unit that it has)",
+            "5:20: channels.b.unit: a unit is expected here (none, where it has none)",
+            "6:18: channels.c.unit: a unit is expected here (none, where it has none)",
+            "7:18: channels.d.unit: signal yaw is in 'deg/s': 'deg/s' does not convert to '' "
+            "(signal_unit: says which it is where the DBC does not)",
+            "8:18: channels.e.signal_unit: unknown unit 'blorb' "
+            "(units are spelt as in m/s, km/h, degC, bar, %, deg/s, g, V)",
+        ],
+    ),
+    "a zero without a standstill": (
+        HEAD + "channels:\n  a: {from: yaw, zero: 3}\n",
+        [
+            "4:18: channels.a.zero: needs to know when the car stands (roles: {speed: …}, a channel of a signal)",
+        ],
+    ),
+    "a zero and a derived speed": (
+        HEAD + "channels:\n  a: {from: yaw, zero: 3}\nderived: {v: {expr: rpm}}\nroles: {speed: v}\n",
+        [
+            "4:18: channels.a.zero: needs to know when the car stands (roles: {speed: …}, a channel of a signal)",
+        ],
+    ),
+    "a zero and the speed": (
+        HEAD + "channels:\n  speed: {from: speed_mph, unit: m/s, zero: 3}\n  a: {from: yaw, zero: 3}\n"
+        "roles: {speed: speed}\n",
+        [
+            "4:39: channels.speed.zero: the speed itself says when the car stands (offset: says what is known of it)",
+            "5:18: channels.a.zero: the speed 'speed' has a zero: of its own (it must say when the car stands)",
+        ],
+    ),
+    "a zero and what is no speed": (
+        HEAD + "channels: {a: {from: yaw, zero: 3}}\nroles: {speed: rpm}\n",
+        ["3:27: channels.a.zero: the speed 'rpm' is in 'rpm': 'm/s' does not convert to 'rpm'"],
     ),
     "one mistake is said once": (
         HEAD + "channels:\n  speed: {from: nothing_like_it}\nderived:\n  fast: {expr: speed * 2}\n"
         "  way: {method: distance, speed: speed}\nroles: {speed: speed}\n",
         [
-            "4: channels.speed.from: no DBC has a signal 'nothing_like_it'",
+            "4:11: channels.speed.from: no DBC has a signal 'nothing_like_it'",
         ],
     ),
     "roles": (
         HEAD + "roles: {speed: sped_mph, thottle: rpm, rpm: rpm}\n",
         [
-            "3: roles.speed: there is no channel 'sped_mph' (did you mean 'speed_mph'?)",
-            "3: unknown key 'roles.thottle' (did you mean 'throttle'?)",
+            "3:9: roles.speed: there is no channel 'sped_mph' (did you mean 'speed_mph'?)",
+            "3:26: unknown key 'roles.thottle' (did you mean 'throttle'?)",
         ],
     ),
     "buses": (
         "car:\nbuses:\n  can: {dbc: b.dbc, bitrate: fast, fd: maybe}\n  CAN: {dbc: [a.dbc, a.dbc]}\n",
         [
-            "3: buses.can.bitrate: a number is expected here, not 'fast'",
-            "3: buses.can.dbc: there is no file 'b.dbc' in {folder} (did you mean 'a.dbc'?)",
-            "3: buses.can.fd: true or false is expected here, not 'maybe'",
-            "4: buses.CAN: two buses are called 'CAN' (only letters, digits and _ tell buses apart, not case)",
-            "4: buses.CAN.dbc[2]: a.dbc is listed twice",
+            "3:21: buses.can.bitrate: a number is expected here, not 'fast'",
+            "3:9: buses.can.dbc: there is no file 'b.dbc' in {folder} (did you mean 'a.dbc'?)",
+            "3:36: buses.can.fd: true or false is expected here, not 'maybe'",
+            "4:3: buses.CAN: two buses are called 'CAN' (only letters, digits and _ tell buses apart, not case)",
+            "4:22: buses.CAN.dbc[2]: a.dbc is listed twice",
         ],
     ),
 }
@@ -181,37 +282,37 @@ def test_everything_that_is_wrong_with_a_definition_is_said_at_once(tmp_path: Pa
 MESSAGE = "\nBO_ 256 Engine: 8 X\n"
 
 DBCS: dict[str, tuple[str | bytes, list[str]]] = {
-    "empty": ("", ["1: is no valid DBC: invalid syntax at column 1: →"]),
-    "no DBC at all": ("hello\n", ["1: is no valid DBC: invalid syntax at column 1: →hello"]),
-    "binary": (bytes(range(256)), ["1: is no valid DBC: invalid syntax at column 1: →"]),
-    "only a version": ('VERSION ""\n', ["1: holds no message (a message begins with BO_)"]),
+    "empty": ("", ["1:1: is no valid DBC: invalid syntax: →"]),
+    "no DBC at all": ("hello\n", ["1:1: is no valid DBC: invalid syntax: →hello"]),
+    "binary": (bytes(range(256)), ["1:1: is no valid DBC: invalid syntax: →"]),
+    "only a version": ('VERSION ""\n', ["1:1: holds no message (a message begins with BO_)"]),
     "a torn line": (
         A_DBC.replace('(1,0) [0|0] "rpm" X', "(1,0 [0|0]"),
-        ["7: is no valid DBC: invalid syntax at column 25: SG_ rpm : 0|16@1+ (1,0 →[0|0]"],
+        ["7:25: is no valid DBC: invalid syntax: SG_ rpm : 0|16@1+ (1,0 →[0|0]"],
     ),
     "two messages of one id": (
         A_DBC.replace("BO_ 257", "BO_ 256"),
-        ["12: message Chassis has the id 0x100 of Engine at a.dbc:6 (one id on one bus is one message)"],
+        ["12:1: message Chassis has the id 0x100 of Engine at a.dbc:6 (one id on one bus is one message)"],
     ),
     "two messages of one name": (
         A_DBC.replace("Chassis", "Engine"),
-        ["12: message Engine has the name of Engine at a.dbc:6"],
+        ["12:1: message Engine has the name of Engine at a.dbc:6"],
     ),
     "two signals of one name": (
         A_DBC.replace("BO_ 257", ' SG_ odd : 56|8@1+ (1,0) [0|0] "" X\nBO_ 257'),
-        ["12: message Engine holds two signals named 'odd'"],
+        ["12:1: message Engine holds two signals named 'odd'"],
     ),
     "a float of 24 bits": (
         A_DBC.replace("yaw : 16|16", "yaw : 16|24") + "\nSIG_VALTYPE_ 257 yaw : 1;\n",
-        ["14: signal yaw is a floating point number of 24 bits (there are 16, 32 and 64)"],
+        ["14:1: signal yaw is a floating point number of 24 bits (there are 16, 32 and 64)"],
     ),
     "an id that is too large": (
         A_DBC.replace("BO_ 257", "BO_ 4000"),
-        ["12: is no valid DBC: Standard frame id 0xfa0 is more than 11 bits in message Chassis."],
+        ["12:1: is no valid DBC: Standard frame id 0xfa0 is more than 11 bits in message Chassis."],
     ),
     "a signal without bits": (
         A_DBC.replace("16|16@1-", "16|0@1-"),
-        ["12: is no valid DBC: The signal yaw length 0 is not greater than 0 in message Chassis."],
+        ["12:1: is no valid DBC: The signal yaw length 0 is not greater than 0 in message Chassis."],
     ),
 }
 
@@ -231,8 +332,8 @@ def test_a_missing_and_an_unreadable_dbc_are_named(tmp_path: Path) -> None:
     cars = car(tmp_path, "car: {}\nbuses:\n  can:\n    dbc: [gone.dbc,\n      .]\n")
     folder = f"{tmp_path}/test"
     assert problems(cars) == [
-        f"{folder}/car.yaml:4: buses.can.dbc[1]: there is no file 'gone.dbc' in {folder} (did you mean 'a.dbc'?)",
-        f"{folder}/car.yaml:5: buses.can.dbc[2]: there is no file '.' in {folder} (there are a.dbc)",
+        f"{folder}/car.yaml:4:11: buses.can.dbc[1]: there is no file 'gone.dbc' in {folder} (did you mean 'a.dbc'?)",
+        f"{folder}/car.yaml:5:7: buses.can.dbc[2]: there is no file '.' in {folder} (there are a.dbc)",
     ]
 
 
@@ -240,15 +341,15 @@ def test_a_definition_in_another_encoding_is_refused(tmp_path: Path) -> None:
     cars = car(tmp_path, HEAD)
     (cars / "test" / "car.yaml").write_bytes("car: {make: Citroën}\n".encode("latin-1"))
     (problem,) = problems(cars)
-    assert "car.yaml:1: is not UTF-8 text (byte 17) (save it as UTF-8)" in problem
+    assert "car.yaml:1:1: is not UTF-8 text (byte 17) (save it as UTF-8)" in problem
 
 
 def test_an_ambiguous_signal_is_answered_with_its_full_names(tmp_path: Path) -> None:
     yaml = "car: {}\nbuses: {x: {dbc: a.dbc}, y: {dbc: a.dbc}}\nchannels:\n  w: {from: yaw}\n  v: {from: Chassis.yaw}\n"
     hint = "names 2 signals (say x.Chassis.yaw or y.Chassis.yaw)"
     assert problems(car(tmp_path, yaml)) == [
-        f"{tmp_path}/test/car.yaml:4: channels.w.from: 'yaw' {hint}",
-        f"{tmp_path}/test/car.yaml:5: channels.v.from: 'Chassis.yaw' {hint}",
+        f"{tmp_path}/test/car.yaml:4:7: channels.w.from: 'yaw' {hint}",
+        f"{tmp_path}/test/car.yaml:5:7: channels.v.from: 'Chassis.yaw' {hint}",
     ]
 
 

@@ -29,7 +29,15 @@ def _lines() -> Iterator[str]:
     for name in COMMANDS:
         command = cli.get_command(top, name)
         assert command is not None
-        yield from _page(f"pitwall {name}", command.get_help(click.Context(command, parent=top, info_name=name)))
+        yield from _pages(f"pitwall {name}", click.Context(command, parent=top, info_name=name))
+
+
+def _pages(title: str, context: click.Context) -> Iterator[str]:
+    """The page of a command, and those of its own commands."""
+    yield from _page(title, context.command.get_help(context))
+    if isinstance(context.command, click.Group):
+        for name, command in context.command.commands.items():
+            yield from _pages(f"{title} {name}", click.Context(command, parent=context, info_name=name))
 
 
 def _page(title: str, help: str) -> Iterator[str]:

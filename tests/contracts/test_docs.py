@@ -17,7 +17,9 @@ README = (ROOT / "README.md").read_text()
 
 def options() -> list[tuple[str, click.Option]]:
     top = click.Context(cli, info_name="pitwall")
-    commands = [cli, *(cli.get_command(top, name) for name in COMMANDS)]
+    named = [cli.get_command(top, name) for name in COMMANDS]
+    groups = [command for command in named if isinstance(command, click.Group)]
+    commands = [cli, *named, *(command for group in groups for command in group.commands.values())]
     return [
         (str(command.name), parameter)
         for command in commands

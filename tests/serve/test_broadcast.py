@@ -26,6 +26,7 @@ def test_the_first_event_holds_everything():
     id, kind, body = parsed(broadcast.since(0))
     assert (id, kind, body["session"], body["car"]) == (f"{SID}@5", "state", SID, "bmw-e46-m3")
     assert {name: facts["unit"] for name, facts in body["channels"].items()} == {c.name: c.unit for c in CHANNELS}
+    assert body["channels"]["rpm"]["hold_s"] is None
     assert body["values"] == {"rpm": [10**9, 900.0]}
     assert body["status"]["state"] == "recording"
     assert body["roles"] == {"speed": "speed", "rpm": "rpm"}

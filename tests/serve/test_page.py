@@ -117,6 +117,18 @@ def test_a_channel_that_falls_silent_turns_pale_and_its_age_grows(page):
         sync_api.expect(row(page, "throttle")).to_have_class("row")
 
 
+def test_a_channel_is_stale_when_the_car_says_so(page):
+    held = [replace(channel, hold_s=3600.0 if channel.name == "throttle" else None) for channel in CAST.channels]
+    live = Driving(replace(CAST, channels=tuple(held)))
+    with standing(live) as stand:
+        visit(page, stand)
+        sync_api.expect(row(page, "throttle")).to_have_class("row")
+        live.quiet_since_ns = int((time.monotonic() - live.began) * 1e9)
+        live.quiet = {"throttle", "rpm"}
+        sync_api.expect(row(page, "rpm")).to_have_class("row stale")
+        sync_api.expect(row(page, "throttle")).to_have_class("row")
+
+
 def test_a_channel_without_a_value_shows_none(page):
     with standing(Still(picture(1, rpm=900.0))) as stand:
         visit(page, stand)

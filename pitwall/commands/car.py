@@ -1,0 +1,177 @@
+"""`pitwall car`: a car's definition checked, shown, and what an editor needs to help with it."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pitwall.commands.options import Places, json_option, places
+from pitwall.commands.output import WIDTH, plural, print_json, print_table
+from pitwall.errors import CarError
+
+if TYPE_CHECKING:
+    from pitwall.car import Car
+    from pitwall.car.definition import Derived, Measured
+
+
+@click.group
+def car() -> None:
+    """Check a car's definition, show what it makes, help an editor with it."""
+
+
+@car.command
+@click.argument("name", metavar="CAR")
+@places("cars")
+@json_option
+@click.pass_context
+def check(context: click.Context, places: Places, name: str, as_json: bool) -> None:
+    """Say everything that is wrong with CAR's definition and its DBC files.
+
+    Each problem stands on a line of its own, as FILE:LINE:COLUMN: WHAT (HINT), and
+    the exit code is 2.  Where nothing is wrong, one line says what the car holds.
+    """
+    from pitwall.car import load
+
+    try:
+        found = load(places.cars, name)
+    except CarError as error:
+        if not as_json:
+            raise
+        print_json({"car": name, "problems": [problem(line) for line in error.problems], "notes": []})
+        context.exit(error.exit_code)
+    if as_json:
+        print_json({"car": name, "problems": [], "notes": list(found.notes)})
+        return
+    for note in found.notes:
+        click.echo(f"pitwall: {note}", err=True)
+    messages = sum(len(bus.messages) for bus in found.buses)
+    click.echo(
+        f"{name}: {plural(len(found.channels) + len(found.derived), 'channel')}, {len(found.derived)} of them derived, "
+        f"from {plural(messages, 'message')} on {'1 bus' if len(found.buses) == 1 else f'{len(found.buses)} buses'}; "
+        f"{plural(len(found.roles), 'role')}"
+    )
+
+
+@car.command
+@click.argument("name", metavar="CAR")
+@places("cars")
+@json_option
+def show(places: Places, name: str, as_json: bool) -> None:
+    """List every channel of CAR: its unit, how often it comes, and what it is made of.
+
+    HZ is what the DBC says of its message.  FROM is the signal, behind it the steps in
+    the order in which they are done; of a derived channel it is the formula or method.
+    """
+    from pitwall.car import load
+
+    found = load(places.cars, name)
+    channels = [*_measured(found), *map(_derived, found.derived)]
+    if as_json:
+        about, roles = dict(found.about), dict(found.roles)
+        print_json(
+            {"car": name, "about": about, "fingerprint": found.fingerprint, "roles": roles, "channels": channels}
+        )
+        return
+    heads = ("CHANNEL", "UNIT", "HZ", "FROM")
+    cells = [
+        (one["name"], one["unit"], f"{one['rate_hz']:.4g}" if one["rate_hz"] else "", "; ".join(_words(one)))
+        for one in channels
+    ]
+    room = WIDTH - sum(2 + max(len(head), *(len(row[i]) for row in cells), 0) for i, head in enumerate(heads[:-1]))
+    rows = []
+    for *first, words in cells:
+        parts = textwrap.wrap(words, room) or [""]
+        rows += [(*first, parts[0]), *(("", "", "", part) for part in parts[1:])]
+    print_table(heads, rows, right=("HZ",))
+
+
+@car.command
+def schema() -> None:
+    """Print a JSON Schema of car.yaml, by which editors complete and check it.
+
+    The cars folder holds it as car.schema.json; a car.yaml whose first line is
+    `# yaml-language-server: $schema=../car.schema.json` is checked by it.
+    """
+    from pitwall.car.schema import schema as made
+
+    print_json(made())
+
+
+def problem(line: str) -> dict[str, Any]:
+    """A problem's line, taken apart."""
+    found = re.fullmatch(r"(.*?):(\d+):(\d+): (.*)", line)
+    assert found is not None, "every problem has a place"
+    return {"file": found[1], "line": int(found[2]), "column": int(found[3]), "what": found[4]}
+
+
+def _measured(car: Car) -> list[dict[str, Any]]:
+    messages = {(bus.name, message.name): message for bus in car.buses for message in bus.messages}
+    several = len(car.buses) > 1
+    found = []
+    for channel in car.channels:
+        message = messages[(channel.bus, channel.message)]
+        unit = next(signal.unit for signal in message.signals if signal.name == channel.signal)
+        signal = f"{channel.message}.{channel.signal}"
+        found.append(
+            {
+                "name": channel.name,
+                "unit": channel.unit,
+                "source": f"{channel.bus}.{signal}" if several else signal,
+                "steps": _steps(channel, unit),
+                "rate_hz": 1000 / message.cycle_ms if message.cycle_ms else None,
+            }
+        )
+    return found
+
+
+def _derived(channel: Derived) -> dict[str, Any]:
+    return {"name": channel.name, "unit": channel.unit, "source": channel.source, "steps": [], "rate_hz": None}
+
+
+def _words(channel: dict[str, Any]) -> list[str]:
+    return [channel["source"], *channel["steps"]]
+
+
+def _steps(channel: Measured, signal_unit: str) -> list[str]:
+    """What is done to the signal, in order, as people say it."""
+    from pitwall.car.steps import Despike, Limits, LowPass, Zero
+
+    words = []
+    if channel.table is not None:
+        words.append(f"table of {plural(len(channel.table.raw), 'point')}")
+    elif _only_converts(channel, signal_unit):
+        words.append(f"{signal_unit} to {channel.unit}")
+    if not words or channel.table is not None:
+        if channel.factor != 1:
+            words.append(f"* {channel.factor:.6g}")
+        if channel.bias != 0:
+            words.append(f"{'+' if channel.bias > 0 else '-'} {abs(channel.bias):.6g}")
+    for step in channel.steps:
+        match step:
+            case Limits(low, high):
+                words.append(f"limits {low:g} to {high:g}")
+            case Despike(by, of):
+                words.append(f"despike by {by:g} of {of}")
+            case Zero(span_ns, speed):
+                words.append(f"zero of {span_ns / 1e9:g} s at a standstill of {speed}")
+            case LowPass(hz):
+                words.append(f"low_pass {hz:g} Hz")
+    if channel.hold_ns is not None:
+        words.append(f"hold {channel.hold_ns / 1e9:g} s")
+    return words
+
+
+def _only_converts(channel: Measured, signal_unit: str) -> bool:
+    """Whether a change of units is all that its factor and its bias are."""
+    from pitwall.car import units
+
+    if (channel.factor, channel.bias) == (1.0, 0.0):
+        return False
+    try:
+        factor, bias = units.conversion(signal_unit, channel.unit)
+    except units.UnitError:
+        return False
+    return (channel.factor, channel.bias) == (float(factor), float(bias))
