@@ -146,16 +146,19 @@ def test_a_recorder_that_dies_is_started_again_and_goes_on_with_its_session(
     assert before["record"] == recorder["pid"]
     os.kill(before["record"], signal.SIGKILL)
     again = until(
-        lambda: (found := (health(where) or {}).get("recorder")) and found["pid"] != recorder["pid"] and found
+        lambda: (
+            (found := (health(where) or {}).get("recorder")) and found["pid"] != recorder["pid"] and found["session"]
+        )
     )
-    assert again["session"] == recorder["session"]
-    until(lambda: health(where)["recorder"]["frames"] > again["frames"])
+    assert again == recorder["session"]
+    frames = health(where)["recorder"]["frames"]
+    until(lambda: health(where)["recorder"]["frames"] > frames)
     assert children(running.pid)["serve"] == before["serve"]
     running.terminate()
     assert running.wait(60) == 0
     (session,) = pitwall("sessions", "--json").json
     assert (session["id"], session["state"]) == (recorder["session"], "ended")
-    assert session["written"] == session["durable"] > again["written"]
+    assert session["written"] == session["durable"] > frames
     recovered = pitwall("query", "latest", "SELECT count(*) AS n FROM control WHERE kind = 'recovered'", "--json").json
     assert recovered == [{"n": 1}]
     assert pitwall("verify").code == 0
