@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "replay": ("replay:replay", "Rebuild the projections that are stale."),
     "sessions": ("sessions:sessions", "List the sessions of the log."),
     "channels": ("channels:channels", "List the channels of a session."),
+    "why": ("why:why", "Tell what made a channel's value at some time."),
     "query": ("query:query", "Ask a session's projection in SQL."),
     "export": ("export:export", "Write a session's frames or channels to a file."),
     "car": ("car:car", "Check a car's definition, show what it makes."),

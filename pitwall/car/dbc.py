@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -80,7 +80,10 @@ def _message(
         elif signal.conversion.is_float and signal.length not in _FLOAT_LENGTHS:
             what = f"signal {signal.name} is a floating point number of {signal.length} bits"
             problems.add(where, what, "there are 16, 32 and 64")
-    return message(source)
+    read_message = message(source)
+    id, extended = read_message.id, read_message.extended
+    placed = [replace(one, where=f"{shown}:{places.signal(id, extended, one.name)}") for one in read_message.signals]
+    return replace(read_message, signals=tuple(placed))
 
 
 def _signal(source: cantools_can.Signal) -> Signal:

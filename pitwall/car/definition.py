@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ class Signal:
     scale, signal_offset: int where the DBC says a whole number (whole numbers stay exact), else float.
     multiplexer: the signal of the same message that says whether this one is there; None: it always is.
     multiplexer_ids: the raw values of `multiplexer` that say so, as inclusive ranges.
+    where: `file:line` of it in its DBC; no part of its meaning.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Signal:
     unit: str = ""
     multiplexer: str | None = None
     multiplexer_ids: tuple[tuple[int, int], ...] = ()
+    where: str = field(default="", compare=False)
 
     @property
     def first_bit(self) -> int:
@@ -98,10 +100,24 @@ class Bus:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """A key of a measured channel that is arithmetic: with it, and those before it, a value is `* factor + bias`.
+
+    words: what it does, as people say it: `psi to bar`, `sign -1`.
+    """
+
+    words: str
+    factor: float
+    bias: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A channel that one signal gives: value of the signal → `table` → * factor + bias, in `unit` → `steps` in order.
 
     hold_ns: how long after a sample its value is good for; None: until the next.
+    folds: how `factor` and `bias` come about, key by key; the last one has them.  where: `file:line` of it, "" where no
+    definition names it.  These two are no part of its meaning.
     """
 
     name: str
@@ -114,6 +130,8 @@ class Measured:
     table: Table | None = None
     steps: tuple[Step, ...] = ()
     hold_ns: int | None = None
+    folds: tuple[Fold, ...] = field(default=(), compare=False)
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +175,16 @@ Rule = Expression | GearRatio | Distance
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A channel computed from others.  source: the rule in the words of the definition."""
+    """A channel computed from others.
+
+    source: the rule in the words of the definition.  where: `file:line` of it; no part of its meaning.
+    """
 
     name: str
     unit: str
     rule: Rule
     source: str
+    where: str = field(default="", compare=False)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -219,7 +241,8 @@ def fingerprint(
 def _plain(value: Any) -> Any:
     """Names, numbers and tuples alone, so that `repr` says all of it and nothing of this program's classes' layout."""
     if is_dataclass(value):
-        return (type(value).__name__, *((f.name, _plain(getattr(value, f.name))) for f in fields(value)))
+        meant = [f.name for f in fields(value) if f.compare]
+        return (type(value).__name__, *((name, _plain(getattr(value, name))) for name in meant))
     if isinstance(value, (tuple, list)):
         return tuple(_plain(item) for item in value)
     return value

@@ -175,7 +175,7 @@ def derived(section: Entry | None, measured: Known) -> list[Derived]:
     for name, (entry, keys) in declared.items():
         rule = _rule(Parameters(entry, keys, known), own_units[name])
         if rule is not None:
-            found[name] = (entry, Derived(name, own_units[name], rule, _source(keys)))
+            found[name] = (entry, Derived(name, own_units[name], rule, _source(keys), entry.place))
     return _ordered(found)
 
 

@@ -59,6 +59,11 @@ class Entry:
         self.problems.add(self.where, f"{self.path}: {what}" if self.path else what, hint)
 
     @property
+    def place(self) -> str:
+        """`file:line`."""
+        return f"{self.where[0]}:{self.where[1]}"
+
+    @property
     def empty(self) -> bool:
         return isinstance(self.node, yaml.ScalarNode) and self.node.tag == "tag:yaml.org,2002:null"
 

@@ -9,14 +9,14 @@ Law: what can have no effect on any value is a problem.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
 
 from pitwall.car import units
-from pitwall.car.definition import Measured, Signal
+from pitwall.car.definition import Fold, Measured, Signal
 from pitwall.car.document import Entry
 from pitwall.car.kinds import NO_UNIT
 from pitwall.car.steps import STANDSTILL, Despike, Limits, LowPass, Step, Table, Zero
@@ -48,18 +48,21 @@ def measured(
     if unit is None or any(value is None for value in values.values()):
         return None
     wanted, unit_factor, unit_bias = unit
-    scale = Decimal(repr(values.get("sign", 1.0))) * Decimal(repr(values.get("scale", 1.0)))
+    have = values.get("signal_unit", signal.unit)
+    folds = tuple(_folds(f"{have} to {wanted}", unit_factor, unit_bias, values))
     channel = Measured(
         name=name,
         unit=wanted,
         bus=bus,
         message=message,
         signal=signal.name,
-        factor=float(unit_factor * scale),
-        bias=float(unit_bias * scale + Decimal(repr(values.get("offset", 0.0)))),
+        factor=folds[-1].factor if folds else 1.0,
+        bias=folds[-1].bias if folds else 0.0,
         table=values.get("table"),
         steps=_steps(values),
         hold_ns=round(values["hold"] * NS) if "hold" in values else None,
+        folds=folds,
+        where=entry.place,
     )
     _effects(channel, keys, signal)
     return channel
@@ -82,6 +85,21 @@ def with_zero(channel: Measured, zero: Entry, span_s: float, speed: Measured | N
         before = sum(isinstance(step, Limits | Despike) for step in channel.steps)
         return replace(channel, steps=(*channel.steps[:before], step, *channel.steps[before:]))
     return channel
+
+
+def _folds(converting: str, factor: Decimal, bias: Decimal, values: Mapping[str, Any]) -> Iterator[Fold]:
+    """The conversion of units, if it is one, and the keys `sign`, `scale` and `offset`, each with all before it."""
+    if factor != 1 or bias != 0:
+        yield Fold(converting, float(factor), float(bias))
+    for key in ("sign", "scale", "offset"):
+        if key not in values:
+            continue
+        number = Decimal(repr(values[key]))
+        if key == "offset":
+            bias += number
+        else:
+            factor, bias = factor * number, bias * number
+        yield Fold(f"{key} {values[key]:g}", float(factor), float(bias))
 
 
 def _steps(values: Mapping[str, Any]) -> tuple[Step, ...]:

@@ -1,7 +1,7 @@
 """What is done to the values of a signal on their way to a channel, as data; `pitwall.derive.steps` does it.
 
 Laws: the steps stand in the order of `Step`, each at most once; each needs only what came before a sample, never what
-comes after.  Pure and frozen.
+comes after; `str` says one as people do.  Pure and frozen.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ class Limits:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"limits {self.low:g} to {self.high:g}"
+
 
 @dataclass(frozen=True, slots=True)
 class Despike:
@@ -42,6 +45,9 @@ class Despike:
 
     by: float
     of: int
+
+    def __str__(self) -> str:
+        return f"despike by {self.by:g} of {self.of}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +62,18 @@ class Zero:
     speed: str
     still: float
 
+    def __str__(self) -> str:
+        return f"zero of {self.span_ns / 1e9:g} s at a standstill of {self.speed}"
+
 
 @dataclass(frozen=True, slots=True)
 class LowPass:
     """First order, by the real time between values: y += (x - y) * (1 - exp(-2 pi `hz` dt)); the first y is x."""
 
     hz: float
+
+    def __str__(self) -> str:
+        return f"low_pass {self.hz:g} Hz"
 
 
 Step = Limits | Despike | Zero | LowPass

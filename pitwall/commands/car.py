@@ -137,8 +137,6 @@ def _words(channel: dict[str, Any]) -> list[str]:
 
 def _steps(channel: Measured, signal_unit: str) -> list[str]:
     """What is done to the signal, in order, as people say it."""
-    from pitwall.car.steps import Despike, Limits, LowPass, Zero
-
     words = []
     if channel.table is not None:
         words.append(f"table of {plural(len(channel.table.raw), 'point')}")
@@ -149,16 +147,7 @@ def _steps(channel: Measured, signal_unit: str) -> list[str]:
             words.append(f"* {channel.factor:.6g}")
         if channel.bias != 0:
             words.append(f"{'+' if channel.bias > 0 else '-'} {abs(channel.bias):.6g}")
-    for step in channel.steps:
-        match step:
-            case Limits(low, high):
-                words.append(f"limits {low:g} to {high:g}")
-            case Despike(by, of):
-                words.append(f"despike by {by:g} of {of}")
-            case Zero(span_ns, speed):
-                words.append(f"zero of {span_ns / 1e9:g} s at a standstill of {speed}")
-            case LowPass(hz):
-                words.append(f"low_pass {hz:g} Hz")
+    words += map(str, channel.steps)
     if channel.hold_ns is not None:
         words.append(f"hold {channel.hold_ns / 1e9:g} s")
     return words

@@ -15,7 +15,7 @@ Pure: no clock, no files; what must be kept from batch to batch is rebuilt by re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,6 +28,7 @@ from pitwall.derive.channel import Channel, Float64, Rows, Table
 from pitwall.derive.evaluate import compiled
 from pitwall.derive.series import Held, Input, Series, aligned, carried, newest
 from pitwall.derive.steps import Speeds, Steps, tabled
+from pitwall.derive.trace import Compute, Trace
 from pitwall.frames import Int64
 
 
@@ -37,12 +38,13 @@ class Deriver:
     tables: one for every message that has signals, then one for every derived channel.
     """
 
-    def __init__(self, car: Car) -> None:
+    def __init__(self, car: Car, trace: Trace | None = None) -> None:
+        """trace: sees what is done to every sample."""
         zeros = [zero for channel in car.channels if (zero := _zero(channel)) is not None]
         self._speed = zeros[0].speed if zeros else None
         wanted: set[str | None] = {self._speed, *(name for channel in car.derived for name in channel.inputs)}
-        self._messages = _message_tables(car, wanted)
-        self._derived = [_DerivedTable(channel) for channel in car.derived]
+        self._messages = _message_tables(car, wanted, trace)
+        self._derived = [_DerivedTable(channel, trace) for channel in car.derived]
         self._hold_ns = {channel.name: channel.hold_ns for channel in car.channels}
         self._held: dict[str, Held] = {}
         self.tables: tuple[Table, ...] = (
@@ -99,7 +101,7 @@ class _MessageTable:
         for index in self.order:
             channel = self.channels[index]
             signal = decoded.values[channel.signal]
-            values[index] = self.steps[index](decoded.at, decoded.t, _converted(signal, channel), speeds)
+            values[index] = self.steps[index](decoded.at, decoded.t, converted(signal, channel), speeds)
             if index in self.wanted:
                 series = carried(decoded.at, decoded.t, values[index], signal)
                 if series is not None:
@@ -111,18 +113,20 @@ def _zero(channel: Measured) -> Zero | None:
     return next((step for step in channel.steps if isinstance(step, Zero)), None)
 
 
-def _converted(values: Float64, channel: Measured) -> Float64:
+def converted(values: Float64, channel: Measured) -> Float64:
+    """Values of the channel's signal, float64 (m,), by its table, or in its unit; before its steps."""
     if channel.table is not None:
         values = tabled(channel.table, values)
     if channel.factor == 1 and channel.bias == 0:
         return values
-    converted = values * channel.factor
+    done = values * channel.factor
     if channel.bias != 0:
-        converted += channel.bias
-    return converted
+        done += channel.bias
+    return done
 
 
-def _message_tables(car: Car, wanted: set[str | None]) -> dict[tuple[str, str], _MessageTable]:
+def _message_tables(car: Car, wanted: set[str | None], trace: Trace | None) -> dict[tuple[str, str], _MessageTable]:
+    stepping = (lambda channel: Steps(channel.steps)) if trace is None else trace.steps
     by_message: dict[tuple[str, str], list[Measured]] = {}
     for channel in car.channels:
         by_message.setdefault((channel.bus, channel.message), []).append(channel)
@@ -137,7 +141,7 @@ def _message_tables(car: Car, wanted: set[str | None]) -> dict[tuple[str, str], 
                 tables[(bus.name, message.name)] = _MessageTable(
                     Table(_name(bus, message, taken), tuple(_channel(channel) for channel in channels)),
                     tuple(channels),
-                    tuple(Steps(channel.steps) for channel in channels),
+                    tuple(stepping(channel) for channel in channels),
                     frozenset(index for index, channel in enumerate(channels) if channel.name in wanted),
                     tuple(sorted(range(len(channels)), key=lambda index: _zero(channels[index]) is not None)),
                 )
@@ -158,18 +162,15 @@ def _channel(channel: Measured) -> Channel:
     return Channel(channel.name, channel.unit, f"{channel.bus} {channel.message}.{channel.signal}", hold_s)
 
 
-Compute = Callable[[Int64, list[Float64]], Float64]
-"""Times int64 (m,) and the values of the inputs, float64 (m,) each -> those of the result, float64 (m,)."""
-
-
 class _DerivedTable:
     """One derived channel, and what it keeps from batch to batch."""
 
-    def __init__(self, derived: Derived) -> None:
+    def __init__(self, derived: Derived, trace: Trace | None) -> None:
         self.name = derived.name
         self.inputs = derived.inputs
         self.table = Table(derived.name, (Channel(derived.name, derived.unit, derived.source),))
-        self._compute = _computing(derived)
+        compute = _computing(derived)
+        self._compute = compute if trace is None else trace.compute(derived, compute)
 
     def rows(self, inputs: list[Input]) -> Rows | None:
         clock = aligned(inputs)

@@ -41,7 +41,7 @@ class Steps:
     """The steps of one channel, one behind the other."""
 
     def __init__(self, steps: Iterable[Step]) -> None:
-        self._steps = [_DOING[type(step)](step) for step in steps]
+        self._steps: list[Doing] = [_DOING[type(step)](step) for step in steps]
 
     def __call__(self, at: Int64, t: Int64, values: Float64, speeds: Speeds) -> Float64:
         """values: float64 (m,), NaN where missing; at, t: int64 (m,), log offsets and ns.  Returns as many."""

@@ -25,7 +25,7 @@ import pitwall
 from pitwall import decode
 from pitwall.car import Car
 from pitwall.decode import Seen
-from pitwall.derive import Deriver, Rows, Table
+from pitwall.derive import Deriver, Rows, Table, Trace
 from pitwall.errors import CarError, LogError
 from pitwall.frames import Control, Flag, Frames
 from pitwall.log.opening import Header
@@ -54,10 +54,11 @@ class Pipeline:
     tables: all that its rows can be of.  built: what a projection of the frames so far is built from.
     """
 
-    def __init__(self, car: Car, header: Header) -> None:
+    def __init__(self, car: Car, header: Header, *, trace: Trace | None = None) -> None:
+        """trace: sees what is done to every sample; what comes out is the same."""
         self._buses = tuple(header.buses)
         self._plan = decode.plan(car, self._buses)
-        self._deriver = Deriver(car)
+        self._deriver = Deriver(car, trace)
         self._ids: dict[tuple[int, int, int], Seen] = {}
         self.tables: tuple[Table, ...] = self._deriver.tables
         _check(self.tables, car)

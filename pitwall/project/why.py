@@ -1,0 +1,292 @@
+"""A session, a channel and a time in, what made the channel's value out: the frame, its bits, and every step.
+
+The log is replayed up to that time by the pipeline that makes projections, with a trace in it; whatever is told is what
+the pipeline did, and ends in the value that the projection holds, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from pitwall.car import Car
+from pitwall.car.definition import Derived, Measured, Message, Signal
+from pitwall.car.document import suggestion
+from pitwall.car.steps import Despike, Limits, LowPass, Step, Zero
+from pitwall.decode.one import Bits, absent, bits
+from pitwall.derive import Rows, Trace
+from pitwall.derive.deriver import converted
+from pitwall.errors import UsageError
+from pitwall.frames import Flag, Frames, cut, in_log_order, more_of
+from pitwall.log.place import Damage
+from pitwall.log.reader import read
+from pitwall.log.session import Session
+from pitwall.project.build import Progress
+from pitwall.project.pipeline import Pipeline
+
+Damaged = Callable[[Damage], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A raw frame.  offset: in the log.  t: ns.  bus: as the log calls it."""
+
+    offset: int
+    t: int
+    bus: str
+    id: int
+    extended: bool
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step of a definition.  value: behind it; NaN: missing.  removed: why, where it is this step that removed it."""
+
+    words: str
+    value: float
+    removed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OfFrame:
+    """Why a measured channel has its value.
+
+    frame, bits: None: no frame up to that time held its signal.  steps: in order.
+    missing: why there is no value, in words; empty: there is one.
+    since: where newer frames of the message did not hold the signal, why the newest did not.
+    """
+
+    channel: Measured
+    message: Message
+    signal: Signal
+    value: float
+    frame: Frame | None = None
+    bits: Bits | None = None
+    steps: tuple[Done, ...] = ()
+    missing: str = ""
+    since: str = ""
+
+    @property
+    def t(self) -> int | None:
+        """When its sample came, in ns; None: there is none."""
+        return None if self.frame is None else self.frame.t
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An input of a derived channel.  t: of its newest sample, in ns.  value: what the rule saw; NaN: missing."""
+
+    name: str
+    unit: str
+    t: int | None
+    value: float
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OfInputs:
+    """Why a derived channel has its value.  t: of its row, in ns; None: there is none.  missing: as of `OfFrame`."""
+
+    channel: Derived
+    t: int | None
+    value: float
+    inputs: tuple[Seen, ...]
+    missing: str = ""
+
+
+Why = OfFrame | OfInputs
+
+
+def why(
+    session: Session, car: Car, channel: str, t: int, *, damaged: Damaged, progress: Progress | None = None
+) -> dict[str, Why]:
+    """Why `channel` has the value that it has at `t` ns, and why all that it reads has its own: each by its name.
+
+    Told is the newest sample at or before `t`; the channel comes first, its inputs behind it.  damaged: told of what of
+    the log can't be read.  UsageError: the car has no such channel.
+    """
+    names = _wanted(car, channel)
+    trace = Trace()
+    pipeline = Pipeline(car, session.header, trace=trace)
+    held: dict[str, _Held] = {name: _Held() for name in names}
+    for frames in _until(read(session.path, damaged=damaged), t):
+        for rows in pipeline.apply(frames).rows:
+            for place, made in enumerate(rows.table.channels):
+                if made.name in held:
+                    held[made.name].see(rows, place, trace.sampled(made.name))
+        if progress is not None:
+            progress(frames.stop, max(frames.stop, session.rows))
+    telling = _Telling(session, car, trace, held)
+    return {name: telling.tell(name) for name in names}
+
+
+class _Held:
+    """The value that a projection holds of a channel's newest sample."""
+
+    def __init__(self) -> None:
+        self.at = -1
+        self.value = np.nan
+
+    def see(self, rows: Rows, place: int, at: int | None) -> None:
+        """at: the offset of the newest sample, if it is known; None: the last row is one."""
+        row = len(rows.at) - 1 if at is None else int(np.searchsorted(rows.at, at))
+        if row < len(rows.at) and (at is None or rows.at[row] == at):
+            self.at, self.value = int(rows.at[row]), float(rows.values[place][row])
+
+
+def _wanted(car: Car, channel: str) -> list[str]:
+    """The channel and all that it reads, each once, the nearest first."""
+    known = {*(one.name for one in car.channels), *(one.name for one in car.derived)}
+    if channel not in known:
+        hint = suggestion(channel, known) or f"`pitwall car show {car.name}` lists them"
+        raise UsageError(f"there is no channel {channel!r}", where=car.name, hint=hint)
+    inputs = {one.name: one.inputs for one in car.derived}
+    names = [channel]
+    for name in names:
+        names += [read for read in inputs.get(name, ()) if read not in names]
+    return names
+
+
+def _until(batches: Iterator[Frames], t: int) -> Iterator[Frames]:
+    """The rows up to `t`; time never runs backwards along them."""
+    for frames in batches:
+        count = int(np.count_nonzero(frames.t <= t))
+        if count < len(frames):
+            if count:
+                yield cut(in_log_order(frames), 0, count)
+            return
+        yield frames
+
+
+class _Telling:
+    """What a replay up to some time has shown, in words and numbers."""
+
+    def __init__(self, session: Session, car: Car, trace: Trace, held: Mapping[str, _Held]) -> None:
+        self._session = session
+        self._trace = trace
+        self._held = held
+        self._measured = {one.name: one for one in car.channels}
+        self._derived = {one.name: one for one in car.derived}
+        self._units = {one.name: one.unit for one in car.channels} | {one.name: one.unit for one in car.derived}
+        self._messages = {(bus.name, message.name): message for bus in car.buses for message in bus.messages}
+
+    def tell(self, name: str) -> Why:
+        return self._of_frame(self._measured[name]) if name in self._measured else self._of_inputs(self._derived[name])
+
+    def _of_frame(self, channel: Measured) -> OfFrame:
+        message = self._messages[(channel.bus, channel.message)]
+        signal = next(one for one in message.signals if one.name == channel.signal)
+        newest = self._trace.newest_frame(channel.name)
+        passed = self._trace.passed(channel.name)
+        nothing = OfFrame(channel, message, signal, np.nan)
+        if newest is None:
+            return replace(nothing, missing=f"no frame of {message.name} was heard until then")
+        since = "" if passed is not None and passed.at == newest else self._absent(nothing, newest)
+        if passed is None:
+            return replace(nothing, missing=f"no frame of {message.name} held it until then; of the newest, {since}")
+        frame = self._frame(passed.at)
+        found = bits(signal, frame.payload)
+        steps = tuple(_steps(channel, found.value, passed.steps))
+        value = steps[-1].value if steps else found.value
+        assert _same(_before(channel, steps, found.value), passed.converted), "the signal is what the pipeline read"
+        assert passed.at == self._held[channel.name].at, "the sample is a row of the projection"
+        assert _same(value, self._held[channel.name].value), "the last step is what the projection holds"
+        removed = next((step for step in steps if step.removed), None)
+        missing = f"{removed.words}: {removed.removed}" if removed is not None else ""
+        return replace(nothing, value=value, frame=frame, bits=found, steps=steps, missing=missing, since=since)
+
+    def _absent(self, of: OfFrame, offset: int) -> str:
+        frame = self._frame(offset)
+        return absent(of.message, of.signal, frame.payload) or f"{of.signal.name} is no number"
+
+    def _frame(self, offset: int) -> Frame:
+        rows = next(read(self._session.path, offset, offset + 1, damaged=lambda _: None))
+        buses = self._session.header.buses
+        return Frame(
+            offset,
+            int(rows.t[0]),
+            buses[int(rows.bus[0])],
+            int(rows.id[0]),
+            bool(int(rows.flags[0]) & Flag.EXTENDED),
+            rows.data[0].tobytes()[: int(rows.len[0])] + more_of(rows)[0].as_py(),
+        )
+
+    def _of_inputs(self, channel: Derived) -> OfInputs:
+        computed = self._trace.computed(channel.name)
+        times = [self._time(name) for name in channel.inputs]
+        units = [self._units[name] for name in channel.inputs]
+        if computed is None:
+            values = [self._held[name].value for name in channel.inputs]
+            inputs = tuple(map(Seen, channel.inputs, units, times, values))
+            never = [each.name for each in inputs if each.t is None]
+            missing = f"{', '.join(never)} had no value until then" if never else "it reads nothing"
+            return OfInputs(channel, None, np.nan, inputs, missing)
+        held = self._held[channel.name].value
+        assert _same(computed.value, held), "what was computed is what the projection holds"
+        was_there = [not np.isnan(self._held[name].value) for name in channel.inputs]
+        expired = [there and bool(np.isnan(seen)) for there, seen in zip(was_there, computed.inputs, strict=True)]
+        inputs = tuple(map(Seen, channel.inputs, units, times, computed.inputs, expired))
+        return OfInputs(channel, computed.t, computed.value, inputs, _uncomputed(computed.value, inputs))
+
+    def _time(self, name: str) -> int | None:
+        """When the newest sample of a channel came."""
+        if name in self._measured:
+            passed = self._trace.passed(name)
+            return None if passed is None else passed.t
+        computed = self._trace.computed(name)
+        return None if computed is None else computed.t
+
+
+def _uncomputed(value: float, inputs: tuple[Seen, ...]) -> str:
+    """Why a derived value is missing, in words; empty: it isn't."""
+    if not np.isnan(value):
+        return ""
+    for each in inputs:
+        if each.expired:
+            return f"{each.name} is older than it holds"
+        if np.isnan(each.value):
+            return f"{each.name} is missing"
+    return "it can't be computed from these"
+
+
+def _steps(channel: Measured, signal: float, behind: tuple[float, ...]) -> Iterator[Done]:
+    """What is done to the value of a signal.  behind: the value behind each of the channel's steps."""
+    value = signal
+    if channel.table is not None:
+        value = _converted(channel, signal, 1.0, 0.0)
+        yield Done(f"table of {len(channel.table.raw)} points", value)
+    for fold in channel.folds:
+        value = _converted(channel, signal, fold.factor, fold.bias)
+        yield Done(fold.words, value)
+    for step, after in zip(channel.steps, behind, strict=True):
+        removed = _REMOVED[type(step)](step, value) if np.isnan(after) and not np.isnan(value) else ""
+        yield Done(str(step), after, removed)
+        value = after
+
+
+def _before(channel: Measured, steps: tuple[Done, ...], signal: float) -> float:
+    """The value before the channel's `steps`, which come last."""
+    first = len(steps) - len(channel.steps)
+    return steps[first - 1].value if first else signal
+
+
+def _converted(channel: Measured, signal: float, factor: float, bias: float) -> float:
+    return float(converted(np.array([signal]), replace(channel, factor=factor, bias=bias))[0])
+
+
+_REMOVED: Final[dict[type[Step], Callable[..., str]]] = {
+    Limits: lambda step, value: f"{value!r} is {'below' if value < step.low else 'above'} them",
+    Despike: lambda step, value: f"{value!r} is too far from the median of the {step.of} before it",
+    Zero: lambda step, value: "no standstill has been seen yet",
+    LowPass: lambda step, value: "the filter gives no number",
+}
+"""Why a step makes a value missing."""
+
+
+def _same(a: float, b: float) -> bool:
+    """Equal to the bit, or both missing."""
+    return np.float64(a).tobytes() == np.float64(b).tobytes() or bool(np.isnan(a) and np.isnan(b))
