@@ -34,9 +34,10 @@ def names(cars: Path) -> list[str]:
     return sorted(path.parent.name for path in cars.glob(f"*/{DEFINITION}"))
 
 
-def load(cars: Path, name: str) -> Car:
+def load(cars: Path, name: str, draft: Path | None = None) -> Car:
     """The car `name` of the folder `cars`.
 
+    draft: a file to read instead of its definition; DBCs are looked for beside it first, then in the car's folder.
     Raises UsageError where there is no such car, CarError where its definition or a DBC of it is wrong: all problems,
     each `file:line:column: what (hint)`.
     """
@@ -46,17 +47,20 @@ def load(cars: Path, name: str) -> Car:
         raise UsageError(f"there is no car {name!r}", where=cars, hint=hint)
     folder = cars / name
     problems = Problems()
-    root = document.read(folder / DEFINITION, str(folder / DEFINITION), problems)
+    file = draft or folder / DEFINITION
+    root = document.read(file, str(file), problems)
     if root is None:
         raise CarError(problems.lines())
-    return _Reader(folder, root, problems).car(name)
+    return _Reader(folder, file.parent, root, problems).car(name)
 
 
 class _Reader:
     """One car's document, on its way to a definition."""
 
-    def __init__(self, folder: Path, root: Entry, problems: Problems) -> None:
+    def __init__(self, folder: Path, beside: Path, root: Entry, problems: Problems) -> None:
+        """beside: where DBCs are looked for before they are in `folder`."""
         self._folder = folder
+        self._beside = beside
         self._root = root
         self._problems = problems
         self._dbcs: list[dbc.Dbc] = []
@@ -131,7 +135,7 @@ class _Reader:
         return Bus(
             name=name,
             messages=tuple(message for file in files for message in file.messages),
-            dbc=tuple(Path(file.file).relative_to(self._folder).as_posix() for file in files),
+            dbc=tuple(self._named(Path(file.file)) for file in files),
             interface=values.get("interface"),
             channel=values.get("channel"),
             bitrate=values.get("bitrate"),
@@ -143,7 +147,9 @@ class _Reader:
         name = entry.text()
         if name is None:
             return None
-        path = self._folder / name
+        path = self._beside / name
+        if not path.is_file():
+            path = self._folder / name
         if not path.is_file():
             hint = suggestion(name, [file.name for file in self._folder.glob("*.dbc")])
             entry.problem(f"there is no file {name!r} in {self._folder}", hint)
@@ -155,6 +161,11 @@ class _Reader:
         else:
             self._dbcs.append(file)
         return file
+
+    def _named(self, file: Path) -> str:
+        """A DBC as the definition calls it."""
+        folder = self._folder if file.is_relative_to(self._folder) else self._beside
+        return file.relative_to(folder).as_posix()
 
     def _told_apart(self, files: Sequence[dbc.Dbc]) -> None:
         """No two messages of a bus have one arbitration id, or one name."""

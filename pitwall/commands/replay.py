@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from pitwall.commands.options import Places, json_option, option, places
 from pitwall.commands.output import duration, number, plural, print_json, print_table
 from pitwall.commands.projecting import facts, project
 from pitwall.commands.reporting import end_with_losses, tell
-from pitwall.errors import PitwallError
+from pitwall.errors import PitwallError, UsageError
 
 if TYPE_CHECKING:
     from pitwall.replay import ReplayReport
@@ -20,23 +22,54 @@ if TYPE_CHECKING:
 @click.argument("sessions", metavar="[SESSION]...", nargs=-1)
 @option("--all", "every", is_flag=True, help="Every session: what no SESSION means, said aloud.")
 @option("--force", is_flag=True, help="Rebuild what is current, too.")
+@option("--diff", is_flag=True, help="Rebuild nothing: say what a draft would change.")
+@option(
+    "--car", "draft", type=click.Path(path_type=Path), metavar="FILE", help="The draft of the car.yaml, for --diff."
+)
 @places("logs", "projections", "cars")
 @json_option
-def replay(places: Places, sessions: tuple[str, ...], every: bool, force: bool, as_json: bool) -> None:
+@click.pass_context
+def replay(
+    context: click.Context,
+    places: Places,
+    sessions: tuple[str, ...],
+    every: bool,
+    force: bool,
+    diff: bool,
+    draft: Path | None,
+    as_json: bool,
+) -> None:
     """Rebuild the projections that are stale: of the sessions named, or of every one.
 
     A projection is stale when the car's definition, a DBC or pitwall's own code has
     changed since it was built, or when the log has grown.  It is built beside the old
     one and swapped in at once: whoever reads goes on reading.
 
+    --diff replays ONE session with its car's definition and with a draft of it at once,
+    and says which channels would come, go and change: how many of their values, by how
+    much, and the frame behind the first.  A draft's DBCs may lie beside it.
+
     \b
     Examples:
       pitwall replay                   whatever is stale
       pitwall replay latest --force    the newest session, anew
+      pitwall replay latest --diff --car draft.yaml
     """
     from pitwall.log.session import find
     from pitwall.log.session import sessions as all_sessions
 
+    # the variable of --car is that of other commands too, which take a car's name by it: that is no draft
+    if context.get_parameter_source("draft") is not ParameterSource.COMMANDLINE and draft and not draft.is_file():
+        draft = None
+    if diff:
+        from pitwall.commands.differing import show_changes
+
+        if len(sessions) != 1 or every:
+            raise UsageError("--diff compares one session", hint="pitwall replay SESSION --diff --car draft.yaml")
+        show_changes(find(places.logs, sessions[0]), places, draft, as_json=as_json)
+        return
+    if context.get_parameter_source("draft") is ParameterSource.COMMANDLINE:
+        raise UsageError("--car is a draft to compare with", hint="say --diff too; nothing is rebuilt with a draft")
     named = bool(sessions) and not every
     wanted = [find(places.logs, name) for name in sessions] if named else all_sessions(places.logs)
     reports, problems, failures = [], [], []

@@ -20,26 +20,15 @@ from pitwall.decode.one import Bits, absent, bits
 from pitwall.derive import Rows, Trace
 from pitwall.derive.deriver import converted
 from pitwall.errors import UsageError
-from pitwall.frames import Flag, Frames, cut, in_log_order, more_of
+from pitwall.frames import Frames, cut, in_log_order
 from pitwall.log.place import Damage
 from pitwall.log.reader import read
 from pitwall.log.session import Session
 from pitwall.project.build import Progress
 from pitwall.project.pipeline import Pipeline
+from pitwall.project.raw import Frame, frame
 
 Damaged = Callable[[Damage], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A raw frame.  offset: in the log.  t: ns.  bus: as the log calls it."""
-
-    offset: int
-    t: int
-    bus: str
-    id: int
-    extended: bool
-    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +177,8 @@ class _Telling:
         since = "" if passed is not None and passed.at == newest else self._absent(nothing, newest)
         if passed is None:
             return replace(nothing, missing=f"no frame of {message.name} held it until then; of the newest, {since}")
-        frame = self._frame(passed.at)
-        found = bits(signal, frame.payload)
+        raw = frame(self._session, passed.at)
+        found = bits(signal, raw.payload)
         steps = tuple(_steps(channel, found.value, passed.steps))
         value = steps[-1].value if steps else found.value
         assert _same(_before(channel, steps, found.value), passed.converted), "the signal is what the pipeline read"
@@ -197,23 +186,11 @@ class _Telling:
         assert _same(value, self._held[channel.name].value), "the last step is what the projection holds"
         removed = next((step for step in steps if step.removed), None)
         missing = f"{removed.words}: {removed.removed}" if removed is not None else ""
-        return replace(nothing, value=value, frame=frame, bits=found, steps=steps, missing=missing, since=since)
+        return replace(nothing, value=value, frame=raw, bits=found, steps=steps, missing=missing, since=since)
 
     def _absent(self, of: OfFrame, offset: int) -> str:
-        frame = self._frame(offset)
-        return absent(of.message, of.signal, frame.payload) or f"{of.signal.name} is no number"
-
-    def _frame(self, offset: int) -> Frame:
-        rows = next(read(self._session.path, offset, offset + 1, damaged=lambda _: None))
-        buses = self._session.header.buses
-        return Frame(
-            offset,
-            int(rows.t[0]),
-            buses[int(rows.bus[0])],
-            int(rows.id[0]),
-            bool(int(rows.flags[0]) & Flag.EXTENDED),
-            rows.data[0].tobytes()[: int(rows.len[0])] + more_of(rows)[0].as_py(),
-        )
+        payload = frame(self._session, offset).payload
+        return absent(of.message, of.signal, payload) or f"{of.signal.name} is no number"
 
     def _of_inputs(self, channel: Derived) -> OfInputs:
         computed = self._trace.computed(channel.name)

@@ -1,0 +1,74 @@
+"""`pitwall replay --diff`: what a draft would change, and nothing written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ROOT, Pitwall
+from tests.cli.test_bad_input import snapshot
+
+E46 = (ROOT / "cars" / "bmw-e46-m3" / "car.yaml").read_text()
+
+
+def draft(folder: Path, *changes: tuple[str, str]) -> Path:
+    """A draft of the shipped car, with `changes` made."""
+    text = E46
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "draft.yaml").write_text(text)
+    return folder / "draft.yaml"
+
+
+def test_channels_that_come_go_and_change_are_told_and_nothing_is_written(pitwall: Pitwall, driven: Path) -> None:
+    file = draft(
+        driven,
+        ("offset: -4.3", "offset: -4"),
+        ("  g_vert: {from", "  g_up: {from"),
+        ("g_vert: g_vert", "g_vert: g_up"),
+        ("  oil_cooling:", "  oil_heating:"),
+        ("oil_temp_sump - oil_temp", "oil_temp - oil_temp_sump"),
+    )
+    before = snapshot(driven)
+    told = pitwall("replay", "drive", "--diff", "--car", file)
+    assert (told.code, told.err) == (0, "")
+    assert snapshot(driven) == before
+    lines = told.out.splitlines()
+    assert lines[0] == "drive: 5 channels would change"
+    assert lines[1].startswith("  renamed  g_vert -> g_up: the same 1,8")
+    assert lines[2].startswith("  removed  oil_cooling: ")
+    assert "  added    oil_heating: " in told.out
+    assert "           by 0.3 at most, by 0.3 in the mean" in lines
+    assert max(map(len, lines)) <= 80
+    found = pitwall("replay", "drive", "--diff", "--car", file, "--json").json["channels"]
+    (yaw,) = [one for one in found if one["before"] and one["before"]["name"] == "yaw_rate"]
+    assert yaw["change"] == "changed"
+    assert yaw["differing"] == yaw["values_before"] == yaw["values_after"] > 1000
+    example = yaw["example"]
+    assert example["after"] - example["before"] == pytest.approx(0.3)
+    raw = pitwall("why", "drive", "yaw_rate", f"{example['t']:.9f}", "--json").json["channels"][0]
+    assert raw["frame"] | {"mask": ""} == {key: example[key] for key in raw["frame"] if key != "mask"} | {"mask": ""}
+    assert raw["value"] == example["before"]
+
+
+def test_a_draft_that_changes_nothing_says_so(pitwall: Pitwall, driven: Path) -> None:
+    told = pitwall("replay", "drive", "--diff", "--car", draft(driven, ("year: 2003", "year: 2004")))
+    assert (told.code, told.out) == (0, "drive: no channel would change\n")
+
+
+def test_what_makes_no_sense_is_said_and_nothing_is_replayed(
+    pitwall: Pitwall, driven: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = draft(driven, ("offset: -4.3", "ofset: -4"))
+    told = pitwall("replay", "drive", "--diff", "--car", wrong)
+    assert (told.code, told.out) == (2, "")
+    assert "did you mean 'offset'?" in told.line()
+    assert "can't be read" in pitwall("replay", "drive", "--diff", "--car", "none.yaml").line()
+    assert "compares one session" in pitwall("replay", "--diff", "--car", wrong).line()
+    assert "--diff" in pitwall("replay", "drive", "--car", wrong).line()
+    monkeypatch.setenv("PITWALL_CAR", "bmw-e46-m3")
+    assert pitwall("replay", "drive").code == 0
+    assert json.loads(pitwall("replay", "drive", "--json").out)[0]["session"] == "drive"
