@@ -18,25 +18,40 @@ from pitwall.commands.reporting import end_with_losses
 from pitwall.errors import UsageError
 
 if TYPE_CHECKING:
+    from pitwall.log.place import Damage
     from pitwall.log.session import Session
     from pitwall.project.changes import Change
 
 
 def show_changes(session: Session, places: Places, draft: Path | None, *, as_json: bool) -> None:
-    """Print what would change of the session's channels with `draft` as its car's definition.  UsageError: no draft."""
-    from pitwall.car import load
-    from pitwall.project.changes import changes
+    """Print what would change of the session's channels with `draft` as its car's definition.
 
-    if draft is None:
-        raise UsageError("there is no draft to compare with", hint="--car draft.yaml says which")
+    Without a draft, what a replay would change of the projection that there is.  UsageError: there is none.
+    """
+    from pitwall.car import load
+    from pitwall.project.changes import changes, changes_since
+    from pitwall.project.generations import Generations
+
     check_header(session)
-    before = load(places.cars, session.header.car)
-    after = load(places.cars, session.header.car, draft)
+    car = load(places.cars, session.header.car)
     damages: list[str] = []
-    with Bar(f"replaying {session.id} twice") as bar:
-        found = changes(session, before, after, damaged=lambda damage: damages.append(str(damage)), progress=bar)
+
+    def damaged(damage: Damage) -> None:
+        damages.append(str(damage))
+
+    with Bar(f"comparing {session.id}") as bar:
+        if draft is not None:
+            after = load(places.cars, session.header.car, draft)
+            found = changes(session, car, after, damaged=damaged, progress=bar)
+        else:
+            generations = Generations(places.projections)
+            newest = generations.newest(session.id)
+            if newest is None:
+                hint = "--car draft.yaml compares with a draft"
+                raise UsageError("it has no projection to compare with", where=session.id, hint=hint)
+            found = changes_since(session, generations, newest[0], car, damaged=damaged, progress=bar)
     if as_json:
-        print_json({"session": session.id, "car": before.name, "channels": [facts(one) for one in found]})
+        print_json({"session": session.id, "car": car.name, "channels": [facts(one) for one in found]})
     elif not found:
         click.echo(f"{session.id}: no channel would change")
     else:

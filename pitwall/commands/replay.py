@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("sessions", metavar="[SESSION]...", nargs=-1)
 @option("--all", "every", is_flag=True, help="Every session: what no SESSION means, said aloud.")
 @option("--force", is_flag=True, help="Rebuild what is current, too.")
-@option("--diff", is_flag=True, help="Rebuild nothing: say what a draft would change.")
+@option("--diff", is_flag=True, help="Rebuild nothing: say what would change.")
 @option(
     "--car", "draft", type=click.Path(path_type=Path), metavar="FILE", help="The draft of the car.yaml, for --diff."
 )
@@ -47,7 +47,8 @@ def replay(
 
     --diff replays ONE session with its car's definition and with a draft of it at once,
     and says which channels would come, go and change: how many of their values, by how
-    much, and the frame behind the first.  A draft's DBCs may lie beside it.
+    much, and the frame behind the first.  A draft's DBCs may lie beside it.  Without a
+    draft, the definition as it is now is compared with the projection that there is.
 
     \b
     Examples:

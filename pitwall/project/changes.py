@@ -1,7 +1,7 @@
-"""Two definitions of a car and a session in, what would change in its projection out.  Nothing is written.
+"""Two definitions of a car (or one, and a finished generation of another) and a session in, what would change out.
 
-Both pipelines are given the same batches in one pass over the log, and their channels compared by name, row by row: a
-row is of the log offset that it stems from.  What is kept is counts and one example a channel, however long the log.
+Nothing is written.  In one pass over the log channels are compared by name, row by row: a row is of the log offset that
+it stems from.  What is kept is counts and one example a channel, however long the log.
 """
 
 from __future__ import annotations
@@ -9,17 +9,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from pitwall.car import Car
 from pitwall.derive import Rows, Table
 from pitwall.derive.channel import Channel, Float64
-from pitwall.frames import Int64
+from pitwall.frames import Frames, Int64
 from pitwall.log.place import Damage
 from pitwall.log.reader import read
 from pitwall.log.session import Session
+from pitwall.project import seal
 from pitwall.project.build import Progress
+from pitwall.project.earlier import earlier, whole_times
+from pitwall.project.generations import Generations
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.raw import Frame, frame
 
@@ -66,10 +70,45 @@ def changes(
     damaged: told of what of the log can't be read.
     """
     old, new = Pipeline(before, session.header), Pipeline(after, session.header)
-    channels = _by_name(old.tables), _by_name(new.tables)
+    batches = read(session.path, damaged=damaged)
+    return _compare(session, batches, old.tables, lambda frames, _: old.apply(frames).rows, new, progress)
+
+
+def changes_since(
+    session: Session,
+    generations: Generations,
+    file: Path,
+    after: Car,
+    *,
+    damaged: Callable[[Damage], None],
+    progress: Progress | None = None,
+) -> list[Change]:
+    """The same of a generation in `file` that was built from another definition, or by other code, up to its end.
+
+    PitwallError: it can't be read.
+    """
+    new = Pipeline(after, session.header)
+    built = seal.trusted(file)
+    holds_s = {name: channel.hold_s for name, channel in _by_name(new.tables).items()}
+    with earlier(generations, file, holds_s) as old:
+        batches = whole_times(read(session.path, 0, built.offset if built else None, damaged=damaged))
+        return _compare(session, batches, old.tables, old.rows, new, progress)
+
+
+def _compare(
+    session: Session,
+    batches: Iterable[Frames],
+    tables: Sequence[Table],
+    before: Callable[[Frames, list[Rows]], list[Rows]],
+    new: Pipeline,
+    progress: Progress | None,
+) -> list[Change]:
+    """before: the old rows of frames, from those and what the new pipeline makes of them.  tables: of the old ones."""
+    channels = _by_name(tables), _by_name(new.tables)
     compared = {name: _Compared() for name in (*channels[0], *channels[1])}
-    for frames in read(session.path, damaged=damaged):
-        rows = _columns(old.apply(frames).rows), _columns(new.apply(frames).rows)
+    for frames in batches:
+        now = new.apply(frames).rows
+        rows = _columns(before(frames, now)), _columns(now)
         for name in rows[0].keys() | rows[1].keys():
             compared[name].add(rows[0].get(name, _NONE), rows[1].get(name, _NONE))
         if progress is not None:

@@ -60,6 +60,14 @@ class Generations:
         """What the finished generation was built from; None: there is none that can be trusted."""
         return seal.trusted(self.file(session, fingerprint))
 
+    def newest(self, session: str) -> tuple[Path, BuiltFrom] | None:
+        """The session's finished generation that was built last, of whatever pipeline; None: there is none to trust."""
+        for file in sorted(self._generations(_checked(session)), key=_built_at, reverse=True):
+            built = seal.trusted(file)
+            if built is not None:
+                return file, built
+        return None
+
     @contextlib.contextmanager
     def reading(self, file: Path) -> Iterator[None]:
         """Keeps others from making room by removing the generation, while it is read."""
@@ -267,6 +275,13 @@ def _checked(session: str) -> str:
     if not _SESSION.fullmatch(session):
         raise UsageError("no session can be called so", where=repr(session[:80]), hint="see `pitwall sessions`")
     return session
+
+
+def _built_at(generation: Path) -> int:
+    try:
+        return generation.stat().st_mtime_ns
+    except OSError:  # its successor came meanwhile
+        return 0
 
 
 def _number(broken: Path) -> int:

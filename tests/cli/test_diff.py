@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,22 @@ def test_channels_that_come_go_and_change_are_told_and_nothing_is_written(pitwal
 def test_a_draft_that_changes_nothing_says_so(pitwall: Pitwall, driven: Path) -> None:
     told = pitwall("replay", "drive", "--diff", "--car", draft(driven, ("year: 2003", "year: 2004")))
     assert (told.code, told.out) == (0, "drive: no channel would change\n")
+
+
+def test_without_a_draft_the_projection_that_there_is_is_compared(pitwall: Pitwall, driven: Path) -> None:
+    told = pitwall("replay", "drive", "--diff")
+    assert (told.code, told.out) == (0, "drive: no channel would change\n")
+    shutil.copytree(ROOT / "cars" / "bmw-e46-m3", driven / "cars" / "bmw-e46-m3")
+    shutil.move(draft(driven, ("offset: -4.3", "offset: -4")), driven / "cars" / "bmw-e46-m3" / "car.yaml")
+    before = snapshot(driven)
+    told = pitwall("replay", "drive", "--diff", "--cars", "cars")
+    assert told.out.startswith("drive: 2 channels would change\n  changed  yaw_rate: 1,8")
+    assert snapshot(driven) == before
+    assert pitwall("replay", "drive", "--cars", "cars").code == 0
+    assert pitwall("replay", "drive", "--cars", "cars", "--diff").out == "drive: no channel would change\n"
+    none = pitwall("replay", "drive", "--diff", "--projections", "none")
+    assert none.code == 2
+    assert "no projection to compare with" in none.line()
 
 
 def test_what_makes_no_sense_is_said_and_nothing_is_replayed(

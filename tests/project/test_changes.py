@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +12,16 @@ import pytest
 from hypothesis import given, settings
 
 from pitwall.car import Car, load
+from pitwall.frames import clustered, concat, cut, same
 from pitwall.log.reader import read
 from pitwall.log.session import Session
-from pitwall.project.changes import Change, changes
+from pitwall.project.build import build
+from pitwall.project.changes import Change, changes, changes_since
+from pitwall.project.earlier import whole_times
+from pitwall.project.generations import Generations
 from pitwall.project.pipeline import Pipeline
 from tests.derive.test_steps_of_a_car import DBC, YAML
-from tests.project.sessions import E46, driven, written
+from tests.project.sessions import CARS, E46, driven, written
 from tests.project.test_why import _DRAWS, stepped
 
 DRAFT: Final = (
@@ -85,6 +91,48 @@ def test_it_agrees_with_a_comparison_row_by_row(
         assert one.example.frame.offset == rows[0]
         assert one.example.before == a.get(rows[0]) or math.isnan(one.example.before)
         assert one.example.after == b.get(rows[0]) or math.isnan(one.example.after)
+
+
+def since(folder: Path, session: Session, before: Car, after: Car) -> list[Change]:
+    """The same, of a projection that was built from `before`."""
+    generations = Generations(folder)
+    build(session, before, generations)
+    found = generations.newest(session.id)
+    assert found is not None
+    return changes_since(session, generations, found[0], after, damaged=lambda damage: pytest.fail(str(damage)))
+
+
+@settings(max_examples=8, deadline=None)
+@given(draws=_DRAWS)
+def test_a_projection_that_there_is_is_compared_like_its_definition(
+    tmp_path_factory: pytest.TempPathFactory, both: tuple[Car, Car], draws: list[tuple[int, int, bytes]]
+) -> None:
+    session = written(tmp_path_factory.mktemp("logs"), stepped(draws))
+    assert repr(since(tmp_path_factory.mktemp("p"), session, *both)) == repr(asked(session, *both))
+
+
+def test_frames_that_came_at_once_are_compared_each_with_itself(tmp_path: Path) -> None:
+    rows = driven(12_000)
+    session = written(tmp_path / "logs", replace(rows, t=rows.t // 50_000_000 * 50_000_000))
+    (tmp_path / "draft.yaml").write_text(
+        (CARS / E46.name / "car.yaml").read_text().replace("offset: -4.3", "offset: -4")
+    )
+    draft = load(CARS, E46.name, tmp_path / "draft.yaml")
+    told = since(tmp_path / "projections", session, E46, draft)
+    assert repr(told) == repr(asked(session, E46, draft))
+    assert [one.after.name for one in told if one.after] == ["yaw_rate", "g_lat_from_yaw"]
+    assert since(tmp_path / "projections", session, E46, E46) == []
+
+
+def test_batches_are_cut_between_times(tmp_path: Path) -> None:
+    rows = driven(3_000)
+    rows = replace(rows, t=rows.t // 300_000_000 * 300_000_000)
+    edges = [0, 1, 2, 700, 701, 1500, 1500, 2999, 3000]
+    parts = [cut(rows, first, last) for first, last in pairwise(edges)]
+    found = list(whole_times([clustered(part) if len(part) > 1 else part for part in parts]))
+    assert same(concat(found), rows)
+    assert len(found) > 2
+    assert all(a.t[-1] < b.t[0] for a, b in pairwise(found))
 
 
 def test_the_same_definition_changes_nothing(tmp_path: Path) -> None:
