@@ -12,9 +12,10 @@ from typing import Final
 
 from pitwall.car import units
 from pitwall.car.channels import is_name, known_unit
-from pitwall.car.definition import Derived, Distance, GearRatio, Rule
+from pitwall.car.definition import Derived
 from pitwall.car.document import Entry, suggestion
 from pitwall.car.expression import ExpressionError, parse
+from pitwall.car.rules import Distance, GearRatio, Rule
 
 MIN_SPEED: Final = "5 km/h"
 """Below it wheel speed says too little of the gear."""
@@ -219,8 +220,13 @@ def _expression(entry: Entry, known: Known) -> Rule | None:
     text = entry.text()
     if text is None:
         return None
+
+    def unit_of(name: str) -> str | None:
+        known.check(name, entry)
+        return known.units.get(name)
+
     try:
-        expression = parse(text)
+        expression = parse(text, unit_of)
     except ExpressionError as error:
         entry.problem(error.what, error.hint)
         return None

@@ -15,17 +15,14 @@ Pure: no clock, no files; what must be kept from batch to batch is rebuilt by re
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from pitwall.car.definition import Bus, Car, Derived, Distance, GearRatio, Measured, Message
-from pitwall.car.expression import Expression
+from pitwall.car.definition import Bus, Car, Measured, Message
 from pitwall.decode import Decoded, Decoding
-from pitwall.derive import methods
 from pitwall.derive.channel import Channel, Float64, Rows, Table
-from pitwall.derive.evaluate import compiled
+from pitwall.derive.computing import computing
+from pitwall.derive.parts import Part, parts
 from pitwall.derive.series import Input, Series, aligned, carried
-from pitwall.frames import Int64
 
 
 class Deriver:
@@ -35,13 +32,12 @@ class Deriver:
     """
 
     def __init__(self, car: Car) -> None:
-        wanted = {name for channel in car.derived for name in channel.inputs}
-        self._messages = _message_tables(car, wanted)
-        self._derived = [_DerivedTable(channel) for channel in car.derived]
+        self._parts = _parts(car)
+        self._messages = _message_tables(car, {name for part in self._parts for name in part.inputs})
         self._held: dict[str, float] = {}
         self.tables: tuple[Table, ...] = (
             *(message.table for message in self._messages.values()),
-            *(derived.table for derived in self._derived),
+            *(part.table for part in self._parts if part.table is not None),
         )
 
     def fold(self, decoding: Decoding) -> list[Rows]:
@@ -52,11 +48,13 @@ class Deriver:
             message = self._messages.get((decoded.bus, decoded.message.name))
             if message is not None:
                 found.append(message.rows(decoded, samples))
-        for derived in self._derived:
-            rows = derived.rows([Input(samples.get(name), self._held.get(name)) for name in derived.inputs])
-            if rows is not None:
-                found.append(rows)
-                samples[derived.name] = Series(rows.at, rows.t, rows.values[0])
+        for part in self._parts:
+            series = part.series([Input(samples.get(name), self._held.get(name)) for name in part.inputs])
+            if series is None:
+                continue
+            samples[part.name] = series
+            if part.table is not None:
+                found.append(Rows(part.table, series.at, series.t, (series.values,)))
         self._held.update((name, float(series.values[-1])) for name, series in samples.items())
         return found
 
@@ -120,45 +118,33 @@ def _channel(channel: Measured) -> Channel:
     return Channel(channel.name, channel.unit, f"{channel.bus} {channel.message}.{channel.signal}")
 
 
-Compute = Callable[[Int64, list[Float64]], Float64]
-"""Times int64 (m,) and the values of the inputs, float64 (m,) each -> those of the result, float64 (m,)."""
+class _Running:
+    """One derived channel, or a part of one, and what it keeps from batch to batch.
 
+    table: None for a part, whose samples are read by other parts alone.
+    """
 
-class _DerivedTable:
-    """One derived channel, and what it keeps from batch to batch."""
+    def __init__(self, part: Part, table: Table | None) -> None:
+        self.name = part.name
+        self.inputs = part.rule.inputs
+        self.table = table
+        self._compute = computing(part.rule)
 
-    def __init__(self, derived: Derived) -> None:
-        self.name = derived.name
-        self.inputs = derived.inputs
-        self.table = Table(derived.name, (Channel(derived.name, derived.unit, derived.source),))
-        self._compute = _computing(derived)
-
-    def rows(self, inputs: list[Input]) -> Rows | None:
+    def series(self, inputs: list[Input]) -> Series | None:
         clock = aligned(inputs)
         if clock is None:
             return None
         at, t, columns = clock
-        return Rows(self.table, at, t, (self._compute(t, columns),))
+        return Series(at, t, self._compute(t, columns))
 
 
-def _computing(derived: Derived) -> Compute:
-    match derived.rule:
-        case Expression() as expression:
-            evaluate = compiled(expression)
-            return lambda t, columns: evaluate(dict(zip(expression.inputs, columns, strict=True)))
-        case GearRatio() as gears:
-            return lambda t, columns: methods.gear(gears, *columns)
-        case Distance() as way:
-            return _Travelling(way)
-
-
-class _Travelling:
-    """A distance, and how far it has come."""
-
-    def __init__(self, rule: Distance) -> None:
-        self._rule = rule
-        self._state: methods.Travelled | None = None
-
-    def __call__(self, t: Int64, columns: list[Float64]) -> Float64:
-        values, self._state = methods.distance(self._rule, self._state, t, columns[0])
-        return values
+def _parts(car: Car) -> list[_Running]:
+    """Each after its inputs; what two channels both need is computed once."""
+    found: dict[str, _Running] = {}
+    for derived in car.derived:
+        for part in parts(derived):
+            if part.name not in found:
+                own = part.name == derived.name
+                table = Table(derived.name, (Channel(derived.name, derived.unit, derived.source),)) if own else None
+                found[part.name] = _Running(part, table)
+    return list(found.values())

@@ -5,15 +5,13 @@ Law: a state is an argument and a result; whatever the batches, the same samples
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from pitwall.car.definition import Distance, GearRatio
+from pitwall.car.rules import Distance, GearRatio
 from pitwall.derive.channel import Float64
+from pitwall.derive.past import Newest, integral
 from pitwall.frames import Int64
 
-_SECONDS: float = 1e-9  # of a nanosecond
 _MINUTE: float = 60.0
 
 
@@ -34,28 +32,6 @@ def gear(rule: GearRatio, rpm: Float64, speed: Float64) -> Float64:
     return np.where(moving, gears, np.nan)
 
 
-@dataclass(frozen=True, slots=True)
-class Travelled:
-    """How far a distance has come: the newest speed, when it was, and the way until then."""
-
-    t: int
-    speed: float
-    total: float
-
-
-def distance(rule: Distance, state: Travelled | None, t: Int64, speed: Float64) -> tuple[Float64, Travelled | None]:
+def distance(rule: Distance, state: Newest | None, t: Int64, speed: Float64) -> tuple[Float64, Newest | None]:
     """The way at every row, from 0 at the first speed; NaN where the speed is missing, which later rows bridge."""
-    there = ~np.isnan(speed)
-    if not there.all():
-        way = np.full(len(t), np.nan)
-        way[there], state = distance(rule, state, t[there], speed[there])
-        return way, state
-    if len(t) == 0:
-        return np.empty(0), state
-    before = Travelled(int(t[0]), float(speed[0]), 0.0) if state is None else state
-    times = np.append(np.int64(before.t), t)
-    speeds = np.append(before.speed, speed)
-    steps = (speeds[1:] + speeds[:-1]) * 0.5 * (np.diff(times) * _SECONDS) * rule.factor
-    # one running sum, never the sum of partial sums: its bits must not depend on where a batch begins
-    way = np.cumsum(np.append(before.total, steps))[1:]
-    return way, Travelled(int(t[-1]), float(speed[-1]), float(way[-1]))
+    return integral(state, t, speed, rule.factor)

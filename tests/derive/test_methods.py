@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pitwall.car import load
-from pitwall.car.definition import Distance, GearRatio
+from pitwall.car.rules import Distance, GearRatio
 from pitwall.decode import plan
 from pitwall.derive import Deriver
 from pitwall.derive.methods import distance, gear

@@ -35,6 +35,10 @@ def waves(tmp_path_factory: pytest.TempPathFactory) -> Car:
     derived = "".join(f"  f_{name}: {{expr: {name}(x)}}\n" for name in WAVES)
     derived += "  f_power: {expr: abs(x) ** 0.37}\n  f_hypot: {expr: 'hypot(x, y)'}\n  f_atan2: {expr: 'atan2(x, y)'}\n"
     derived += "  f_way: {method: distance, speed: y}\n"
+    derived += (
+        "  f_past: {expr: 'rolling_mean(rate(x), 0.5) + rolling_max(y, 0.03) * lag(x / y, 0.02) + integrate(y)'}\n"
+    )
+    derived += "  f_interp: {expr: 'interp(x, (-9e4, 1), (-1e3, 7.3), (0, 0.1), (1e5, 9))'}\n"
     (cars / "waves" / "car.yaml").write_text(f"car: {{}}\nbuses: {{can: {{dbc: a.dbc}}}}\nderived:\n{derived}")
     return load(cars, "waves")
 
