@@ -10,18 +10,18 @@ from functools import partial
 from typing import Any
 
 from pitwall.car.expression import Expression
-from pitwall.car.rules import Distance, GearRatio, Rule
-from pitwall.derive import methods, past
+from pitwall.car.rules import Distance, FuelUsed, GearRatio, LateralG, LongitudinalG, Position, Rule, WheelSlip
+from pitwall.derive import methods, past, travel
 from pitwall.derive.channel import Float64
 from pitwall.derive.evaluate import compiled
-from pitwall.derive.parts import Back
+from pitwall.derive.parts import Back, Corrected
 from pitwall.frames import Int64
 
 Compute = Callable[[Int64, list[Float64]], Float64]
 """Times int64 (m,) and the values of the inputs, float64 (m,) each -> those of the result, float64 (m,)."""
 
 
-def computing(rule: Rule | Back) -> Compute:
+def computing(rule: Rule | Back | Corrected) -> Compute:
     """A fresh one: it begins where the log does."""
     match rule:
         case Expression() as expression:
@@ -31,10 +31,22 @@ def computing(rule: Rule | Back) -> Compute:
             return _Folding(past.FUNCTIONS[function])
         case Back(function, _, window_ns):
             return _Folding(partial(past.FUNCTIONS[function], window_ns=window_ns))
-        case GearRatio() as gears:
-            return lambda t, columns: methods.gear(gears, *columns)
-        case Distance() as way:
-            return _Folding(partial(methods.distance, way))
+        case GearRatio():
+            return _Folding(partial(methods.gear, rule))
+        case WheelSlip():
+            return lambda t, columns: methods.wheel_slip(rule, *columns)
+        case LateralG():
+            return lambda t, columns: methods.lateral_g(rule, *columns)
+        case LongitudinalG():
+            return _Folding(partial(methods.longitudinal_g, rule))
+        case FuelUsed():
+            return _Folding(partial(methods.fuel_used, rule))
+        case Distance():
+            return _Folding(partial(travel.distance, rule))
+        case Corrected():
+            return _Folding(partial(travel.corrected, rule))
+        case Position():
+            return _Folding(partial(travel.position, rule))
 
 
 class _Folding:

@@ -15,6 +15,8 @@ Pure: no clock, no files; what must be kept from batch to batch is rebuilt by re
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pitwall.car.definition import Bus, Car, Measured, Message
@@ -49,7 +51,7 @@ class Deriver:
             if message is not None:
                 found.append(message.rows(decoded, samples))
         for part in self._parts:
-            series = part.series([Input(samples.get(name), self._held.get(name)) for name in part.inputs])
+            series = part.series(samples, self._held)
             if series is None:
                 continue
             samples[part.name] = series
@@ -127,11 +129,14 @@ class _Running:
     def __init__(self, part: Part, table: Table | None) -> None:
         self.name = part.name
         self.inputs = part.rule.inputs
+        self._optional = part.optional
         self.table = table
         self._compute = computing(part.rule)
 
-    def series(self, inputs: list[Input]) -> Series | None:
-        clock = aligned(inputs)
+    def series(self, samples: Mapping[str, Series], held: Mapping[str, float]) -> Series | None:
+        """What the next frames give, by the new samples of channels and the values that they had before."""
+        before = {**dict.fromkeys(self._optional, math.nan), **held} if self._optional else held
+        clock = aligned([Input(samples.get(name), before.get(name)) for name in self.inputs])
         if clock is None:
             return None
         at, t, columns = clock

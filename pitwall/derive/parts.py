@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pitwall.car.definition import Derived
 from pitwall.car.expression import PAST, Call, Expression, Name, Node, Number, channels, written
-from pitwall.car.rules import Rule
+from pitwall.car.rules import Distance, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,50 @@ class Back:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """The way of `way`, a distance by `speed`, corrected by fixes.
+
+    factor: from the speed's unit times a second to the way's unit.  unit_m: the way's unit in metres.
+    """
+
+    way: str
+    speed: str
+    lat: str
+    lon: str
+    factor: float
+    unit_m: float
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.way, self.speed, self.lat, self.lon)
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """What is computed under one name: a channel's, or (in brackets, as no channel's is) the text of a part of one."""
+    """What is computed under one name: a channel's, or (in brackets, as no channel's is) the text of a part of one.
+
+    optional: the inputs without which it is computed too, as if their values were missing.
+    """
 
     name: str
-    rule: Rule | Back
+    rule: Rule | Back | Corrected
+    optional: tuple[str, ...] = ()
 
 
 def parts(derived: Derived) -> list[Part]:
     """Each after its inputs; the last is the channel itself.  Parts of one name are equal, whosever they are."""
-    found: dict[str, Part] = {}
-    rule = derived.rule
-    if isinstance(rule, Expression):
-        rule = _expression(_split(rule.tree, found))
-    return [*found.values(), Part(derived.name, rule)]
+    match derived.rule:
+        case Expression(tree):
+            found: dict[str, Part] = {}
+            rest = _expression(_split(tree, found))
+            return [*found.values(), Part(derived.name, rest)]
+        case Distance(speed, factor, str(lat), str(lon), unit_m):
+            # by the speed's own samples, whenever fixes come
+            way = f"distance({speed}, {factor!r})"
+            corrected = Corrected(way, speed, lat, lon, factor, unit_m)
+            return [Part(way, Distance(speed, factor)), Part(derived.name, corrected, optional=(lat, lon))]
+        case rule:
+            return [Part(derived.name, rule)]
 
 
 def _split(node: Node, found: dict[str, Part]) -> Node:

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from pitwall.derive.channel import Float64
 from pitwall.frames import Int64
@@ -64,11 +65,8 @@ def lag(state: Tail | None, t: Int64, values: Float64, *, window_ns: int) -> tup
     if len(t) == 0:
         return np.empty(0), state
     tail = _joined(state, t, values)
-    then = np.searchsorted(tail.t, t - window_ns, side="right") - 1
-    oldest = _ends(tail, t) - MAX_ROWS
-    there = then >= np.maximum(oldest, 0)
-    result = np.where(there, tail.values[then], np.nan)
-    return result, _kept(tail, int(then[-1]))
+    then, there = _then(tail, t, window_ns)
+    return np.where(there, tail.values[then], np.nan), _kept(tail, int(then[-1]))
 
 
 def rolling_mean(state: Tail | None, t: Int64, values: Float64, *, window_ns: int) -> tuple[Float64, Tail | None]:
@@ -84,6 +82,11 @@ def rolling_min(state: Tail | None, t: Int64, values: Float64, *, window_ns: int
 def rolling_max(state: Tail | None, t: Int64, values: Float64, *, window_ns: int) -> tuple[Float64, Tail | None]:
     """The greatest value of the rows of the last `window_ns`."""
     return bridged(partial(_rolled, window_ns=window_ns, combine=np.maximum), state, t, values)
+
+
+def slope(state: Tail | None, t: Int64, values: Float64, *, window_ns: int) -> tuple[Float64, Tail | None]:
+    """Change per second since the newest row at or before `window_ns` ago; missing where there is none."""
+    return bridged(partial(_slope, window_ns=window_ns), state, t, values)
 
 
 FUNCTIONS: Final[dict[str, Callable[..., tuple[Float64, Any]]]] = {
@@ -169,6 +172,19 @@ def _rolled(
     first = np.maximum(np.searchsorted(tail.t, t - window_ns, side="right"), end - MAX_ROWS)
     result = windowed(combine, tail.values, first, end)
     return result / (end - first) if mean else result, _kept(tail, int(first[-1]))
+
+
+def _slope(state: Tail | None, t: Int64, values: Float64, window_ns: int) -> tuple[Float64, Tail | None]:
+    tail = _joined(state, t, values)
+    then, there = _then(tail, t, window_ns)
+    slopes = (values - tail.values[then]) / ((t - tail.t[then]) * SECONDS)
+    return np.where(there, slopes, np.nan), _kept(tail, int(then[-1]))
+
+
+def _then(tail: Tail, t: Int64, window_ns: int) -> tuple[Int64, npt.NDArray[np.bool_]]:
+    """For each of the newest rows, whose times are `t`, the newest one that is `window_ns` old, and if there is one."""
+    then = np.searchsorted(tail.t, t - window_ns, side="right") - 1
+    return then, then >= np.maximum(_ends(tail, t) - MAX_ROWS, 0)
 
 
 def _joined(state: Tail | None, t: Int64, values: Float64) -> Tail:

@@ -12,6 +12,10 @@ from tests.car.folders import A_DBC, car
 
 HEAD = "car: {make: X}\nbuses: {can: {dbc: a.dbc}}\n"  # two lines
 
+NEITHER = (
+    "says neither expr: nor method: (the methods are gear_ratio, distance, position, g_from_yaw, fuel_used, wheel_slip)"
+)
+
 YAMLS: dict[str, tuple[str, list[str]]] = {
     "nothing": ("", ["1: holds no car (it begins with car: and buses:)"]),
     "a list": ("- car\n", ["1: holds no car (it begins with car: and buses:)"]),
@@ -98,12 +102,12 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
             "4: derived.a.expr: there is no channel 'spee' (did you mean 'speed_mph'?)",
             "5: derived.b.expr: unknown function 'hypott' (did you mean 'hypot'?)",
             "6: derived.c.expr: the expression can't be read: invalid syntax",
-            "7: derived.d: says neither expr: nor method: (the methods are gear_ratio, distance)",
-            "8: derived.e: says neither expr: nor method: (the methods are gear_ratio, distance)",
+            f"7: derived.d: {NEITHER}",
+            f"8: derived.e: {NEITHER}",
             "8: unknown key 'derived.e.exp' (did you mean 'expr'?)",
             "9: derived.f.unit: unknown unit 'furlongz' (units are spelt as in m/s, km/h, degC, bar, %, deg/s, g, V)",
             "10: derived.g: a mapping (key: value) is expected here",
-            "10: derived.g: says neither expr: nor method: (the methods are gear_ratio, distance)",
+            f"10: derived.g: {NEITHER}",
         ],
     ),
     "circles": (
@@ -132,6 +136,48 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
             "8: derived.e.unit: 'degC' is no unit of distance",
             "9: derived.f: the key 'speed' is missing",
             "9: unknown key 'derived.f.sped' (did you mean 'speed'?)",
+        ],
+    ),
+    "methods of the way and the wheels": (
+        HEAD
+        + "derived:\n  a: {method: gear_ratio, rpm: rpm, speed: speed_mph, ratios: [3, 2, 1.5], final_drive: 3, "
+        + "tyre_circumference: 2, hysteresis: 0.3}\n"
+        + "  b: {method: distance, speed: speed_mph, lat: yaw}\n"
+        + "  c: {method: position, axis: north, speed: speed_mph, lat: yaw, lon: plain, unit: m}\n"
+        + "  d: {method: g_from_yaw, axis: long, speed: speed_mph, yaw_rate: yaw, window: 90 s}\n"
+        + "  e: {method: g_from_yaw, axis: lat, speed: speed_mph, window: 1 s, unit: furlongz}\n"
+        + "  f: {method: fuel_used, fuel: rpm, window: 2 min}\n"
+        + "  g: {method: wheel_slip, driven: speed_mph, free: yaw, min_speed: 3 s, unit: bar}\n",
+        [
+            "4: derived.a.hysteresis: must be less than 0.189, or some gear could never begin, and is 0.3",
+            "5: derived.b.lat: 'yaw' is in 'deg/s', and must convert to 'deg'",
+            "5: derived.b: the key 'lon' is missing",
+            "6: derived.c.axis: lat or lon is expected here, not 'north'",
+            "6: derived.c.lat: 'yaw' is in 'deg/s', and must convert to 'deg'",
+            "6: derived.c.lon: 'plain' is in 'no unit', and must convert to 'deg'",
+            "6: derived.c.unit: 'm' is no unit of position",
+            "6: derived.c: the key 'yaw_rate' is missing",
+            "7: derived.d.window: must be more than 0 and at most 60 s, and is 90 s",
+            "7: derived.d.yaw_rate: is for axis: lat, and has no effect here",
+            "8: derived.e.unit: unknown unit 'furlongz' (units are spelt as in m/s, km/h, degC, bar, %, deg/s, g, V)",
+            "8: derived.e.window: is for axis: long, and has no effect here",
+            "8: derived.e: the key 'yaw_rate' is missing",
+            "9: derived.f.fuel: 'rpm' is in 'rpm', and must convert to 'l'",
+            "9: derived.f.window: must be more than 0 and at most 60 s, and is 120 s",
+            "10: derived.g.free: 'yaw' is in 'deg/s', and must convert to 'm/s'",
+            "10: derived.g.min_speed: 's' does not convert to 'm/s'",
+            "10: derived.g.unit: 'bar' is no unit of slip",
+        ],
+    ),
+    "looking back": (
+        HEAD + "derived:\n  a: {expr: 'lag(rpm, 61)'}\n  b: {expr: 'rpm + unit(80, \"km/h\", speed)'}\n"
+        "  c: {expr: 'rpm + unit(80, \"km/h\", water_temp)'}\n  d: {expr: rpm, unit: bar}\n"
+        "  rate: {expr: rpm}\n",
+        [
+            "4: derived.a.expr: lag looks back more than 0 and at most 60 seconds, not 61",
+            "5: derived.b.expr: there is no channel 'speed' (did you mean 'speed_mph'?)",
+            "6: derived.c.expr: 'km/h' does not convert to 'degF'",
+            "8: derived.rate: 'rate' can't be a name: it means something else (choose another)",
         ],
     ),
     "one mistake is said once": (
