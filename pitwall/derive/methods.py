@@ -29,37 +29,40 @@ def gear(rule: GearRatio, state: int | None, t: Int64, rpm: Float64, speed: Floa
     with np.errstate(all="ignore"):
         wheel_rpm = speed_mps / rule.tyre_circumference_m * _MINUTE
         ratio = rpm * rule.rpm_factor / wheel_rpm / rule.final_drive
-    ratios = np.array(rule.ratios)
-    ascending = np.argsort(ratios, kind="stable")
-    boundaries = np.sqrt(ratios[ascending][1:] * ratios[ascending][:-1])
+    ascending = np.argsort(rule.ratios, kind="stable")
+    none = len(ascending)
+    ordered = np.array(rule.ratios)[ascending]
+    boundaries = np.sqrt(ordered[1:] * ordered[:-1])
+    # three edges between each two gears: from the first one on the upper gear may stay, from the second one on it is
+    # the nearest, from the third one on the lower gear may stay no longer
+    away = 1 + rule.hysteresis
+    edges = np.stack([boundaries / away, boundaries, boundaries * away], axis=1).ravel()
     moving = (speed_mps >= rule.min_speed_mps) & (ratio > 0)
+    passed = np.where(moving, np.searchsorted(edges, ratio), 3 * none)
+    places = _kept(none if state is None else state, passed, none)
     gears = np.append((ascending + 1).astype(np.float64), np.nan)
-    places = np.where(moving, np.searchsorted(boundaries, ratio), len(ratios))
-    if rule.hysteresis == 0 or len(t) == 0:
-        return gears[places], state
-    lowest = np.where(moving, np.searchsorted(boundaries * (1 + rule.hysteresis), ratio), len(ratios))
-    highest = np.where(moving, np.searchsorted(boundaries / (1 + rule.hysteresis), ratio), len(ratios))
-    places = _kept(len(ratios) if state is None else state, places, lowest, highest, len(ratios) + 1)
-    return gears[places], int(places[-1])
+    return gears[places], int(places[-1]) if len(places) else state
 
 
-def _kept(state: int, nearest: Int64, lowest: Int64, highest: Int64, states: int) -> Int64:
-    """The place at every row (n,): the one before it where that is within lowest to highest, else the nearest.
+def _kept(state: int, passed: Int64, none: int) -> Int64:
+    """The place at every row (n,): the one before it where that may stay, else the nearest.
 
-    A row is a table from the place before it to its own, and tables compose: log2(n) passes compose all from the first
-    row on.  Rows with the bounds of the row before change nothing, so that only those where bounds change are counted:
-    some for every change of gear.
+    A row is a table from the place before it to its own, and tables compose: in log2(k) passes, of k rows each, for the
+    longest k in which no row says its place alone.  A row that has passed as many edges as the one before changes
+    nothing, so that only the others are counted: some for every change of gear.
     """
-    changed = np.append(True, (lowest[1:] != lowest[:-1]) | (highest[1:] != highest[:-1]))
-    rows = np.flatnonzero(changed)
-    before = np.arange(states)
-    stays = (lowest[rows, None] <= before) & (before <= highest[rows, None])
-    table = np.where(stays, before, nearest[rows, None]).astype(np.uint8)
+    rows = np.flatnonzero(np.append(True, passed[1:] != passed[:-1]))[: len(passed)]
+    edges = passed[rows, None]
+    sure = np.flatnonzero(passed[rows] % 3 == 0)
+    longest = np.diff(np.concatenate([[-1], sure, [len(rows)]])).max()
+    lowest, nearest, highest = edges // 3, (edges + 1) // 3, (edges + 2) // 3
+    before = np.arange(none + 1)
+    table = np.where((lowest <= before) & (before <= highest), before, nearest).astype(np.uint8)
     reach = 1  # table[i] leads from before row i - reach + 1 to row i
-    while reach < len(rows):
+    while reach < longest:
         table[reach:] = np.take_along_axis(table[reach:], table[:-reach], axis=1)
         reach *= 2
-    return np.repeat(table[:, state].astype(np.int64), np.diff(np.append(rows, len(nearest))))
+    return np.repeat(table[:, state], np.diff(np.append(rows, len(passed))))
 
 
 def wheel_slip(rule: WheelSlip, driven: Float64, free: Float64) -> Float64:
