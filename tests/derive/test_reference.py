@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.car import Car, load
-from pitwall.car.rules import Distance, GearRatio
+from pitwall.car.rules import Distance, FuelUsed, GearRatio, LateralG, LongitudinalG, WheelSlip
 from pitwall.decode import Plan, plan
 from pitwall.derive import Deriver
 from pitwall.frames import Frames, cut, in_log_order
@@ -80,6 +80,14 @@ YAML = (
     "  way: {method: distance, speed: front, unit: km}\n"
     "  way_of_derived: {method: distance, speed: divided_speed}\n"
     "  divided_speed: {expr: divided, unit: km/h}\n"
+    "  kept: {method: gear_ratio, rpm: rpm, speed: rear, ratios: [4, 2, 1], final_drive: 3, tyre_circumference: 2,\n"
+    "         hysteresis: 0.2}\n"
+    "  turning: {expr: raw, unit: deg/s}\n"
+    "  tank: {expr: raw / 100 + low, unit: l}\n"
+    "  slip: {method: wheel_slip, driven: rear, free: divided_speed, min_speed: 2 m/s}\n"
+    "  pulled: {method: g_from_yaw, axis: long, speed: front, window: 0.015 s, unit: m/s^2}\n"
+    "  pushed: {method: g_from_yaw, axis: lat, speed: divided_speed, yaw_rate: turning}\n"
+    "  used: {method: fuel_used, fuel: tank, window: 0.03 s, unit: ml}\n"
 )
 
 IDS = [(0, 1, 0), (0, 2, 0), (0, 3, 0), (0, 4, 0)]
@@ -163,8 +171,18 @@ def _measured(car: Car, decode: Plan, frame: Frames) -> dict[str, float]:
 
 def _computing(rule: object, text: str) -> Callable[[dict[str, float], int], float]:
     match rule:
-        case GearRatio():
+        case GearRatio(hysteresis=0):
             return lambda inputs, t: _gear(inputs["rpm"], inputs["rear"])
+        case GearRatio():
+            return _Kept()
+        case WheelSlip():
+            return lambda inputs, t: _slip(inputs["rear"], inputs["divided_speed"] / 3.6)
+        case LateralG():
+            return lambda inputs, t: inputs["divided_speed"] / 3.6 * math.radians(inputs["turning"]) / 9.80665
+        case LongitudinalG():
+            return _Pulled()
+        case FuelUsed():
+            return _Used()
         case Distance(factor=factor):
             return _Way(factor)
     code = compile(text, "expression", "eval")
@@ -266,6 +284,56 @@ class _Taken(ast.NodeTransformer):
 
 def _code(tree: ast.AST) -> CodeType:
     return compile(ast.fix_missing_locations(ast.Expression(tree)), "expression", "eval")  # type: ignore[arg-type]
+
+
+def _slip(driven: float, free: float) -> float:
+    return 100 * (driven - free) / max(free, 2)
+
+
+class _Kept:
+    """A gear of 4, 2, 1 that is kept until the ratio is a fifth beyond its edges, 2.83 and 1.41."""
+
+    def __init__(self) -> None:
+        self.gear = math.nan
+
+    def __call__(self, inputs: dict[str, float], t: int) -> float:
+        nearest = _gear(inputs["rpm"], inputs["rear"])
+        if not math.isnan(nearest) and not math.isnan(self.gear):
+            ratio = inputs["rpm"] / 60 / (inputs["rear"] / 2) / 3
+            edges = [math.inf, 8**0.5, 2**0.5, 0]
+            top, bottom = edges[int(self.gear) - 1], edges[int(self.gear)]
+            if bottom / 1.2 <= ratio <= top * 1.2:
+                return self.gear
+        self.gear = nearest
+        return nearest
+
+
+class _Pulled:
+    """The slope of the speed over 15 ms and more."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, float]] = []
+
+    def __call__(self, inputs: dict[str, float], t: int) -> float:
+        self.rows.append((t, inputs["front"]))
+        old = [row for row in self.rows if row[0] <= t - 15_000_000]
+        return _slope([old[-1], self.rows[-1]]) if old else math.nan
+
+
+class _Used:
+    """What the mean of 30 ms has lost since the first time that it was one."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, float]] = []
+        self.full: float | None = None
+
+    def __call__(self, inputs: dict[str, float], t: int) -> float:
+        self.rows.append((t, inputs["tank"]))
+        if t - self.rows[0][0] < 30_000_000:
+            return math.nan
+        mean = PAST_FUNCTIONS["rolling_mean"](self.rows, 0.03)
+        self.full = mean if self.full is None else self.full
+        return (self.full - mean) * 1000
 
 
 class _Way:
