@@ -116,7 +116,8 @@ def conversion(unit: str, wanted: str) -> tuple[Decimal, Decimal]:
         if _is_angle(have) != _is_angle(want):
             raise impossible
         zero, one = (_registry().Quantity(Decimal(x), have).to(want).magnitude for x in (0, 1))
-    except (pint.DimensionalityError, TypeError) as error:  # TypeError: a logarithmic unit, as decibels are
+    except (pint.DimensionalityError, pint.UndefinedUnitError, TypeError) as error:
+        # a logarithmic unit, as decibels are, is a TypeError, or in a product one that is undefined
         raise impossible from error
     return one - zero, zero
 

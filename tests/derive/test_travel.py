@@ -99,6 +99,15 @@ def test_a_scale_is_never_more_than_a_tenth() -> None:
     assert np.diff(found)[-1] == pytest.approx(24 * (1 - MOST_SCALE))
 
 
+def test_a_scale_is_of_the_newest_200_pairs_alone() -> None:
+    t, _, speed, lat, lon = straight(600)
+    steps = np.append(0.0, np.where(np.arange(599) < 300, 20.4, 19.8))  # 2 % too much, then 1 % too little
+    found, _ = corrected(RULE, None, t, np.cumsum(steps), speed, lat, lon)
+    assert np.diff(found)[299] == pytest.approx(20, rel=5e-5)
+    assert np.diff(found)[300 + 198] != pytest.approx(20, rel=5e-5)
+    assert np.diff(found)[300 + 200] == pytest.approx(20, rel=5e-5)
+
+
 def test_a_fix_that_jumps_changes_nothing() -> None:
     t, way, speed, lat, lon = straight(200)
     lat[100] += 0.01
