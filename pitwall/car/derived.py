@@ -11,8 +11,9 @@ from typing import Final
 from pitwall.car.channels import is_name, known_unit
 from pitwall.car.definition import Derived
 from pitwall.car.document import Entry, suggestion
-from pitwall.car.expression import ExpressionError, parse
+from pitwall.car.expression import ExpressionError
 from pitwall.car.methods import METHODS, Known, Parameters
+from pitwall.car.parsing import parse
 from pitwall.car.rules import Rule
 
 MAX_DERIVED: Final = 500  # putting them in order recurses once a channel

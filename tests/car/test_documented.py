@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pitwall.car import channels, expression, load, methods
+from pitwall.car import channels, expression, load, methods, parsing
 from pitwall.car.load import ROLES
 from tests.car.folders import car
 
@@ -69,7 +69,7 @@ def test_every_example_of_a_function_is_one() -> None:
     assert len(examples) >= 9
     for example in examples:
         reads = example if "unit(1" not in example else f"speed * {example}"
-        assert expression.parse(reads, {"speed": "m/s"}.get).inputs
+        assert parsing.parse(reads, {"speed": "m/s"}.get).inputs
 
 
 def test_every_function_and_role_of_the_page_exists() -> None:

@@ -26,9 +26,9 @@ from pitwall.car.expression import (
     Name,
     Number,
     channels,
-    parse,
     written,
 )
+from pitwall.car.parsing import parse
 from pitwall.car.rules import Rule
 from pitwall.derive.computing import computing
 from pitwall.derive.parts import parts

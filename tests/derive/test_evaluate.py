@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from pitwall.car.expression import FUNCTIONS, OPERATORS, PAST, parse
+from pitwall.car.expression import FUNCTIONS, OPERATORS, PAST
+from pitwall.car.parsing import parse
 from pitwall.derive import past
 from pitwall.derive.evaluate import OPERATIONS, compiled
 
