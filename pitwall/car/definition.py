@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pitwall.car.expression import Expression
+from pitwall.car.rules import Rule
 from pitwall.car.steps import Step, Table
 
 LAW_VERSION: Final = 1
@@ -114,45 +114,6 @@ class Measured:
     table: Table | None = None
     steps: tuple[Step, ...] = ()
     hold_ns: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GearRatio:
-    """The gear whose ratio is nearest (as a quotient) to engine speed over wheel speed; missing below `min_speed_mps`.
-
-    ratios: of gears 1, 2, …  rpm_factor, speed_factor: from the inputs' units to rpm and m/s.
-    """
-
-    rpm: str
-    speed: str
-    ratios: tuple[float, ...]
-    final_drive: float
-    tyre_circumference_m: float
-    min_speed_mps: float
-    rpm_factor: float = 1.0
-    speed_factor: float = 1.0
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.rpm, self.speed)
-
-
-@dataclass(frozen=True, slots=True)
-class Distance:
-    """The way since the session began: `speed` integrated over time by trapezoids, from its first value on.
-
-    factor: from the speed's unit times a second to the channel's unit.
-    """
-
-    speed: str
-    factor: float = 1.0
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.speed,)
-
-
-Rule = Expression | GearRatio | Distance
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pitwall.car import channels, dbc, derived, document
+from pitwall.car import channels, dbc, derived, document, methods
 from pitwall.car.definition import Bus, Car, Derived, Measured, fingerprint
 from pitwall.car.document import Entry, Problems, suggestion
 from pitwall.car.kinds import read
@@ -188,7 +188,7 @@ class _Reader:
         speed = roles["speed"].text() if "speed" in roles else None
         measured = (*channels.with_zeros(found, rest, made, speed), *rest)
         units = {**dict.fromkeys(own), **{channel.name: channel.unit for channel in measured}}
-        return measured, tuple(derived.derived(derived_section, derived.Known(units, self._complete)))
+        return measured, tuple(derived.derived(derived_section, methods.Known(units, self._complete)))
 
     def _taken(self, entries: Sequence[tuple[str, Entry]]) -> set[str]:
         """The names that the definition gives; two that differ in case alone, or not at all, are a problem."""

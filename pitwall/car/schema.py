@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pitwall.car.channels import NAME, RESERVED
-from pitwall.car.derived import METHODS
 from pitwall.car.kinds import TEXT, UNIT, Key
+from pitwall.car.methods import METHODS
 from pitwall.car.vocabulary import ABOUT, BUS, CHANNEL, ROLES, SECTIONS
 
 DIALECT: Final = "http://json-schema.org/draft-07/schema#"

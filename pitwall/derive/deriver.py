@@ -15,17 +15,18 @@ Pure: no clock, no files; what must be kept from batch to batch is rebuilt by re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
-from pitwall.car.definition import Bus, Car, Derived, Distance, GearRatio, Measured, Message
-from pitwall.car.expression import Expression
+from pitwall.car.definition import Bus, Car, Measured, Message
 from pitwall.car.steps import Zero
 from pitwall.decode import Decoded, Decoding
-from pitwall.derive import methods
 from pitwall.derive.channel import Channel, Float64, Rows, Table
-from pitwall.derive.evaluate import compiled
+from pitwall.derive.computing import computing
+from pitwall.derive.parts import Part, parts
 from pitwall.derive.series import Held, Input, Series, aligned, carried, newest
 from pitwall.derive.steps import Speeds, Steps, tabled
 from pitwall.frames import Int64
@@ -40,14 +41,14 @@ class Deriver:
     def __init__(self, car: Car) -> None:
         zeros = [zero for channel in car.channels if (zero := _zero(channel)) is not None]
         self._speed = zeros[0].speed if zeros else None
-        wanted: set[str | None] = {self._speed, *(name for channel in car.derived for name in channel.inputs)}
+        self._parts = _parts(car)
+        wanted: set[str | None] = {self._speed, *(name for part in self._parts for name in part.inputs)}
         self._messages = _message_tables(car, wanted)
-        self._derived = [_DerivedTable(channel) for channel in car.derived]
-        self._hold_ns = {channel.name: channel.hold_ns for channel in car.channels}
+        self._hold_ns = _holds(car, self._parts)
         self._held: dict[str, Held] = {}
         self.tables: tuple[Table, ...] = (
             *(message.table for message in self._messages.values()),
-            *(derived.table for derived in self._derived),
+            *(part.table for part in self._parts if part.table is not None),
         )
 
     def fold(self, decoding: Decoding) -> list[Rows]:
@@ -59,11 +60,13 @@ class Deriver:
             message = self._messages.get((decoded.bus, decoded.message.name))
             if message is not None:
                 found.append(message.rows(decoded, samples, speeds))
-        for derived in self._derived:
-            rows = derived.rows([self._input(name, samples) for name in derived.inputs])
-            if rows is not None:
-                found.append(rows)
-                samples[derived.name] = Series(rows.at, rows.t, rows.values[0])
+        for part in self._parts:
+            series = part.series([self._input(name, samples) for name in part.inputs])
+            if series is None:
+                continue
+            samples[part.name] = series
+            if part.table is not None:
+                found.append(Rows(part.table, series.at, series.t, (series.values,)))
         self._held.update((name, Held(float(each.values[-1]), int(each.t[-1]))) for name, each in samples.items())
         return found
 
@@ -158,45 +161,52 @@ def _channel(channel: Measured) -> Channel:
     return Channel(channel.name, channel.unit, f"{channel.bus} {channel.message}.{channel.signal}", hold_s)
 
 
-Compute = Callable[[Int64, list[Float64]], Float64]
-"""Times int64 (m,) and the values of the inputs, float64 (m,) each -> those of the result, float64 (m,)."""
+class _Running:
+    """One derived channel, or a part of one, and what it keeps from batch to batch.
 
+    table: None for a part, whose samples are read by other parts alone.
+    """
 
-class _DerivedTable:
-    """One derived channel, and what it keeps from batch to batch."""
+    def __init__(self, part: Part, table: Table | None) -> None:
+        self.name = part.name
+        self.inputs = part.rule.inputs
+        self._optional = part.optional
+        self.table = table
+        self._compute = computing(part.rule)
 
-    def __init__(self, derived: Derived) -> None:
-        self.name = derived.name
-        self.inputs = derived.inputs
-        self.table = Table(derived.name, (Channel(derived.name, derived.unit, derived.source),))
-        self._compute = _computing(derived)
-
-    def rows(self, inputs: list[Input]) -> Rows | None:
-        clock = aligned(inputs)
+    def series(self, inputs: Sequence[Input]) -> Series | None:
+        """What the next frames give, by the new samples of the inputs and the values that they had before."""
+        clock = aligned([self._ready(name, each) for name, each in zip(self.inputs, inputs, strict=True)])
         if clock is None:
             return None
         at, t, columns = clock
-        return Rows(self.table, at, t, (self._compute(t, columns),))
+        return Series(at, t, self._compute(t, columns))
+
+    def _ready(self, name: str, each: Input) -> Input:
+        """An input that may never come is missing until it does; any other is waited for."""
+        return replace(each, held=_NEVER) if each.held is None and name in self._optional else each
 
 
-def _computing(derived: Derived) -> Compute:
-    match derived.rule:
-        case Expression() as expression:
-            evaluate = compiled(expression)
-            return lambda t, columns: evaluate(dict(zip(expression.inputs, columns, strict=True)))
-        case GearRatio() as gears:
-            return lambda t, columns: methods.gear(gears, *columns)
-        case Distance() as way:
-            return _Travelling(way)
+_NEVER: Final = Held(math.nan, 0)
 
 
-class _Travelling:
-    """A distance, and how far it has come."""
+def _holds(car: Car, running: Sequence[_Running]) -> dict[str, int | None]:
+    """For how long a value of each channel is good; a part of a formula is as good as what it reads."""
+    holds = {channel.name: channel.hold_ns for channel in car.channels}
+    for part in running:
+        if part.table is None:
+            of_inputs = [hold for name in part.inputs if (hold := holds.get(name)) is not None]
+            holds[part.name] = min(of_inputs, default=None)
+    return holds
 
-    def __init__(self, rule: Distance) -> None:
-        self._rule = rule
-        self._state: methods.Travelled | None = None
 
-    def __call__(self, t: Int64, columns: list[Float64]) -> Float64:
-        values, self._state = methods.distance(self._rule, self._state, t, columns[0])
-        return values
+def _parts(car: Car) -> list[_Running]:
+    """Each after its inputs; what two channels both need is computed once."""
+    found: dict[str, _Running] = {}
+    for derived in car.derived:
+        for part in parts(derived):
+            if part.name not in found:
+                own = part.name == derived.name
+                table = Table(derived.name, (Channel(derived.name, derived.unit, derived.source),)) if own else None
+                found[part.name] = _Running(part, table)
+    return list(found.values())
