@@ -19,6 +19,9 @@ from pitwall.car.observed import Byte, Counter, Seen
 
 SCHEMA_LINE: Final = "# yaml-language-server: $schema=../car.schema.json"
 
+OBD2_ANSWERS: Final = range(0x7E8, 0x7F0)
+"""With 29 bits 0x18DAF100 to 0x18DAF1FF (ISO 15765-4)."""
+
 _PLAIN: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _YAML_WORDS: Final = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
 
@@ -132,11 +135,10 @@ def _dbc(line: Line, shared: set[tuple[bool, int]]) -> str:
 
 def told(seen: Seen) -> list[str]:
     """What was seen of an id, in sentences."""
-    several = seen.lengths[0] != seen.length
-    length = f"{seen.lengths[0]} to {seen.length} bytes" if several else f"{seen.length} bytes"
     rate = "" if seen.rate_hz is None else f", {seen.rate_hz:.3g} Hz"
     rate = f", every {seen.cycle_ms} ms" if seen.cycle_ms is not None else rate
-    sentences = [f"{seen.frames} frames{rate}, {length}."]
+    shortest = f"{seen.lengths[0]} to " if seen.lengths[0] != seen.length else ""
+    sentences = [f"{_count(seen.frames, 'frame')}{rate}, {shortest}{_count(seen.length, 'byte')}."]
     constant = [f"b{i} 0x{byte.lowest:02X}" for i, byte in enumerate(seen.bytes) if not byte.moved]
     if constant:
         sentences.append(f"Never changed: {', '.join(constant)}.")
@@ -148,7 +150,9 @@ def told(seen: Seen) -> list[str]:
     if seen.checksum is not None:
         what = f"{seen.checksum.method} of the other bytes gives it, but for a constant"
         sentences.append(f"b{seen.checksum.byte} looks like a checksum: {what}.")
-    if seen.extended:
+    if (seen.extended, seen.id & ~0xFF) == (True, 0x18DAF100) or (not seen.extended and seen.id in OBD2_ANSWERS):
+        sentences.append("OBD-II answers come with this id: the car obd2 that ships decodes them.")
+    elif seen.extended:
         sentences.append(f"If it is J1939: {_j1939(seen.id)}.")
     return sentences
 
@@ -184,10 +188,14 @@ def _bus(line: Line, span_s: float) -> str:
         **({"fd": True} if any(seen.fd for seen in line.seen) else {}),
     }
     said = ", ".join(f"{key}: {'true' if value is True else _quoted(str(value))}" for key, value in keys.items())
-    ids = f"{len(line.seen)} ids" if len(line.seen) != 1 else "1 id"
     count = sum(seen.frames for seen in line.seen)
     rate = f", {count / span_s:,.0f} frames/s" if span_s > 0 else ""
-    return f"  {_quoted(line.name)}: {{{said}}}  # {ids}{rate}; say interface and bitrate to record it"
+    seen = f"{_count(len(line.seen), 'id')}{rate}; say interface and bitrate to record it"
+    return f"  {_quoted(line.name)}: {{{said}}}  # {seen}"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _quoted(text: str) -> str:

@@ -147,6 +147,14 @@ def test_a_j1939_id_is_taken_apart_as_sae_says() -> None:
     assert "group 59904 (0xEA00) from 0xF9 to 0x00, priority 6" in texts[0x18EA00F9]
 
 
+def test_who_answers_obd2_is_told_of_and_no_j1939() -> None:
+    ids = {0x7E8: 0, 0x7EF: 0, 0x18DAF110: X, 0x7F0: 0, 0x18DA10F1: X, 0x18DAF0: X}
+    told = {one.id: " ".join(skeleton.told(one)) for one in observed(log([(0, i, f, b"") for i, f in ids.items()]))}
+    assert {id for id, words in told.items() if "OBD-II" in words} == {0x7E8, 0x7EF, 0x18DAF110}
+    assert not any("OBD-II" in words and "J1939" in words for words in told.values())
+    assert told[0x7E8].startswith("1 frame, 0 bytes. ")
+
+
 @pytest.mark.parametrize("names", [("CAN 1", "CAN_1"), ("no", "1"), ("", "bus"), ("ä: {", 'a"\\'), ("a", "A")])
 def test_a_bus_may_be_called_anything(tmp_path: Path, names: tuple[str, str]) -> None:
     car, lines = made(tmp_path, log([(0, 1, 0, b"\x00"), (1, 1, 0, b"\x00"), (0, 1, 0, b"\x01")]), names)
