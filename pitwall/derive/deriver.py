@@ -8,7 +8,8 @@ Laws:
    multiplexed message) is no sample of it.
 3. A derived value that can't be computed (no gear at a standstill, a division by 0) is missing, and so is all that
    reads it there.
-4. However frames are cut into batches, and clustered or not, the rows are the same to the bit.
+4. A rule that raises on a row gives no value there; the row is told of as rejected.
+5. However frames are cut into batches, and clustered or not, the rows are the same to the bit.
 
 Pure: no clock, no files; what must be kept from batch to batch is rebuilt by replay.
 """
@@ -18,9 +19,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from pitwall.car.definition import Bus, Car, Derived, Distance, GearRatio, Measured, Message
 from pitwall.car.expression import Expression
-from pitwall.decode import Decoded, Decoding
+from pitwall.decode import Decoded, Decoding, Rejected, Step
 from pitwall.derive import methods
 from pitwall.derive.channel import Channel, Float64, Rows, Table
 from pitwall.derive.evaluate import compiled
@@ -32,6 +35,7 @@ class Deriver:
     """The channels of a car, folded over a log from its first frame on.
 
     tables: one for every message that has signals, then one for every derived channel.
+    rejected: the rows of the newest frames that a rule raised on.
     """
 
     def __init__(self, car: Car) -> None:
@@ -39,6 +43,7 @@ class Deriver:
         self._messages = _message_tables(car, wanted)
         self._derived = [_DerivedTable(channel) for channel in car.derived]
         self._held: dict[str, float] = {}
+        self.rejected: list[Rejected] = []
         self.tables: tuple[Table, ...] = (
             *(message.table for message in self._messages.values()),
             *(derived.table for derived in self._derived),
@@ -48,12 +53,14 @@ class Deriver:
         """The rows that the next frames of the log give; a table that gets none is left out."""
         found: list[Rows] = []
         samples: dict[str, Series] = {}
+        self.rejected = []
         for decoded in decoding.messages:
             message = self._messages.get((decoded.bus, decoded.message.name))
             if message is not None:
                 found.append(message.rows(decoded, samples))
         for derived in self._derived:
             rows = derived.rows([Input(samples.get(name), self._held.get(name)) for name in derived.inputs])
+            self.rejected += derived.step.taken()
             if rows is not None:
                 found.append(rows)
                 samples[derived.name] = Series(rows.at, rows.t, rows.values[0])
@@ -131,6 +138,7 @@ class _DerivedTable:
         self.name = derived.name
         self.inputs = derived.inputs
         self.table = Table(derived.name, (Channel(derived.name, derived.unit, derived.source),))
+        self.step = Step(f"computing {derived.name}")
         self._compute = _computing(derived)
 
     def rows(self, inputs: list[Input]) -> Rows | None:
@@ -138,7 +146,16 @@ class _DerivedTable:
         if clock is None:
             return None
         at, t, columns = clock
-        return Rows(self.table, at, t, (self._compute(t, columns),))
+        return Rows(self.table, at, t, (self._computed(at, t, columns),))
+
+    def _computed(self, at: Int64, t: Int64, columns: list[Float64]) -> Float64:
+        done = self.step.run(lambda part: self._compute(t[part], [column[part] for column in columns]), at)
+        if len(done) == 1 and len(done[0][1]) == len(at):
+            return done[0][1]
+        values = np.full(len(at), np.nan)
+        for part, found in done:
+            values[part] = found
+        return values
 
 
 def _computing(derived: Derived) -> Compute:

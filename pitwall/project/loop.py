@@ -45,7 +45,7 @@ class Projector:
         """Appends what the next batch of the log gives; returns it too."""
         applied = self.pipeline.apply(frames)
         with _writing(self.pipeline):
-            self.store.append(applied.rows, applied.control)
+            self.store.append(applied.rows, applied.control, applied.rejected)
         return applied.rows
 
     def commit(self) -> None:
