@@ -34,7 +34,7 @@ _CONTROL: Final = int(Flag.CONTROL)
 _NOT_HEARD: Final = int(Flag.TX | Flag.REMOTE | Flag.ERROR | Flag.CONTROL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one is made for every stream of every batch, and freezing would double what that costs
 class Seen:
     """An id that frames of one batch had.
 
@@ -108,9 +108,11 @@ class Plan:
                         messages.append(decoded)
                     elif len(decoded.at):
                         shared.setdefault((decoded.bus, decoded.message.name), []).append(decoded)
-                    rejected += faults.told
+                    if faults.told:
+                        rejected += faults.told
                 ids.append(_seen(stream, met, faults))
-        messages += [joined(parts) for parts in shared.values()]
+        if shared:
+            messages += [joined(parts) for parts in shared.values()]
         return Decoding(messages, ids, in_order(rejected))
 
     def _meet(self, stream: Stream) -> _Met:
@@ -177,16 +179,16 @@ class _Met:
 
 def _seen(stream: Stream, met: _Met, faults: Faults) -> Seen:
     return Seen(
-        bus=stream.bus,
-        id=stream.id,
-        flags=stream.flags,
-        message=met.name,
-        decoded=met.sender is not None,
-        frames=len(stream.at),
-        short=faults.short,
-        rejected=faults.rejected,
-        missed=faults.missed,
-        first_t=int(stream.t[0]),
-        last_t=int(stream.t[-1]),
-        payload=stream.last_payload(),
+        stream.bus,
+        stream.id,
+        stream.flags,
+        met.name,
+        met.sender is not None,
+        len(stream.at),
+        faults.short,
+        faults.rejected,
+        faults.missed,
+        int(stream.t[0]),
+        int(stream.t[-1]),
+        stream.last_payload(),
     )

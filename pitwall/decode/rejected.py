@@ -60,13 +60,6 @@ class Step:
 
     def run(self, work: Callable[[slice], Result], at: Int64) -> list[tuple[slice, Result]]:
         """`work` on slices of the rows at the offsets `at`, in order; where a row is in none, the work raised on it."""
-        if self.raised == 0:
-            try:
-                return [(slice(0, len(at)), work(slice(0, len(at))))]
-            except MemoryError:
-                raise
-            except Exception:  # noqa: BLE001, S110  whatever it is: the halves tell where
-                pass
         done: list[tuple[slice, Result]] = []
         self._halved(work, at, 0, len(at), done)
         return done

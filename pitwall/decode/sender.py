@@ -150,7 +150,7 @@ class Sender:
         """The values of all rows, and where the work raised: there they have none."""
         done = self._step.run(work, at)
         if len(done) == 1 and done[0][0] == slice(0, len(at)):
-            return done[0][1], np.zeros(len(at), np.bool_)
+            return done[0][1], np.zeros(len(at), np.bool_)  # nearly always
         values = self._reading.nothing(len(at))
         raised = np.ones(len(at), np.bool_)
         for part, found in done:

@@ -60,7 +60,8 @@ class Deriver:
                 found.append(message.rows(decoded, samples))
         for derived in self._derived:
             rows = derived.rows([Input(samples.get(name), self._held.get(name)) for name in derived.inputs])
-            self.rejected += derived.step.taken()
+            if derived.step.rejected:
+                self.rejected += derived.step.taken()
             if rows is not None:
                 found.append(rows)
                 samples[derived.name] = Series(rows.at, rows.t, rows.values[0])
@@ -149,9 +150,14 @@ class _DerivedTable:
         return Rows(self.table, at, t, (self._computed(at, t, columns),))
 
     def _computed(self, at: Int64, t: Int64, columns: list[Float64]) -> Float64:
+        if not self.step.raised:
+            try:
+                return self._compute(t, columns)
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001, S110  the step finds the row that it raised on
+                pass
         done = self.step.run(lambda part: self._compute(t[part], [column[part] for column in columns]), at)
-        if len(done) == 1 and len(done[0][1]) == len(at):
-            return done[0][1]
         values = np.full(len(at), np.nan)
         for part, found in done:
             values[part] = found
