@@ -60,6 +60,14 @@ class Signal:
         """The shortest payload that holds this signal."""
         return (self.first_bit + self.length + 7) // 8
 
+    def bits(self) -> dict[int, int]:
+        """Which bits of which bytes of a payload it has: masks, by the byte."""
+        found: dict[int, int] = {}
+        for bit in range(self.first_bit, self.first_bit + self.length):
+            place = 7 - bit % 8 if self.big_endian else bit % 8
+            found[bit // 8] = found.get(bit // 8, 0) | 1 << place
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Counter:

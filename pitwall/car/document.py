@@ -61,6 +61,10 @@ class Entry:
     def empty(self) -> bool:
         return isinstance(self.node, yaml.ScalarNode) and self.node.tag == "tag:yaml.org,2002:null"
 
+    @property
+    def is_text(self) -> bool:
+        return isinstance(self.node, yaml.ScalarNode) and not self.empty
+
     def mapping(self, known: Iterable[str] | None = None) -> dict[str, Entry]:
         """The entries of a mapping by key.  Keys outside `known`, and keys given twice, are problems."""
         if self.empty:

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from pitwall.car.checksums import METHODS
-from pitwall.car.definition import Checksum, Counter, Message, Signal
+from pitwall.car.definition import Checksum, Counter, Message
 from pitwall.decode.multiplex import Mask
 from pitwall.decode.reading import Reading, unsigned
 from pitwall.frames import UInt8
@@ -90,7 +90,7 @@ class _Check:
         self._reader = reading.readers[checksum.signal]
         self._method = METHODS[checksum.method]
         self._checksum = checksum
-        self._own = own_bits(self._reader.signal)
+        self._own = self._reader.signal.bits()
         self.needed = max(self._reader.needed, *(byte + 1 for byte in checksum.over))
 
     def right(self, payloads: UInt8) -> Mask:
@@ -102,12 +102,3 @@ class _Check:
         sent = unsigned(self._reader, self._reader.raw(payloads))
         right: Mask = sent == (found & np.uint64((1 << self._reader.signal.length) - 1))
         return right
-
-
-def own_bits(signal: Signal) -> dict[int, int]:
-    """The bits of each byte of a payload that the signal has."""
-    found: dict[int, int] = {}
-    for bit in range(signal.first_bit, signal.first_bit + signal.length):
-        # in a big-endian signal bits are counted from each byte's top one
-        found[bit // 8] = found.get(bit // 8, 0) | 1 << (7 - bit % 8 if signal.big_endian else bit % 8)
-    return found

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pitwall.car import channels, derived, expression, load
-from pitwall.car.load import ROLES
+from pitwall.car import channels, checksums, derived, expression, load, messages
+from pitwall.car.load import BUS_KEYS, ROLES
 from tests.car.folders import car
 
 PAGE = (Path(__file__).parents[2] / "docs" / "car-definitions.md").read_text()
-BUS_KEYS = ("dbc", "interface", "channel", "bitrate", "data_bitrate", "fd")
 
 
 def words(heading: str) -> set[str]:
@@ -25,6 +24,8 @@ def words(heading: str) -> set[str]:
     ("heading", "known"),
     [
         ("buses", BUS_KEYS),
+        ("buses", (*messages.PROTOCOLS, *messages.KEYS, *messages.COUNTER_KEYS, *messages.CHECKSUM_KEYS)),
+        ("buses", {word for method in checksums.METHODS for word in method.split("-")}),
         ("channels", channels.KEYS),
         ("derived", ("unit", "expr", "method", *expression.WORDS, *derived.METHODS)),
         ("derived", {key for method in derived.METHODS.values() for key in method.keys}),
