@@ -157,7 +157,8 @@ class _Reader:
                 item.problem(f"{Path(file.file).name} is listed twice")
             elif file is not None:
                 files.append(file)
-        read = messages.of_protocol(keys.get("protocol"), [message for file in files for message in file.messages])
+        read = [message for file in files for message in file.messages]
+        read = messages.of_protocol(keys.get("protocol"), read, complete=self._complete)
         self._told_apart(read, [(file.file, line) for file in files for line in file.lines])
         return Bus(
             name=name,

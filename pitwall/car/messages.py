@@ -7,7 +7,7 @@ message has a counter, and which a checksum: how that is computed is in `pitwall
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,7 +16,6 @@ from pitwall.car.checksums import METHODS
 from pitwall.car.definition import Checksum, Counter, Message, Signal
 from pitwall.car.document import Entry, suggestion
 
-PROTOCOLS: Final = ("j1939", "obd2")
 KEYS: Final = ("counter", "checksum")
 COUNTER_KEYS: Final = ("signal", "modulo")
 CHECKSUM_KEYS: Final = ("signal", "method", "over", "before", "after")
@@ -25,19 +24,21 @@ _BYTES: Final = re.compile(r"(\d+)(?:-(\d+))?")
 _LONGEST: Final = 64
 
 
-def of_protocol(entry: Entry | None, messages: Sequence[Message]) -> list[Message]:
-    """The messages, as those of the bus's protocol; `entry` is its key `protocol:`."""
+def of_protocol(entry: Entry | None, messages: Sequence[Message], *, complete: bool) -> list[Message]:
+    """The messages, as those of the bus's protocol; `entry` is its key `protocol:`.
+
+    complete: whether `messages` are all; if a DBC could not be read, a protocol that none of them has is no problem.
+    """
     name = None if entry is None else entry.text()
-    if entry is not None and name is not None and name not in PROTOCOLS:
+    if entry is None or name is None:
+        return list(messages)
+    if name not in PROTOCOLS:
         entry.problem(f"there is no protocol {name!r}", suggestion(name, PROTOCOLS))
-    if name == "j1939":
-        return [j1939.message(message) for message in messages]
-    if name == "obd2":
-        answers = [replace(message, isotp=True) if _is_answer(message) else message for message in messages]
-        if entry is not None and messages and not any(message.isotp for message in answers):
-            entry.problem("no message of its DBC is an answer", "answers have the ids 0x7E8 to 0x7EF, or 0x18DAF1..")
-        return answers
-    return list(messages)
+        return list(messages)
+    of_it, ids = PROTOCOLS[name]
+    if complete and not any(of_it(message) for message in messages):
+        entry.problem("no message of a DBC of this bus is of it", f"they have {ids}")
+    return [_as(name, message) if of_it(message) else message for message in messages]
 
 
 def checked(section: Entry | None, messages: Sequence[Message], *, complete: bool) -> list[Message]:
@@ -69,6 +70,17 @@ def _is_answer(message: Message) -> bool:
     if message.extended:
         return message.id & 0x1FFFFF00 == 0x18DAF100
     return 0x7E8 <= message.id <= 0x7EF
+
+
+def _as(protocol: str, message: Message) -> Message:
+    return j1939.message(message) if protocol == "j1939" else replace(message, isotp=True)
+
+
+PROTOCOLS: Final[dict[str, tuple[Callable[[Message], bool], str]]] = {
+    "j1939": (lambda message: message.extended, "ids of 29 bits"),
+    "obd2": (_is_answer, "the ids 0x7E8 to 0x7EF, or 0x18DAF100 to 0x18DAF1FF"),
+}
+"""By its name: which messages of a bus are of it, and what ids they have."""
 
 
 def _counter(entry: Entry, message: Message) -> Counter | None:

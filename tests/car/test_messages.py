@@ -130,7 +130,8 @@ def test_one_group_of_one_sender_is_one_message(tmp_path: Path) -> None:
     ("protocol", "what"),
     [
         ("j1938", "buses.obd.protocol: there is no protocol 'j1938' (did you mean 'j1939'?)"),
-        ("obd2", "buses.obd.protocol: no message of its DBC is an answer (answers have the ids 0x7E8"),
+        ("obd2", "buses.obd.protocol: no message of a DBC of this bus is of it (they have the ids 0x7E8 to 0x7EF, or"),
+        ("j1939", "buses.obd.protocol: no message of a DBC of this bus is of it (they have ids of 29 bits)"),
     ],
 )
 def test_a_protocol_that_can_not_be_is_a_problem(tmp_path: Path, protocol: str, what: str) -> None:
@@ -138,6 +139,23 @@ def test_a_protocol_that_can_not_be_is_a_problem(tmp_path: Path, protocol: str, 
         load(car(tmp_path, f"car: {{}}\nbuses: {{obd: {{dbc: a.dbc, protocol: {protocol}}}}}\n", a=A_DBC), "test")
     (problem,) = caught.value.problems
     assert what in problem
+
+
+def test_a_protocol_or_a_counter_without_a_dbc_has_no_effect_and_is_a_problem(tmp_path: Path) -> None:
+    yaml = "car: {}\nbuses:\n  can:\n    protocol: j1939\n    messages: {Brakes: {counter: alive}}\n"
+    with pytest.raises(CarError) as caught:
+        load(car(tmp_path, yaml), "test")
+    assert [problem.split("car.yaml:")[1] for problem in caught.value.problems] == [
+        "4: buses.can.protocol: no message of a DBC of this bus is of it (they have ids of 29 bits)",
+        "5: buses.can.messages.Brakes: no DBC of this bus has a message 'Brakes'",
+    ]
+
+
+def test_a_dbc_that_can_not_be_read_is_the_only_problem(tmp_path: Path) -> None:
+    yaml = "car: {}\nbuses: {can: {dbc: a.dbc, protocol: j1939, messages: {Brakes: {counter: alive}}}}\n"
+    with pytest.raises(CarError) as caught:
+        load(car(tmp_path, yaml, a="BO_ nonsense"), "test")
+    assert len(caught.value.problems) == 1
 
 
 def test_what_a_message_has_is_part_of_the_fingerprint(tmp_path: Path) -> None:

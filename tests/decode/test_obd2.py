@@ -158,6 +158,35 @@ def test_any_pieces_of_any_conversation_give_the_answers_that_were_sent(data: st
     assert told == expected_told
 
 
+# first bytes of every kind of frame, possible and not
+_FIRST_BYTES = st.sampled_from([0x00, 0x02, 0x04, 0x07, 0x08, 0x10, 0x11, 0x1F, 0x20, 0x21, 0x22, 0x30, 0x40, 0xFF])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_frame_whatever_it_holds_stops_decoding_or_depends_on_the_cut(data: st.DataObject) -> None:
+    payload = st.builds(lambda first, rest: bytes([first]) + rest, _FIRST_BYTES, st.binary(max_size=11))
+    rows = data.draw(st.lists(st.one_of(payload, st.binary(max_size=8)), max_size=30))
+    frames = log([(0, 0x7E8, 0, row) for row in rows])
+
+    def outcome(parts: list[Frames]) -> tuple[list, list, list]:
+        decode = plan(OBD2, ["obd"])
+        decodings = [decode.decode(part) for part in parts]
+        values = [
+            (int(one.at[i]), name, float(column[i]))
+            for decoding in decodings
+            for one in decoding.messages
+            for i in range(len(one.at))
+            for name, column in one.values.items()
+            if not np.isnan(column[i])
+        ]
+        ids = [seen for decoding in decodings for seen in decoding.ids]
+        counts = [sum(seen.frames for seen in ids), sum(seen.rejected for seen in ids)]
+        return values, [row for decoding in decodings for row in decoding.rejected], counts
+
+    assert outcome(data.draw(batches(frames))) == outcome([frames])
+
+
 def test_what_can_isotp_sends_is_what_comes_out() -> None:
     for length in (1, 7, 8, 13, 14, 20, 150):
         answer = bytes(range(1, length + 1))
