@@ -34,11 +34,14 @@ UNFINISHED: Final = "ISO-TP: the answer before it lacks its end"
 LATE: Final = "ISO-TP: more than 1 s behind the frame before it"
 MISSING: Final = "ISO-TP: a frame before it is missing"
 NO_FIRST: Final = "ISO-TP: belongs to no answer"
+TOO_LONG: Final = "ISO-TP: begins an answer of more than 4,095 bytes"
 
 _REASONS: Final = {
     "WrongSequenceNumberError": MISSING,
     "UnexpectedConsecutiveFrameError": NO_FIRST,
     "ReceptionInterruptedWithFirstFrameError": UNFINISHED,
+    "FrameTooLongError": TOO_LONG,
+    "InvalidCanDataError": NO_FRAME,
 }
 _NEVER_MS: Final = 1_000_000_000  # can-isotp's own clock decides nothing here
 _LONGEST: Final = 4095
@@ -117,7 +120,7 @@ class Assembly:
                 if answer is not None:
                     whole[row] = answer
                 for error in self._errors:
-                    reason = _REASONS.get(type(error).__name__, f"ISO-TP: {error}")
+                    reason = _REASONS.get(type(error).__name__, f"ISO-TP: {type(error).__name__}")
                     found.setdefault(reason, []).append(row)
                 self._errors.clear()
         failed += [(reason, np.array(rows_of_it, np.int64)) for reason, rows_of_it in found.items()]

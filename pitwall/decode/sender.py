@@ -87,7 +87,7 @@ class Sender:
         self._step = Step(f"decoding {message.name}")
         self._integrity = Integrity(reading) if message.checksum is not None or message.counter is not None else None
         self._assembly = Assembly() if message.isotp else None
-        self._splitting = Splitting(reading)
+        self._splitting = Splitting(reading) if message.isotp else None
         self._is_plain = self._integrity is None and self._assembly is None
 
     def read(self, stream: Stream) -> tuple[Decoded, Faults]:
@@ -128,6 +128,8 @@ class Sender:
 
     def _answers(self, stream: Stream) -> tuple[Decoded, Faults]:
         assert self._assembly is not None
+        assert self._splitting is not None
+        splitting = self._splitting
         answers = self._assembly.answers(stream.data, stream.len, stream.t)
         faults = _Faults(self._tally, stream.at)
         for reason, rows in answers.failed:
@@ -136,7 +138,7 @@ class Sender:
         failed: list[tuple[str, Int64]] = []
 
         def work(part: slice) -> dict[str, Float64]:
-            pids = self._splitting.values(answers.payloads[part], answers.lengths[part])
+            pids = splitting.values(answers.payloads[part], answers.lengths[part])
             failed.extend((reason, rows + part.start) for reason, rows in pids.failed)
             return pids.values
 

@@ -136,7 +136,7 @@ def of_unit(frames: Frames, id: int) -> tuple[list[int], list[tuple[int, bytes]]
     return at, [(int(frames.t[i]), frames.data[i].tobytes()[: int(frames.len[i])]) for i in at]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_any_pieces_of_any_conversation_give_the_answers_that_were_sent(data: st.DataObject) -> None:
     frames = data.draw(conversations())
@@ -162,7 +162,7 @@ def test_any_pieces_of_any_conversation_give_the_answers_that_were_sent(data: st
 _FIRST_BYTES = st.sampled_from([0x00, 0x02, 0x04, 0x07, 0x08, 0x10, 0x11, 0x1F, 0x20, 0x21, 0x22, 0x30, 0x40, 0xFF])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_no_frame_whatever_it_holds_stops_decoding_or_depends_on_the_cut(data: st.DataObject) -> None:
     payload = st.builds(lambda first, rest: bytes([first]) + rest, _FIRST_BYTES, st.binary(max_size=11))
@@ -211,7 +211,7 @@ def judged(records: list[bytes]) -> dict[str, float]:
     return values
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_every_pid_of_an_answer_has_the_value_that_cantools_gives(data: st.DataObject) -> None:
     pids = st.sampled_from(PIDS)
@@ -279,6 +279,21 @@ def test_control_units_are_kept_apart_and_answer_on_11_and_on_29_bits() -> None:
     assert {one.message.name: one.at.tolist() for one in decoding.messages} == {"Engine": [0, 3], "Gearbox": [1, 4]}
     undecoded = [(seen.id, seen.flags, seen.message) for seen in decoding.ids if not seen.decoded]
     assert sorted(undecoded) == [(0x7E8, Flag.TX, "Engine"), (0x7EA, 0, None)]
+
+
+@pytest.mark.parametrize(
+    ("payloads", "reason"),
+    [
+        ([b"\x10\0\0\0\x10\0ab"], ours.TOO_LONG),
+        ([b"\x10\0\0"], ours.NO_FRAME),
+        ([b"\x10"], ours.NO_FRAME),
+        ([b"\x10\x20abcdef", b"\x10\x20abcdef"], ours.UNFINISHED),
+        ([b"\x10\x20abcdef", b"\x22abcdefg"], ours.MISSING),
+    ],
+)
+def test_each_fault_of_a_frame_is_one_of_few_reasons(payloads: list[bytes], reason: str) -> None:
+    """A reason is told of 100 times at most: it must not hold what a frame says."""
+    assert decoded_obd2(payloads).rejected == [Rejected(len(payloads) - 1, reason)]
 
 
 def test_the_library_is_as_good_as_silent(caplog: pytest.LogCaptureFixture) -> None:
