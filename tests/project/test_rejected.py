@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pitwall.car import Car, load
 from pitwall.derive import methods
 from pitwall.errors import RejectedError
-from pitwall.frames import clustered, cut
+from pitwall.frames import Frames, clustered, cut
+from pitwall.project import content
 from pitwall.project.generations import Generations
 from pitwall.project.loop import project, projecting_in_memory
 from pitwall.project.pipeline import Pipeline
-from tests.project.sessions import E46, HEADER, digests, driven
-from tests.strategies import log
+from tests.car.folders import car
+from tests.project.sessions import CARS, E46, HEADER, digests, driven
+from tests.strategies import batches, log
 
 ROWS = log([(0, 0x420, 0, b"12345678"), (0, 0x421, 0, b"123"), (0, 0x777, 0, b""), (0, 0x420, 0, b"")], start=0)
 
@@ -26,6 +33,79 @@ def asked(folder: Path, frames: list, sql: str) -> list[tuple]:
         projector.store.wait()
         with contextlib.closing(projector.store.cursor()) as cursor:
             return cursor.execute(sql).fetchall()
+
+
+MIXED = """
+car: {}
+buses:
+  truck: {dbc: truck.dbc}
+  hs:
+    dbc: brakes.dbc
+    messages: {Brakes: {counter: alive, checksum: {signal: sum, method: xor8}}}
+  obd: {dbc: obd2.dbc, protocol: obd2}
+derived:
+  both: {expr: load + pressure * 2}
+  revs: {expr: engine_speed / pressure}
+"""
+TRUCK = """VERSION ""
+BO_ 2364540158 EEC2: 8 X
+ SG_ load : 16|8@1+ (1,0) [0|0] "%" X
+BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
+BA_DEF_DEF_ "VFrameFormat" "StandardCAN";
+BA_ "VFrameFormat" BO_ 2364540158 3;
+"""
+BRAKES = """VERSION ""
+BO_ 1 Brakes: 3 X
+ SG_ sum : 0|8@1+ (1,0) [0|0] "" X
+ SG_ alive : 8|2@1+ (1,0) [0|0] "" X
+ SG_ pressure : 16|8@1+ (1,0) [0|0] "bar" X
+"""
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Car:
+    cars = tmp_path_factory.mktemp("cars")
+    shutil.copy(CARS / "obd2" / "obd2.dbc", car(cars, MIXED, truck=TRUCK, brakes=BRAKES) / "test" / "obd2.dbc")
+    return load(cars, "test")
+
+
+@st.composite
+def mixed_logs(draw: st.DrawFn) -> Frames:
+    """Frames of all three buses, some of them wrong."""
+    brakes = st.builds(
+        lambda alive, pressure, slip: (1, 1, 0, bytes([alive ^ pressure ^ slip, alive, pressure])[: 3 - slip // 2]),
+        st.integers(0, 3),
+        st.integers(0, 255),
+        st.sampled_from([0, 0, 0, 0, 1, 2]),
+    )
+    truck = st.builds(
+        lambda sender, payload: (0, sender, 1, payload),
+        st.sampled_from([0x0CF00400, 0x18F00403]),
+        st.binary(min_size=2, max_size=8),
+    )
+    answers = [b"\x04\x41\x0c\x1a\xf8", b"\x10\x08\x41\x0c\x1a\xf8\x0d\x32", b"\x21\x05\x7b", b"\x22\x05\x7b"]
+    obd = st.builds(lambda payload: (2, 0x7E8, 0, payload), st.sampled_from([*answers, answers[1], answers[2]]))
+    return log(draw(st.lists(st.one_of(brakes, truck, obd), max_size=60)))
+
+
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_any_cut_of_a_log_of_every_kind_of_bus_gives_the_same_projection(
+    tmp_path_factory: pytest.TempPathFactory, mixed: Car, data: st.DataObject
+) -> None:
+    folder, frames = tmp_path_factory.getbasetemp(), data.draw(mixed_logs())
+    header = replace(HEADER, buses=("truck", "hs", "obd"))
+
+    def digest(parts: list[Frames]) -> str:
+        with projecting_in_memory(Pipeline(mixed, header), Generations(folder)) as projector:
+            project(parts, projector)
+            projector.store.wait()
+            with contextlib.closing(projector.store.cursor()) as cursor:
+                rejected = cursor.execute("SELECT sum(rejected) FROM ids").fetchall()[0][0] or 0
+                assert cursor.execute("SELECT count(*) FROM rejected").fetchall() == [(rejected,)]
+                return content.digest(cursor)
+
+    assert digest(data.draw(batches(frames))) == digest([frames])
 
 
 @pytest.mark.parametrize("shape", [lambda rows: rows, clustered])
