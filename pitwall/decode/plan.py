@@ -39,7 +39,7 @@ class Seen:
     """An id that frames of one batch had.
 
     bus: index in the log.  flags: as `Stream`.  message: what the car calls it, None if it has no name for it.
-    decoded: whether its frames give signals.  short: how many are too short to hold every signal of the message.
+    decoded: whether its frames give signals.  short: how many are too short to hold every signal that they should.
     rejected: how many could not be taken as they are.  missed: how many more its counter says there were.
     first_t, last_t: ns.  payload: of the last frame.
     """

@@ -40,6 +40,25 @@ class Reading:
             return {name: read.scaled(read.raw(payloads)) for name, read in self.readers.items()}
         return self._values_there(payloads, lengths, shortest)
 
+    def short(self, payloads: UInt8, lengths: UInt8) -> Mask:
+        """bool (m,): where a payload is too short to hold a signal that its multiplexers say is there."""
+        short = np.zeros(len(payloads), np.bool_)
+        least = int(lengths.min(initial=self.needed))
+        for name, read in self.readers.items():
+            chosen = self._conditions[name]
+            if read.needed <= least or chosen is None:
+                continue
+            there = [
+                condition(lambda other: self.readers[other].raw(payloads), lambda other: self._held(other, lengths))
+                for condition in chosen
+            ]
+            short |= np.logical_and.reduce([lengths < read.needed, *there])
+        return short
+
+    def _held(self, name: str, lengths: UInt8) -> Mask:
+        held: Mask = lengths >= self.readers[name].needed
+        return held
+
     def nothing(self, rows: int) -> dict[str, Float64]:
         """No value of any signal, for `rows` payloads."""
         return {name: np.full(rows, np.nan) for name in self.readers}

@@ -121,7 +121,7 @@ class Sender:
                 for column in values.values():
                     column[verdict.failed] = np.nan
             faults.missed = verdict.missed
-        short = lengths < self._reading.needed
+        short = self._reading.short(payloads, lengths)
         faults.add(SHORT, short)
         faults.short = int(np.count_nonzero(short))
         return Decoded(self._reading.bus, self._reading.message, stream.at, stream.t, values), faults.summed()

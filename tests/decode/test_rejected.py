@@ -48,6 +48,24 @@ def test_a_short_frame_is_told_of_with_its_offset_and_counted_as_short() -> None
     assert {seen.id: (seen.short, seen.rejected) for seen in decoding.ids} == {0x100: (1, 1), 0x200: (1, 1)}
 
 
+def test_a_multiplexed_frame_is_as_long_as_what_it_says_is_there() -> None:
+    mux = Message(
+        "Mux",
+        0x300,
+        False,
+        8,
+        (
+            Signal("mode", 0, 8),
+            Signal("little", 8, 8, multiplexer="mode", multiplexer_ids=((1, 1),)),
+            Signal("much", 8, 56, multiplexer="mode", multiplexer_ids=((2, 2),)),
+        ),
+    )
+    payloads = [b"\x01\x07", b"\x02\x07", b"\x03", b"\x01", b"", b"\x02\x07\0\0\0\0\0\0"]
+    decoding = Plan([Bus("can", (mux,))]).decode(log([(0, 0x300, 0, payload) for payload in payloads]))
+    assert [row.at for row in decoding.rejected] == [1, 3, 4]
+    assert decoding.ids[0].short == 3
+
+
 def test_the_first_100_of_one_id_and_reason_are_told_of_and_all_are_counted() -> None:
     rows = log([(0, 0x100, 0, b"1"), (0, 0x200, 0, b"1")] * 300 + [(0, 0x200, 0, b"")])
     decoding = Plan([Bus("can", (SPEED, PLAIN))]).decode(rows)
