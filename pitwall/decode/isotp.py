@@ -128,9 +128,17 @@ class Assembly:
 
     def _fed(self, payload: bytes) -> bytes | None:
         """What the frame completes."""
-        self._waiting.append(_message(payload))
-        self._stack.process()
-        answer = self._stack.recv()
+        try:
+            self._waiting.append(_message(payload))
+            self._stack.process()
+            answer = self._stack.recv()
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  a step that raises never stops a projector
+            self._waiting.clear()
+            self._stack.reset()
+            self._errors.append(error)
+            return None
         return None if answer is None else bytes(answer)
 
 

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from pitwall.car.definition import Message
-from pitwall.decode.integrity import Integrity
+from pitwall.decode.integrity import Integrity, Verdict
 from pitwall.decode.isotp import Assembly
 from pitwall.decode.multiplex import Mask
 from pitwall.decode.obd2 import Splitting
@@ -106,25 +106,32 @@ class Sender:
         return self._answers(stream) if self._assembly is not None else self._frames(stream)
 
     def _frames(self, stream: Stream) -> tuple[Decoded, Faults]:
-        payloads = stream.payloads(self._reading.columns)
+        reading, integrity = self._reading, self._integrity
+        payloads = stream.payloads(reading.columns)
         lengths = stream.len
-        values, raised = self._stepped(
-            stream.at, lambda part: self._reading.values(payloads[part], lengths[part], stream.shortest)
-        )
+        short = np.zeros(len(lengths), np.bool_)
+        verdicts: list[tuple[slice, Verdict]] = []
+
+        def work(part: slice) -> dict[str, Float64]:
+            values = reading.values(payloads[part], lengths[part], stream.shortest)
+            short[part] = reading.short(payloads[part], lengths[part])
+            if integrity is not None:  # last, as it remembers: what raised is tried again in pieces
+                verdicts.append((part, integrity.verdict(payloads[part], lengths[part])))
+            return values
+
+        values, raised = self._stepped(stream.at, work)
+        short[raised] = False
         faults = _Faults(self._tally, stream.at)
         faults.raised(self._step, raised)
-        if self._integrity is not None:
-            verdict = self._integrity.verdict(payloads, lengths)
-            for reason, where in verdict.reasons:
-                faults.add(reason, where)
-            if verdict.failed.any():
-                for column in values.values():
-                    column[verdict.failed] = np.nan
-            faults.missed = verdict.missed
-        short = self._reading.short(payloads, lengths)
+        for part, verdict in verdicts:
+            faults.missed += verdict.missed
+            for reason, rows in verdict.reasons:
+                faults.add(reason, _mask(np.flatnonzero(rows) + part.start, len(lengths)))
+            for column in values.values():
+                column[part][verdict.failed] = np.nan
         faults.add(SHORT, short)
         faults.short = int(np.count_nonzero(short))
-        return Decoded(self._reading.bus, self._reading.message, stream.at, stream.t, values), faults.summed()
+        return Decoded(reading.bus, reading.message, stream.at, stream.t, values), faults.summed()
 
     def _answers(self, stream: Stream) -> tuple[Decoded, Faults]:
         assert self._assembly is not None

@@ -296,6 +296,16 @@ def test_each_fault_of_a_frame_is_one_of_few_reasons(payloads: list[bytes], reas
     assert decoded_obd2(payloads).rejected == [Rejected(len(payloads) - 1, reason)]
 
 
+def test_a_library_that_raises_costs_the_answer_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def process(self: isotp.TransportLayerLogic, *_: object) -> None:
+        raise IndexError
+
+    monkeypatch.setattr(isotp.TransportLayerLogic, "process", process)
+    decoding = decoded_obd2([b"\x10\x20abcdef", b"\x03\x41\x0d\x32"])
+    assert decoding.rejected == [Rejected(0, "ISO-TP: IndexError")]
+    assert decoding.messages[0].values["vehicle_speed"].tolist() == [50]
+
+
 def test_the_library_is_as_good_as_silent(caplog: pytest.LogCaptureFixture) -> None:
     """What is wrong with an answer is told of as rejected, not in the logger of somebody else."""
     assert decoded_obd2([b"\x21abcdefg"]).rejected == [Rejected(0, ours.NO_FIRST)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pitwall.car.definition import Bus, Message, Signal
+from pitwall.car.definition import Bus, Counter, Message, Signal
 from pitwall.decode import Plan, Rejected
 from pitwall.decode.reading import Reading
 from pitwall.decode.rejected import KEPT, Step
@@ -127,6 +127,26 @@ def test_a_step_tells_of_the_rows_that_it_raises_on_whatever_is_given_together(b
         done += [value for _, found in step.run(lambda part, rows=rows: work(rows[part]), rows) for value in found]
     assert done == sorted(set(range(60)) - bad)
     assert [row.at for row in step.taken()] == sorted(bad)
+
+
+def test_a_counter_goes_on_behind_a_frame_that_a_step_raised_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = dataclasses.replace(PLAIN, counter=Counter("plain", 256))
+    whole = Reading.short
+
+    def short(self: Reading, payloads: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        if (payloads[:, 0] == 13).any():
+            raise ValueError("unlucky")
+        return whole(self, payloads, lengths)
+
+    monkeypatch.setattr(Reading, "short", short)
+    rows = log([(0, 0x200, 0, bytes([value])) for value in (11, 12, 13, 14, 14, 15)])
+    decoding = Plan([Bus("can", (counted,))]).decode(rows)
+    assert [(row.at, row.reason) for row in decoding.rejected] == [
+        (2, "decoding Plain raised ValueError: unlucky"),
+        (4, "counter repeated"),
+    ]
+    np.testing.assert_array_equal(decoding.messages[0].values["plain"], [11, 12, np.nan, 14, np.nan, 15])
+    assert decoding.ids[0].missed == 1
 
 
 def test_running_out_of_memory_is_no_fault_of_a_frame() -> None:
