@@ -8,7 +8,8 @@ Laws:
    multiplexed message) is no sample of it; a value that a step made missing is one, and is missing.
 3. A derived value that can't be computed (no gear at a standstill, a division by 0) is missing, and so is all that
    reads it there; so is a value that is older than its channel holds.
-4. However frames are cut into batches, and clustered or not, the rows are the same to the bit.
+4. A rule that raises on a row gives no value there; the row is told of as rejected.
+5. However frames are cut into batches, and clustered or not, the rows are the same to the bit.
 
 Pure: no clock, no files; what must be kept from batch to batch is rebuilt by replay.
 """
@@ -21,9 +22,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+import numpy as np
+
 from pitwall.car.definition import Bus, Car, Measured, Message
 from pitwall.car.steps import Zero
-from pitwall.decode import Decoded, Decoding
+from pitwall.decode import Decoded, Decoding, Rejected, Step
 from pitwall.derive.channel import Channel, Float64, Rows, Table
 from pitwall.derive.computing import computing
 from pitwall.derive.parts import Part, parts
@@ -36,6 +39,7 @@ class Deriver:
     """The channels of a car, folded over a log from its first frame on.
 
     tables: one for every message that has signals, then one for every derived channel.
+    rejected: the rows of the newest frames that a rule raised on.
     """
 
     def __init__(self, car: Car) -> None:
@@ -46,6 +50,7 @@ class Deriver:
         self._messages = _message_tables(car, wanted)
         self._hold_ns = _holds(car, self._parts)
         self._held: dict[str, Held] = {}
+        self.rejected: list[Rejected] = []
         self.tables: tuple[Table, ...] = (
             *(message.table for message in self._messages.values()),
             *(part.table for part in self._parts if part.table is not None),
@@ -55,6 +60,7 @@ class Deriver:
         """The rows that the next frames of the log give; a table that gets none is left out."""
         found: list[Rows] = []
         samples: dict[str, Series] = {}
+        self.rejected = []
         speeds = partial(self._speeds, samples)
         for decoded in sorted(decoding.messages, key=self._waits):
             message = self._messages.get((decoded.bus, decoded.message.name))
@@ -62,6 +68,8 @@ class Deriver:
                 found.append(message.rows(decoded, samples, speeds))
         for part in self._parts:
             series = part.series([self._input(name, samples) for name in part.inputs])
+            if part.step.rejected:
+                self.rejected += part.step.taken()
             if series is None:
                 continue
             samples[part.name] = series
@@ -172,6 +180,7 @@ class _Running:
         self.inputs = part.rule.inputs
         self._optional = part.optional
         self.table = table
+        self.step = Step(f"computing {part.name}")
         self._compute = computing(part.rule)
 
     def series(self, inputs: Sequence[Input]) -> Series | None:
@@ -180,11 +189,25 @@ class _Running:
         if clock is None:
             return None
         at, t, columns = clock
-        return Series(at, t, self._compute(t, columns))
+        return Series(at, t, self._computed(at, t, columns))
 
     def _ready(self, name: str, each: Input) -> Input:
         """An input that may never come is missing until it does; any other is waited for."""
         return replace(each, held=_NEVER) if each.held is None and name in self._optional else each
+
+    def _computed(self, at: Int64, t: Int64, columns: list[Float64]) -> Float64:
+        if not self.step.raised:
+            try:
+                return self._compute(t, columns)
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001, S110  the step finds the row that it raised on
+                pass
+        done = self.step.run(lambda part: self._compute(t[part], [column[part] for column in columns]), at)
+        values = np.full(len(at), np.nan)
+        for part, found in done:
+            values[part] = found
+        return values
 
 
 _NEVER: Final = Held(math.nan, 0)

@@ -243,10 +243,17 @@ def quick_stump_of(folder: Path) -> Stump | None:
 
 
 def leftovers(folder: Path, disk: Disk) -> list[Segment]:
-    """Clear away what a dead writer did not finish; the open segments that are there, sealed or not."""
+    """Clear away what a dead writer did not finish; the open segments that are there, sealed or not, made durable.
+
+    Their writer may not have lived to do so, and rows that come behind are called durable with all those before them.
+    """
     for path in folder.glob(f"*{TEMPORARY_SUFFIX}"):
         disk.unlink(path)
-    return open_segments(folder)
+    left = open_segments(folder)
+    for segment in left:
+        disk.sync_file(segment.path)
+    disk.sync_folder(folder)
+    return left
 
 
 def _last_in_order(walk: Walk) -> Tag | None:

@@ -49,7 +49,7 @@ class Projector:
         applied = self.pipeline.apply(frames)
         if self.keeping:
             with _writing(self.pipeline):
-                self.store.append(applied.rows, applied.control)
+                self.store.append(applied.rows, applied.control, applied.rejected)
         return applied.rows
 
     def commit(self) -> None:

@@ -79,10 +79,15 @@ class Store:
             self.close()
             raise
 
-    def append(self, rows: Sequence[Rows], control: Sequence[tuple[object, ...]] = ()) -> None:
+    def append(
+        self,
+        rows: Sequence[Rows],
+        control: Sequence[tuple[object, ...]] = (),
+        rejected: Sequence[tuple[object, ...]] = (),
+    ) -> None:
         """Takes rows of its tables, each table's in the order of the log.  They are seen after the next commit.
 
-        control: rows of the table `control`.
+        control, rejected: rows of the tables of these names.
         """
         for part in rows:
             gathered = self._tables[part.table.name]
@@ -93,8 +98,9 @@ class Store:
                 self._gathered_bytes += count * gathered.row_bytes
                 if gathered.is_full:
                     self._hand_over(gathered)
-        if control:
-            self._handover.give(partial(self._insert_fixed, "control", list(control)))
+        for name, fixed in (("control", control), ("rejected", rejected)):
+            if fixed:
+                self._handover.give(partial(self._insert_fixed, name, list(fixed)))
         while self._gathered_bytes > self._gather_bytes:
             self._hand_over(max(self._tables.values(), key=Gathered.weight))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pitwall.car import expression, load, methods, parsing
+from pitwall.car import checksums, expression, load, messages, methods, parsing
 from pitwall.car.kinds import DESPIKE_KEYS
 from pitwall.car.vocabulary import BUS, CHANNEL, ROLES
 from tests.car.folders import car
@@ -43,6 +43,8 @@ def words(heading: str) -> set[str]:
     ("heading", "known"),
     [
         ("buses", BUS),
+        ("buses", (*messages.PROTOCOLS, *messages.KEYS, *messages.COUNTER_KEYS, *messages.CHECKSUM_KEYS)),
+        ("buses", {word for method in checksums.METHODS for word in method.split("-")}),
         ("channels", CHANNEL),
         ("channels", DESPIKE_KEYS),
         ("derived", ("unit", "expr", "method", *expression.WORDS, *methods.METHODS)),

@@ -107,7 +107,8 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
         HEAD
         + 'derived:\n  a: {expr: "rpmm * 2 + spee", unit: none}\n  b: {expr: "hypott(rpm, 1)", unit: none}\n'
         + '  c: {expr: "rpm +", unit: none}\n'
-        "  d: {unit: m}\n  e: {exp: rpm}\n  f: {expr: rpm, unit: furlongz}\n  g: 5\n  h: {expr: rpm}\n  i: {expr: rpm, unit: }\n",
+        "  d: {unit: m}\n  e: {exp: rpm}\n  f: {expr: rpm, unit: furlongz}\n  g: 5\n"
+        "  h: {expr: rpm}\n  i: {expr: rpm, unit: }\n",
         [
             "4:7: derived.a.expr: there is no channel 'rpmm' (did you mean 'rpm'?)",
             "4:7: derived.a.expr: there is no channel 'spee' (did you mean 'speed_mph'?)",
