@@ -8,10 +8,12 @@ import struct
 from pathlib import Path
 
 import cantools
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pitwall.bus.capture import read_capture
 from pitwall.car import Car, load, names, units
 from pitwall.decode import plan
 from pitwall.derive import Deriver
@@ -25,6 +27,7 @@ ROLES = {
     "bmw-e46-m3": {"speed", "rpm", "gear", "throttle", "brake", "steering", "g_lat", "g_long", "lat", "lon"},
     "gps-logger": {"speed", "lat", "lon", "altitude", "heading", "satellites", "g_lat", "g_long", "rpm", "throttle"},
     "megasquirt-3": {"speed", "rpm", "throttle", "water_temp", "battery", "distance"},
+    "obd2": {"speed", "rpm", "throttle", "water_temp", "oil_temp", "battery", "fuel", "distance"},
     "vbox-3i": {"speed", "lat", "lon", "altitude", "heading", "satellites", "g_lat", "g_long", "yaw_rate", "distance"},
 }
 
@@ -164,6 +167,51 @@ def test_every_other_field_of_a_vbox_is_where_its_user_guide_puts_it() -> None:
         "roll_angle": 4.25,
     }
     assert {name: found[name] for name in expected} == {name: [pytest.approx(x)] for name, x in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("answer", "channel", "value"),
+    [
+        ("0341057B00000000", "water_temp", 83),
+        ("04410C1AF8000000", "rpm", 1726),
+        ("03410D4A4A000000", "speed", 74 / 3.6),
+        ("03412F8000000000", "fuel_level", 128 / 2.55),
+        ("03411180AAAAAAAA", "throttle", 128 / 2.55),
+        ("04414237DC000000", "battery", 14.3),
+    ],
+)
+def test_obd2_answers_decode_to_what_was_published(answer: str, channel: str, value: float) -> None:
+    """83 degC and 1726 rpm: the data sheet of the ELM327; the others by the formulas of SAE J1979 in public use."""
+    found = channels(load(CARS, "obd2"), (0x7E8, answer))
+    assert found[channel] == [pytest.approx(value)]
+    others = set(found) - {channel, "service", "pid", "distance"}
+    assert all(math.isnan(x) for other in others for x in found[other])
+
+
+@needs_captures
+def test_a_real_drive_by_obd2_goes_as_fast_as_a_satellite_receiver_beside_it_says(tmp_path: Path) -> None:
+    """Whole km/h twice a second, and GNSS once a second: two instruments that know nothing of each other."""
+    pytest.importorskip("asammdf")
+    folder = tmp_path / "both"
+    folder.mkdir()
+    (folder / "obd2.dbc").write_bytes((CARS / "obd2" / "obd2.dbc").read_bytes())
+    (folder / "gps.dbc").write_bytes((CAPTURES / "canmod" / "canmod-gps.dbc").read_bytes())
+    own = (CARS / "obd2" / "car.yaml").read_text()
+    (folder / "car.yaml").write_text(own.replace("buses:\n", "buses:\n  gps: {dbc: gps.dbc}\n"))
+    car = load(tmp_path, "both")
+    capture = read_capture(CAPTURES / "canmod" / "drive-2.mf4")
+    speeds = {}
+    for rows in Deriver(car).fold(plan(car, ["obd", "gps"]).decode(capture.frames)):
+        for channel, values in zip(rows.table.channels, rows.values, strict=True):
+            if channel.name in ("speed", "gnss_speed_Speed"):
+                there = ~np.isnan(values)
+                speeds[channel.name] = rows.t[there], values[there]
+    (t, by_wheels), (t_sky, by_sky) = speeds["speed"], speeds["gnss_speed_Speed"]
+    assert len(t) == 762
+    off = np.abs(by_wheels - np.interp(t, t_sky, by_sky))
+    assert np.median(off) < 0.3
+    assert np.quantile(off, 0.95) < 1.5
+    assert by_wheels.max() == pytest.approx(by_sky.max(), rel=0.02)
 
 
 GPS = load(CARS, "gps-logger")
