@@ -45,10 +45,12 @@ class Checksum:
     """The last or the first byte, where `method` of the other bytes gives it but for a constant.
 
     Of an exclusive or that could be any byte: it is said to be the last.
+    before: the bytes, none or one, that make it exact when they are computed in front; None where more would be needed.
     """
 
     byte: int
     method: str
+    before: tuple[int, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,5 +204,14 @@ def _checksum(payload: UInt8, counting: set[int]) -> Checksum | None:
             # what else goes into it (an id, a data id, what it begins with) is the same for every frame, and a constant
             constant = value - sums if method == "sum8" else value ^ sums
             if np.all(constant == constant[0]):
-                return Checksum(place, method)
+                return Checksum(place, method, _before(method, others, sums))
+    return None
+
+
+def _before(method: str, others: list[UInt8], sums: UInt8) -> tuple[int, ...] | None:
+    """What makes it exact; of one frame, for the constant is that of all."""
+    one = [column[:1] for column in others]
+    for before in ((), *((byte,) for byte in range(256))):
+        if METHODS[method]([*before, *one], 1)[0] & 0xFF == sums[0]:
+            return before
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter as Tally
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -120,11 +120,10 @@ def _dbc(line: Line, shared: set[tuple[bool, int]]) -> str:
     cycles: list[str] = []
     for seen in line.seen:
         id = seen.id | seen.extended << 31
-        prefix = f"{Bus(line.name, ()).word}_" if (seen.extended, seen.id) in shared else ""
         body += ["", f"BO_ {id} {word(seen)}: {seen.length} Vector__XXX"]
         body += [
             f' SG_ {field.name} : {8 * field.byte + field.first}|{field.bits}@1+ (1,0) [0|0] "" Vector__XXX'
-            for field in fields(seen, prefix)
+            for field in fields(seen, _prefix(line, seen, shared))
         ]
         comments.append(f'CM_ BO_ {id} "{" ".join(told(seen))}";')
         if seen.cycle_ms is not None:
@@ -168,6 +167,7 @@ def _j1939(id: int) -> str:
 
 def _yaml(name: str, buses: Sequence[Line], made_from: str, span_s: float, *, schema: bool) -> str:
     count = sum(seen.frames for line in buses for seen in line.seen)
+    shared = _on_several(buses)
     head = [SCHEMA_LINE] if schema else []
     head += [
         f"# A skeleton: all that stands here was seen in {made_from}, and nothing is known yet.",
@@ -178,20 +178,46 @@ def _yaml(name: str, buses: Sequence[Line], made_from: str, span_s: float, *, sc
         "",
         "buses:",
     ]
-    return "\n".join([*head, *(_bus(line, span_s) for line in buses), ""])
+    return "\n".join([*head, *(text for line in buses for text in _bus(line, span_s, shared)), ""])
 
 
-def _bus(line: Line, span_s: float) -> str:
-    keys: Mapping[str, str | bool] = {
-        "dbc": line.dbc,
-        **({"channel": line.captured} if line.name != line.captured and line.captured else {}),
-        **({"fd": True} if any(seen.fd for seen in line.seen) else {}),
-    }
-    said = ", ".join(f"{key}: {'true' if value is True else _quoted(str(value))}" for key, value in keys.items())
+def _bus(line: Line, span_s: float, shared: set[tuple[bool, int]]) -> list[str]:
     count = sum(seen.frames for seen in line.seen)
     rate = f", {count / span_s:,.0f} frames/s" if span_s > 0 else ""
-    seen = f"{_count(len(line.seen), 'id')}{rate}; say interface and bitrate to record it"
-    return f"  {_quoted(line.name)}: {{{said}}}  # {seen}"
+    texts = [
+        f"  {_quoted(line.name)}:  # {_count(len(line.seen), 'id')}{rate}; say interface and bitrate to record it",
+        f"    dbc: {_quoted(line.dbc)}",
+    ]
+    if line.captured and line.name != line.captured:
+        texts.append(f"    channel: {_quoted(line.captured)}")
+    if any(seen.fd for seen in line.seen):
+        texts.append("    fd: true")
+    checks = [f"    #   {word(seen)}: {{{said}}}" for seen in line.seen if (said := _checks(line, seen, shared))]
+    if checks:
+        texts += [
+            "    # what looks like counters and checksums; without the # they are checked in every frame",
+            "    # messages:",
+        ]
+    return texts + checks
+
+
+def _checks(line: Line, seen: Seen, shared: set[tuple[bool, int]]) -> str:
+    """What a bus may say of a message's counter, if it has but one, and of its checksum."""
+    said = []
+    names = {field.kind: field.name for field in fields(seen, _prefix(line, seen, shared))}
+    if len(seen.counters) == 1:
+        (counter,) = seen.counters
+        name = names["counter"]
+        whole = counter.modulo == 2**counter.bits
+        said.append(f"counter: {name}" if whole else f"counter: {{signal: {name}, modulo: {counter.modulo}}}")
+    if seen.checksum is not None and seen.checksum.before is not None:
+        before = f", before: [0x{seen.checksum.before[0]:02X}]" if seen.checksum.before else ""
+        said.append(f"checksum: {{signal: {names['checksum']}, method: {seen.checksum.method}{before}}}")
+    return ", ".join(said)
+
+
+def _prefix(line: Line, seen: Seen, shared: set[tuple[bool, int]]) -> str:
+    return f"{Bus(line.name, ()).word}_" if (seen.extended, seen.id) in shared else ""
 
 
 def _count(count: int, noun: str) -> str:

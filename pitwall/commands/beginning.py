@@ -120,5 +120,5 @@ def _facts(seen: Seen) -> dict[str, Any]:
             {"byte": each.byte, "first_bit": each.first, "bits": each.bits, "modulo": each.modulo}
             for each in seen.counters
         ],
-        "checksum": checksum and {"byte": checksum.byte, "method": checksum.method},
+        "checksum": checksum and {"byte": checksum.byte, "method": checksum.method, "before": checksum.before},
     }

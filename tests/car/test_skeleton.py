@@ -111,12 +111,42 @@ def test_a_checksum_is_found_whatever_else_goes_into_it(method: str, place: int)
     rng = np.random.default_rng(5)
     payload = rng.integers(0, 256, (200, 7), dtype=np.uint8)
     payload[:, 3] = 0x40
-    columns = [0x12, 0x03, *(payload[:, i] for i in range(7) if i != place)]
-    payload[:, place] = METHODS[method](columns, 200) & 0xFF
+    others = [payload[:, i] for i in range(7) if i != place]
+    payload[:, place] = METHODS[method]([0x12, 0x03, *others], 200) & 0xFF
     found = seen(*(row.tobytes() for row in payload)).checksum
     assert found is not None
+    assert found.before is not None
+    if method != "xor8":
+        assert np.array_equal(METHODS[method]([*found.before, *others], 200) & 0xFF, payload[:, place])
     # an exclusive or is the same from every byte's view
     assert (found.byte, found.method) == (6 if method == "xor8" else place, method)
+
+
+def checked(folder: Path) -> Car:
+    """The car of a skeleton whose comment about counters and checksums is none any more."""
+    path = folder / "new" / "car.yaml"
+    path.write_text(path.read_text().replace("    # messages:", "    messages:").replace("    #   x", "      x"))
+    return load(folder, "new")
+
+
+def test_what_looks_like_a_counter_and_a_checksum_is_checked_once_the_comment_is_none(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    payload = rng.integers(0, 256, (300, 6), dtype=np.uint8)
+    payload[:, 1] = np.arange(300) % 15
+    payload[:, 5] = METHODS["crc8-sae-j1850"]([0x5A, *payload[:, :5].T], 300)
+    payload[200, 2] ^= 1  # damaged on its way
+    rows = log([(bus, 0x40, 0, row.tobytes()) for row in payload for bus in (0, 1)])
+    _, lines = made(tmp_path, rows, ("hs", "ms"))
+    assert lines[0].seen[0].checksum is None, "one frame that is wrong, and nothing is claimed"
+    rows = log([(bus, 0x40, 0, row.tobytes()) for row in payload if row is not payload[200] for bus in (0, 1)][:400])
+    made(tmp_path, rows, ("hs", "ms"))
+    text = (tmp_path / "new" / "car.yaml").read_text()
+    assert "#   x040: {counter: {signal: hs_x040_counter, modulo: 15}, checksum: {signal: hs_x040_checksum, " in text
+    car = checked(tmp_path)
+    decoding = plan(car, ["hs", "ms"]).decode(log([(0, 0x40, 0, row.tobytes()) for row in payload]))
+    (decoded,) = decoding.messages
+    assert all(np.flatnonzero(np.isnan(values)).tolist() == [200] for values in decoded.values.values())
+    assert [each.at for each in decoding.rejected] == [200]
 
 
 def test_bytes_that_follow_no_rule_are_no_checksum() -> None:
@@ -179,3 +209,5 @@ def test_a_real_capture_gives_the_counters_that_its_makers_know_and_bytes_as_the
         for signal in decoded.message.signals:
             bits = payload[:, signal.start // 8] >> signal.start % 8 & 2**signal.length - 1
             assert decoded.values[signal.name].tolist() == bits.tolist()
+    assert sum(len(each.counters) for each in lines[0].seen) > 10
+    assert list(plan(checked(tmp_path), capture.buses).decode(rows).rejected) == []
