@@ -47,7 +47,7 @@ def facts(report: ReplayReport) -> dict[str, Any]:
         "frames": report.frames,
         "seconds": round(report.seconds, 6),
         "frames_per_s": round(report.frames_per_s),
-        "damages": [str(damage) for damage in report.damages],
+        "damages": list(report.damages),
     }
 
 

@@ -2,7 +2,7 @@
 
     <session>.<fingerprint, 12 hex>.duckdb    a finished generation
     <session>.<fingerprint, 12 hex>.json      its seal: what it was built from, its size and the CRC-32 of its bytes
-    <session>.<pid>.building                  one being built; nobody else opens it
+    <session>.<pid>-<n>.building              one being built; nobody else opens it, and one process may build several
     .<session>.lock                           there while it is built; held (flock), with its builder's process id
     ….broken-<n>                              what could not be trusted, put aside; the newest few are kept
 
@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
+import math
 import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +62,22 @@ class Generations:
         """What the finished generation was built from; None: there is none that can be trusted."""
         return seal.trusted(self.file(session, fingerprint))
 
+    def said(self, session: str, fingerprint: str) -> int:
+        """The log's offset that the generation's seal says it was built from, quickly: its bytes are not looked at.
+
+        -1: there is none, or it says nothing.
+        """
+        file = self.file(session, fingerprint)
+        return seal.offset_of(file) if file.exists() else -1
+
+    def newest(self, session: str) -> BuiltFrom | None:
+        """What the session's newest generation that can be trusted was built from, stale or not; None: there is none."""
+        for file in sorted(self._generations(session), key=_age_s):
+            built = seal.trusted(file)
+            if built is not None and built.session == session and self.file(session, built.fingerprint) == file:
+                return built
+        return None
+
     @contextlib.contextmanager
     def reading(self, file: Path) -> Iterator[None]:
         """Keeps others from making room by removing the generation, while it is read."""
@@ -83,11 +101,7 @@ class Generations:
         try:
             with _writing_to(self.folder):
                 self._sweep(session)
-            building = Building(self, session)
-            try:
-                yield building
-            finally:
-                building.discard()
+            yield Building(self, session)
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()  # while it is held: whoever opened it meanwhile sees that the name is gone
@@ -163,7 +177,7 @@ class Generations:
     def _sweep(self, session: str) -> None:
         """Removes what builders that died have left: with the lock held, no living one has a file."""
         for left in self.folder.glob("*.building*"):
-            if re.fullmatch(re.escape(session) + r"\.\d+\.building.*", left.name):
+            if re.fullmatch(re.escape(session) + r"\.\d+(-\d+)?\.building.*", left.name):
                 _discard(left)
         long_ago = time.time() - SPILL_KEPT_S
         for left in self.folder.glob(".spill-*"):
@@ -195,15 +209,21 @@ class Generations:
 
 @dataclass
 class Building:
-    """A generation being built: `file` is where.  Its builder holds the session's lock."""
+    """The right to build a session's projection, whose holder has its lock; and a generation being built: `file`."""
 
     generations: Generations
     session: str
+    number: int = 0
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def another(self) -> Building:
+        """A generation beside this one, by the same right.  The last that is swapped in is the one that stays."""
+        return replace(self, number=next(self._numbers))
 
     @property
     def file(self) -> Path:
         """The file to build in; not there yet."""
-        return self.generations.folder / f"{self.session}.{os.getpid()}.building"
+        return self.generations.folder / f"{self.session}.{os.getpid()}-{self.number}.building"
 
     @property
     def spill(self) -> Path:
@@ -246,6 +266,14 @@ def _writing_to(folder: Path) -> Iterator[None]:
             where=folder,
             hint="give a folder that can be: --projections",
         ) from error
+
+
+def _age_s(file: Path) -> float:
+    """Seconds since it was built; of one that is gone meanwhile, any."""
+    try:
+        return time.time() - file.stat().st_mtime
+    except OSError:
+        return math.inf
 
 
 def _is_read(file: Path) -> bool:

@@ -58,6 +58,13 @@ class Projector:
             with _writing(self.pipeline):
                 self.store.commit(self.pipeline.built, self.pipeline.ids())
 
+    def settle(self) -> None:
+        """Returns once readers see what was applied."""
+        self.commit()
+        if self.keeping:
+            with _writing(self.pipeline):
+                self.store.wait()
+
     def rest(self) -> None:
         """Writes nothing from now on.  What was committed can still be read; what comes, nobody keeps."""
         self.keeping = False
@@ -107,11 +114,20 @@ def projecting(pipeline: Pipeline, generations: Generations) -> Iterator[Project
 
     BusyError: another builds it.  WriteError: it can't be written.
     """
-    with generations.building(pipeline.built.session) as building:
+    with generations.building(pipeline.built.session) as building, projecting_into(building, pipeline) as projector:
+        yield projector
+
+
+@contextlib.contextmanager
+def projecting_into(building: Building, pipeline: Pipeline) -> Iterator[Projector]:
+    """The same by a right that the caller holds, and may have several generations built by.  WriteError."""
+    try:
         with _writing(pipeline):
             store = Store(building.file, building.spill, pipeline.tables, pipeline.built)
         with contextlib.closing(store):
             yield Projector(pipeline, store, building)
+    finally:
+        building.discard()
 
 
 @contextlib.contextmanager

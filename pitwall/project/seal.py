@@ -47,15 +47,18 @@ def trusted(file: Path) -> BuiltFrom | None:
     if os.path.lexists(wal_of(file)):
         return None
     try:
-        about = json.loads(_read(seal_of(file)))
-        own_crc = about.pop("seal_crc32")
-        if own_crc != _own_crc(about):
-            return None
-        built = BuiltFrom(**about["built_from"])
+        about, built = _decoded(file)
         return built if _matches(file, about["bytes"], about["crc32"]) else None
-    # whatever lies there, as bytes: nested as deep as it likes, of any type
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except _NONSENSE:
         return None
+
+
+def offset_of(file: Path) -> int:
+    """The offset that the file was built from, as its seal says, whatever the file is by now; -1: it says nothing."""
+    try:
+        return int(_decoded(file)[1].offset)
+    except _NONSENSE:
+        return -1
 
 
 def is_plain(path: Path) -> bool:
@@ -69,6 +72,18 @@ def is_plain(path: Path) -> bool:
 def hold(file: Path) -> int:
     """A descriptor that tells others, while it is open, that the file is being read.  Raises OSError."""
     return os.open(file, _LOOK)
+
+
+_NONSENSE: Final = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What may be raised by whatever lies there, as bytes: nested as deep as it likes, of any type."""
+
+
+def _decoded(file: Path) -> tuple[dict[str, Any], BuiltFrom]:
+    about = json.loads(_read(seal_of(file)))
+    own_crc = about.pop("seal_crc32")
+    if own_crc != _own_crc(about):
+        raise ValueError("the seal is damaged")
+    return about, BuiltFrom(**about["built_from"])
 
 
 def _matches(file: Path, size: int, crc: int) -> bool:
