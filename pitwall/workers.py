@@ -17,13 +17,17 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 CORES: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+LOOK_S: Final = 0.02
 
 TAIL_LINES: Final = 5
 """Of what a worker that died had printed."""
@@ -132,6 +136,32 @@ class Worker:
     def _listen_to_trouble(self) -> None:
         assert self._process.stderr is not None
         self._said.extend(line.strip() for line in self._process.stderr if line.strip())
+
+
+def together(
+    orders: Sequence[Order], progress: Callable[[int, int], None], *, most: int = CORES
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All of them, `most` at once, in their order: each one's session and outcome, as it comes.
+
+    progress: told of rows done, and of rows in all, of those that have begun.
+    """
+    waiting = deque(orders)
+    workers: list[Worker] = []
+    done = 0
+    try:
+        while waiting or workers:
+            while waiting and len(workers) < most:
+                workers.append(Worker(waiting.popleft()))
+            time.sleep(LOOK_S)
+            for worker in [worker for worker in workers if worker.over]:
+                workers.remove(worker)
+                worker.close()
+                done += worker.rows
+                yield worker.order.session, worker.outcome()
+            progress(done + sum(worker.done for worker in workers), done + sum(worker.rows for worker in workers))
+    finally:
+        for worker in workers:
+            worker.close()
 
 
 def _plain(value: object) -> object:

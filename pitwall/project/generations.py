@@ -71,7 +71,7 @@ class Generations:
         return seal.offset_of(file) if file.exists() else -1
 
     def newest(self, session: str) -> BuiltFrom | None:
-        """What the session's newest generation that can be trusted was built from, stale or not; None: there is none."""
+        """What the newest generation that can be trusted was built from, stale or not; None: there is none."""
         for file in sorted(self._generations(session), key=_age_s):
             built = seal.trusted(file)
             if built is not None and built.session == session and self.file(session, built.fingerprint) == file:

@@ -2,7 +2,7 @@
 
 Laws:
 
-1. A definition is taken whole or not at all: one that is wrong changes nothing; its errors are shown until it is mended.
+1. A definition is taken whole or not at all: one that is wrong changes nothing; its errors are shown until mended.
 2. What was read is what was there: a folder that changed while it was read is read again.
 3. Saving is over when nothing has changed for QUIET_MS: half a file, a temporary one that is renamed, several saves at
    once, a DBC saved before the YAML that needs it are one edit.
