@@ -237,12 +237,12 @@ class Building:
         generations = self.generations
         place = generations.file(self.session, built.fingerprint)
         new_seal = self.file.with_name(f"{self.file.name}.json")
-        new_seal.write_bytes(seal.encode(self.file, built))
+        seal.put(new_seal, seal.both(seal.encode(self.file, built), place))
         if generations.find(self.session, built.fingerprint) is None:
             generations.put_aside(self.session, built.fingerprint)
-        # a crash between the two renames leaves a file that its seal does not fit: it is built again
-        self.file.rename(place)
+        # a crash between the two renames leaves the old file, that the new seal fits too, or no file and the old ones
         new_seal.rename(seal.seal_of(place))
+        self.file.rename(place)
         _sync_folder(generations.folder)
         for other in generations._generations(self.session):
             if other != place:

@@ -69,12 +69,17 @@ class Definitions:
         self._lock = threading.Lock()  # also: Python 3.11's `ast` may fail where two threads are in it
         self._valid: dict[str, Definition] = {}
         self._seen: dict[str, Stamps] = {}
-        self._problems: dict[str, tuple[str, ...]] = {}
+        self._used: set[str] = set()
+        self._problems: Mapping[str, tuple[str, ...]] = {}  # replaced, never changed
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="pitwall-cars", daemon=True)
 
     def get(self, name: str) -> Definition:
         """The car's newest definition that was valid.  UsageError: there is no such car; CarError: none ever was."""
+        self._used.add(name)
+        known = self._valid.get(name)  # without the lock: who is live does not wait for a car that is being read
+        if known is not None:
+            return known
         with self._lock:
             if name not in self._valid:
                 definition, stamps = _read(self.cars, name)
@@ -82,13 +87,13 @@ class Definitions:
             return self._valid[name]
 
     @property
-    def problems(self) -> dict[str, tuple[str, ...]]:
+    def problems(self) -> Mapping[str, tuple[str, ...]]:
         """What is wrong with the cars as they are saved, each `file:line: what (hint)`, by car."""
-        with self._lock:
-            return dict(self._problems)
+        return self._problems
 
     def refuse(self, definition: Definition, why: str) -> None:
         """It is valid by itself, but nothing can be projected by it."""
+        why = f"{self.cars / definition.car.name / DEFINITION}:1: nothing can be projected by it: {why}"
         with self._lock:
             if self._valid.get(definition.car.name) is definition:
                 self._trouble(definition.car.name, (why,))
@@ -99,12 +104,8 @@ class Definitions:
             for name in cars_of.names(self.cars):
                 if _stamps(self.cars / name) != self._seen.get(name):
                     self._read_again(name)
-            for name in self._valid.keys() - set(cars_of.names(self.cars)):
-                gone = f"{self.cars / name / DEFINITION}: is gone (what it said last is used as long as pitwall runs)"
-                self._seen.pop(name, None)
-                self._trouble(name, (gone,))
-            for name in self._problems.keys() - self._valid.keys() - set(cars_of.names(self.cars)):
-                self._mend(name)
+            for name in self._seen.keys() - set(cars_of.names(self.cars)):
+                self._miss(name)
 
     def start(self) -> None:
         """Begins to watch."""
@@ -166,15 +167,31 @@ class Definitions:
         if before is not None:
             logger.info("%s was edited", name)
 
+    def _miss(self, name: str) -> None:
+        """Its folder, or its car.yaml, is gone."""
+        del self._seen[name]
+        if name in self._used and name in self._valid:
+            gone = f"{self.cars / name / DEFINITION}: is gone (what it said last is used as long as pitwall runs)"
+            self._trouble(name, (gone,))
+        else:
+            self._valid.pop(name, None)
+            self._forget(name)
+
     def _trouble(self, name: str, lines: tuple[str, ...]) -> None:
         if self._problems.get(name) != lines:
-            self._problems[name] = lines
+            self._problems = {**self._problems, name: lines}
             for line in lines:
                 logger.error("%s", line)
 
     def _mend(self, name: str) -> None:
-        if self._problems.pop(name, None) is not None:
+        if self._forget(name):
             logger.info("%s is mended", name)
+
+    def _forget(self, name: str) -> bool:
+        """Whether there was a problem with it."""
+        before = self._problems
+        self._problems = {other: lines for other, lines in before.items() if other != name}
+        return name in before
 
 
 def _read(cars: Path, name: str) -> tuple[Definition, Stamps]:
