@@ -22,6 +22,7 @@ import duckdb
 
 from pitwall.errors import PitwallError
 from pitwall.log import lock, requests
+from pitwall.log.folder import header, header_by_name
 from pitwall.log.published import Recorder
 from pitwall.log.session import find
 from pitwall.project.build import stale
@@ -137,6 +138,8 @@ class Follower:
         while course is not None and course.session == session:
             if not (course.projector.keeping or course.projector.committed.offset):
                 return None
+            if course.following.behind and self._chase.replaces:
+                return None  # half of one: until it has caught up, the one that it is to replace answers
             try:
                 return course.projector.store.cursor()
             except duckdb.Error:  # finished, or succeeded, between the two lines
@@ -211,7 +214,8 @@ class Follower:
         cast = self._shown.cast
         if cast is None or cast.session != folder.name:
             return True
-        now = origin(self._definitions.get(cast.car).car, find(self._logs, folder.name).header)
+        about = header(folder) or header_by_name(folder)
+        now = origin(self._definitions.get(cast.car).car, about)
         return now.fingerprint != cast.fingerprint and self._generations.file(now.session, now.fingerprint).exists()
 
     def _show(self, picture: Callable[[int], Picture]) -> None:

@@ -58,7 +58,10 @@ LOOK_S: Final = 0.25
 
 
 class Chase:
-    """From `run`'s beginning to its end.  course: what is shown.  successor: what is built beside it."""
+    """From `run`'s beginning to its end.  course: what is shown.  successor: what is built beside it.
+
+    replaces: there is a finished generation of the session, whose place is to be taken.
+    """
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class Chase:
         """show: takes what makes a picture, given its number.  edits: is told what is shown from now on."""
         self.course: Course | None = None
         self.successor: Successor | None = None
+        self.replaces = False
         self._logs = logs
         self._definitions = definitions
         self._generations = generations
@@ -88,6 +92,7 @@ class Chase:
 
         Whether its projection is whole.
         """
+        self.replaces = self._generations.newest(session.id) is not None
         with self._right(session.id) as right:
             self.course = Course(session, definition, self._generations, right)
             try:
