@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -18,7 +20,9 @@ from pitwall.project import content
 from pitwall.project.build import build
 from pitwall.project.generations import Generations
 from pitwall.project.pipeline import origin
+from pitwall.serve.course import Course
 from pitwall.serve.definitions import Definitions
+from pitwall.serve.edits import MAX_FACT_BYTES, fact
 from pitwall.serve.garage import Shelf
 from pitwall.serve.rebuilder import Rebuilder
 from tests.project.sessions import opened
@@ -201,3 +205,44 @@ def test_nothing_is_rebuilt_without_room_and_what_fails_is_told(bench: Bench, dr
     bench.rebuilder.start()
     until(lambda: bool(status(bench.stand)["rebuilds"]["failed"]))
     assert "car.yaml" in status(bench.stand)["rebuilds"]["failed"][writer.session]
+
+
+def test_a_projection_that_an_edit_made_stale_answers_while_a_server_begins_anew(
+    tmp_path: Path, drive: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(CARS, tmp_path / "cars")
+    writer = begin(tmp_path / "logs")
+    write(writer, drive, 0, 5_000)
+    ended(writer, drive, 5_000)
+    old = Generations(tmp_path / "projections")
+    built = build(find(tmp_path / "logs", writer.session), Definitions(CARS).get(CAR).car, old).built
+    file = tmp_path / "cars" / CAR / "car.yaml"
+    file.write_text(file.read_text().replace("channels:", "channels:\n  rpm: {offset: 1000}", 1))
+    definitions, going = Definitions(tmp_path / "cars"), threading.Event()
+    follower = Follower(tmp_path / "logs", tmp_path / "projections", definitions)
+    shelf = Shelf(tmp_path / "logs", tmp_path / "projections", definitions)
+    real = Course.run
+    monkeypatch.setattr(Course, "run", lambda course, *given: real(course, *given) if going.wait(60) else None)
+    with standing(follower, shelf) as stand:
+        follower.start()
+        try:
+            until(lambda: follower.cursor(writer.session) is None)
+            answer = stand.json(RPM.format(writer.session))
+            assert (answer["fingerprint"], answer["stale"]) == (built.fingerprint, True)
+            going.set()
+            until(lambda: not stand.json(RPM.format(writer.session))["stale"])
+        finally:
+            going.set()
+            follower.stop()
+
+
+def test_what_the_log_says_of_an_edit_is_bounded() -> None:
+    definition = Definitions(CARS).get(CAR)
+    said = fact(definition, fingerprint="a", before="b")
+    assert said["text"] == (CARS / CAR / "car.yaml").read_text()
+    assert len(said["dbcs"]) >= 1
+    for text in ("x" * MAX_FACT_BYTES, "ä" * 20_000, "\0" * 20_000):
+        bounded = fact(dataclasses.replace(definition, text=text), fingerprint="a", before="b")
+        assert bounded["text"] is None
+        assert bounded["dbcs"] == said["dbcs"]
+        assert len(json.dumps(bounded)) <= MAX_FACT_BYTES
