@@ -21,19 +21,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import itertools
 import math
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from pitwall.errors import PitwallError, UsageError
 from pitwall.project import seal, turn
+from pitwall.project.building import Building, discard, drop, remove
 from pitwall.project.built import BuiltFrom
 from pitwall.project.room import Room, WriteError
 
@@ -72,7 +70,7 @@ class Generations:
 
     def newest(self, session: str) -> BuiltFrom | None:
         """What the newest generation that can be trusted was built from, stale or not; None: there is none."""
-        for file in sorted(self._generations(session), key=_age_s):
+        for file in sorted(self.of(session), key=_age_s):
             built = seal.trusted(file)
             if built is not None and built.session == session and self.file(session, built.fingerprint) == file:
                 return built
@@ -120,11 +118,11 @@ class Generations:
     def forget(self, session: str) -> None:
         """Removes the session's projections, put aside or not.  BusyError: one is being built."""
         with self.building(session), _writing_to(self.folder):
-            for file in self._generations(session):
-                _remove(file)
+            for file in self.of(session):
+                remove(file)
             for file in self._broken():
                 if re.match(re.escape(session) + r"\.[0-9a-f]{12}\.", file.name):
-                    _drop(file)
+                    drop(file)
 
     def give_way(self, sessions: Sequence[str], enough: Callable[[int], bool]) -> list[str]:
         """Makes room until there is `enough`: what was put aside goes first, then the generations of `sessions`.
@@ -136,14 +134,14 @@ class Generations:
             if enough(count):
                 return []
             with contextlib.suppress(OSError):
-                (_discard if left.name.startswith(".spill-") else _drop)(left)
+                (discard if left.name.startswith(".spill-") else drop)(left)
         removed: list[str] = []
         for session in sessions:
             if enough(len(removed)):
                 break
             try:
                 with self.building(session):
-                    gone = [_remove(file) for file in self._generations(session) if not _is_read(file)]
+                    gone = [remove(file) for file in self.of(session) if not _is_read(file)]
             except (PitwallError, OSError):  # it is being built, or the disk fails: the next may go
                 continue
             removed += [session] * bool(gone)
@@ -166,7 +164,8 @@ class Generations:
         self._forget_broken()
         return moved
 
-    def _generations(self, session: str) -> list[Path]:
+    def of(self, session: str) -> list[Path]:
+        """The files of the session's finished generations, trusted or not."""
         found = []
         for file in self.folder.glob("*.duckdb"):
             match = _GENERATION.fullmatch(file.name)
@@ -178,12 +177,12 @@ class Generations:
         """Removes what builders that died have left: with the lock held, no living one has a file."""
         for left in self.folder.glob("*.building*"):
             if re.fullmatch(re.escape(session) + r"\.\d+(-\d+)?\.building.*", left.name):
-                _discard(left)
+                discard(left)
         long_ago = time.time() - SPILL_KEPT_S
         for left in self.folder.glob(".spill-*"):
             with contextlib.suppress(FileNotFoundError):  # its owner, or another sweeper, was faster
                 if left.lstat().st_mtime < long_ago:
-                    _discard(left)
+                    discard(left)
 
     def _dead_spills(self) -> list[Path]:
         """What queries of processes that are no more had put aside."""
@@ -204,56 +203,7 @@ class Generations:
 
     def _forget_broken(self) -> None:
         for file in self._broken()[:-KEEP_BROKEN]:
-            _drop(file)
-
-
-@dataclass
-class Building:
-    """The right to build a session's projection, whose holder has its lock; and a generation being built: `file`."""
-
-    generations: Generations
-    session: str
-    number: int = 0
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    def another(self) -> Building:
-        """A generation beside this one, by the same right.  The last that is swapped in is the one that stays."""
-        return replace(self, number=next(self._numbers))
-
-    @property
-    def file(self) -> Path:
-        """The file to build in; not there yet."""
-        return self.generations.folder / f"{self.session}.{os.getpid()}-{self.number}.building"
-
-    @property
-    def spill(self) -> Path:
-        """Where its connection may put aside what does not fit in memory."""
-        return self.file.with_name(f"{self.file.name}.spill")
-
-    def swap_in(self, built: BuiltFrom) -> Path:
-        """Makes the closed file the session's generation, and removes the others; where it is now."""
-        if os.path.lexists(seal.wal_of(self.file)):
-            raise PitwallError("was not closed: its write-ahead log is still there", where=self.file)
-        generations = self.generations
-        place = generations.file(self.session, built.fingerprint)
-        new_seal = self.file.with_name(f"{self.file.name}.json")
-        seal.put(new_seal, seal.both(seal.encode(self.file, built), place))
-        if generations.find(self.session, built.fingerprint) is None:
-            generations.put_aside(self.session, built.fingerprint)
-        # a crash between the two renames leaves the old file, that the new seal fits too, or no file and the old ones
-        new_seal.rename(seal.seal_of(place))
-        self.file.rename(place)
-        _sync_folder(generations.folder)
-        for other in generations._generations(self.session):
-            if other != place:
-                _remove(other)
-        return place
-
-    def discard(self) -> None:
-        """Removes what was built and not swapped in."""
-        for left in (self.file, seal.wal_of(self.file), self.file.with_name(f"{self.file.name}.json"), self.spill):
-            with contextlib.suppress(OSError):  # whoever builds next sweeps
-                _discard(left)
+            drop(file)
 
 
 @contextlib.contextmanager
@@ -309,33 +259,3 @@ def _lives(pid: int) -> bool:
     except OSError:
         return True
     return True
-
-
-def _remove(generation: Path) -> Path:
-    for part in (seal.seal_of(generation), seal.wal_of(generation), generation):
-        _drop(part)
-    return generation
-
-
-def _drop(path: Path) -> None:
-    """Removes a file, or whatever is in its place but for a folder that holds something."""
-    if path.is_dir() and not path.is_symlink():
-        with contextlib.suppress(OSError):
-            path.rmdir()
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _discard(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -14,8 +14,9 @@ import duckdb
 
 from pitwall.derive import Rows
 from pitwall.frames import Frames
+from pitwall.project.building import Building
 from pitwall.project.built import BuiltFrom
-from pitwall.project.generations import Building, Generations
+from pitwall.project.generations import Generations
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.room import WriteError
 from pitwall.project.store import Store

@@ -33,7 +33,8 @@ from pitwall.serve.successor import Successor
 if TYPE_CHECKING:
     from pitwall.frames import Frames
     from pitwall.log.session import Session
-    from pitwall.project.generations import Building, Generations
+    from pitwall.project.building import Building
+    from pitwall.project.generations import Generations
     from pitwall.serve.definitions import Definition, Definitions
     from pitwall.serve.edits import Edits
     from pitwall.serve.latest import Latest

@@ -23,7 +23,8 @@ from pitwall.serve.following import Following
 if TYPE_CHECKING:
     from pitwall.derive import Rows
     from pitwall.log.session import Session
-    from pitwall.project.generations import Building, Generations
+    from pitwall.project.building import Building
+    from pitwall.project.generations import Generations
     from pitwall.serve.definitions import Definition
 
 logger = logging.getLogger("pitwall.live")
