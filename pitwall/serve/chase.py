@@ -86,6 +86,7 @@ class Chase:
         self._stop = stop
         self._show_picture = show
         self._edits = edits
+        self._leaving: list[threading.Thread] = []
         self._refused: Definition | None = None  # by which nothing can be projected
 
     def run(self, session: Session, definition: Definition) -> bool:
@@ -111,6 +112,8 @@ class Chase:
                 self._cancel()
                 last, self.course = self.course, None
                 last.close()
+                for thread in self._leaving:  # what they hold is by the right that ends here
+                    thread.join()
 
     def _batches(self, folder: Path, course: Course, right: Building | None) -> Iterator[Frames | None]:
         """What comes, and None whenever it is time to commit.
@@ -179,7 +182,7 @@ class Chase:
         course.settle()
         self.course = course
         self._show(course)
-        before.close()
+        self._leave(before.close)
         logger.info("%s is shown by %s from now on", course.session, course.fingerprint[:12])
         if self._edits is not None:
             self._edits.shown(
@@ -197,7 +200,13 @@ class Chase:
     def _cancel(self) -> None:
         successor, self.successor = self.successor, None
         if successor is not None:
-            successor.cancel()
+            self._leave(successor.cancel)
+
+    def _leave(self, let_go: Callable[[], None]) -> None:
+        """Has it let go of what is no longer needed, which may take a while: who is live does not wait for it."""
+        leaving = threading.Thread(target=let_go, name="pitwall-leaving", daemon=True)
+        leaving.start()
+        self._leaving = [*(thread for thread in self._leaving if thread.is_alive()), leaving]
 
     def _may_keep(self, course: Course) -> bool:
         """Whether a course that keeps nothing could be followed by one that does."""
