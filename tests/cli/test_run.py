@@ -141,12 +141,17 @@ def test_a_recorder_that_dies_is_started_again_and_goes_on_with_its_session(
     running: subprocess.Popen[str], pitwall: Pitwall
 ) -> None:
     where = address(running)
-    recorder = until(lambda: (health(where) or {}).get("recorder"))
+    recorder = until(lambda: (found := (health(where) or {}).get("recorder")) and found["session"] and found)
     before = children(running.pid)
     assert before["record"] == recorder["pid"]
     os.kill(before["record"], signal.SIGKILL)
     again = until(
-        lambda: (found := (health(where) or {}).get("recorder")) and found["pid"] != recorder["pid"] and found
+        lambda: (
+            (found := (health(where) or {}).get("recorder"))
+            and found["pid"] != recorder["pid"]
+            and found["session"]
+            and found
+        )
     )
     assert again["session"] == recorder["session"]
     until(lambda: health(where)["recorder"]["frames"] > again["frames"])
