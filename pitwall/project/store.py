@@ -39,10 +39,10 @@ INSERT_ROWS: Final = 122_880
 INSERT_GROUPS: Final = 2
 """Row groups of one INSERT."""
 
-GATHER_BYTES: Final = 96 << 20
+GATHER_BYTES: Final = 56 << 20
 """Rows gathered for all tables together; beyond it those of the table that has most are inserted."""
 
-HANDED_BYTES: Final = 32 << 20
+HANDED_BYTES: Final = 40 << 20
 """Rows on their way into DuckDB."""
 
 
