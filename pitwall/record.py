@@ -380,5 +380,5 @@ class _Recording:
         self._log.hold.add(session, Control(request.fact["control"]), request.fact["fact"], answer)
 
 
-_ASKED: Final = frozenset({int(Control.NOTE)})
+_ASKED: Final = frozenset({int(Control.NOTE), int(Control.CAR_EDITED)})
 """The control rows that anybody may ask for."""

@@ -8,7 +8,7 @@ import click
 
 from pitwall.commands.options import Places, json_option, option, places
 from pitwall.commands.output import duration, number, plural, print_json, print_table
-from pitwall.commands.projecting import facts, project
+from pitwall.commands.projecting import facts, project, project_all
 from pitwall.commands.reporting import end_with_losses, tell
 from pitwall.errors import PitwallError
 
@@ -27,7 +27,8 @@ def replay(places: Places, sessions: tuple[str, ...], every: bool, force: bool, 
 
     A projection is stale when the car's definition, a DBC or pitwall's own code has
     changed since it was built, or when the log has grown.  It is built beside the old
-    one and swapped in at once: whoever reads goes on reading.
+    one and swapped in at once: whoever reads goes on reading.  Several sessions are
+    rebuilt on all cores, a process each, the newest first.
 
     \b
     Examples:
@@ -39,20 +40,14 @@ def replay(places: Places, sessions: tuple[str, ...], every: bool, force: bool, 
 
     named = bool(sessions) and not every
     wanted = [find(places.logs, name) for name in sessions] if named else all_sessions(places.logs)
-    reports, problems, failures = [], [], []
-    for session in wanted:
-        try:
-            report = project(session, places, force=force)
-        except PitwallError as error:
-            if len(wanted) == 1:
-                raise
-            failures.append(str(error))
-            continue
-        if report is None:
-            click.echo(f"pitwall: {session.id}: another process is building its projection", err=True)
-            continue
-        reports.append(report)
-        problems += [str(damage) for damage in report.damages]
+    if len(wanted) == 1:
+        report = project(wanted[0], places, force=force)
+        reports, busy, failures = ([report], list[str](), list[str]()) if report else ([], [wanted[0].id], [])
+    else:
+        reports, busy, failures = project_all(wanted, places, force=force)
+    for name in busy:
+        click.echo(f"pitwall: {name}: another process is building its projection", err=True)
+    problems = [damage for report in reports for damage in report.damages]
     if as_json:
         print_json([facts(report) for report in reports])
     elif reports:

@@ -141,7 +141,7 @@ def test_a_recorder_that_dies_is_started_again_and_goes_on_with_its_session(
     running: subprocess.Popen[str], pitwall: Pitwall
 ) -> None:
     where = address(running)
-    recorder = until(lambda: (health(where) or {}).get("recorder"))
+    recorder = until(lambda: (found := (health(where) or {}).get("recorder")) and found["session"] and found)
     before = children(running.pid)
     assert before["record"] == recorder["pid"]
     os.kill(before["record"], signal.SIGKILL)
