@@ -86,7 +86,8 @@ def begin(folder: Path, timeline: Timeline) -> Begun:
     span_s = float(timeline.frames.t[-1]) / 1e9
     schema = (folder.parent / SCHEMA).is_file()
     texts = skeleton.files(folder.name, lines, made_from=files, span_s=span_s, schema=schema)
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    # a level deeper than cars are looked for: who watches the cars' folder sees this one when it is whole
+    unfinished = folder.parent / ".unfinished" / folder.name
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
@@ -96,7 +97,7 @@ def begin(folder: Path, timeline: Timeline) -> Begun:
             load(unfinished.parent, unfinished.name)
             unfinished.rename(folder)
         finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.rmtree(unfinished.parent, ignore_errors=True)
     except OSError as error:
         raise PitwallError(f"can't be written: {error.strerror or error}", where=folder) from error
     return Begun(lines)
