@@ -26,6 +26,7 @@ from pitwall.log import opening as openings
 from pitwall.log import tag as tags
 from pitwall.log.boot import boot_id
 from pitwall.log.disk import DISK, Disk
+from pitwall.log.folder import TEMPORARY_SUFFIX
 from pitwall.log.hold import Hold
 from pitwall.log.opening import Header, Opening
 from pitwall.log.recovery import Stump
@@ -302,7 +303,8 @@ def _new_folder(hold: Hold, name: str, *, exactly: bool) -> Path:
         path = hold.logs / (name if number == 1 else f"{name}-{number}")
         try:
             hold.stand()
-            hold.roomy.make_folder(path)
+            if not _is_vacant(path):
+                hold.roomy.make_folder(path)
             hold.roomy.sync_folder(hold.logs)
         except FileExistsError as error:
             if exactly:
@@ -314,3 +316,8 @@ def _new_folder(hold: Hold, name: str, *, exactly: bool) -> Path:
         else:
             return path
     raise LogError(f"there are a thousand sessions {name!r}", where=hold.logs)
+
+
+def _is_vacant(path: Path) -> bool:
+    """Whether there is a folder without a session in it: what is left where one could not be begun."""
+    return path.is_dir() and all(one.name.endswith(TEMPORARY_SUFFIX) for one in path.iterdir())

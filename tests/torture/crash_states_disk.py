@@ -29,7 +29,7 @@ from typing import NamedTuple
 from pitwall.log.disk import Disk
 
 SECTOR = 512
-SEAL_THREAD = "pitwall-log-seal"
+SEAL_THREAD = "pitwall-log-keep"
 KILLED = 9
 
 
@@ -232,6 +232,11 @@ class Recorder(Disk):
             super().make_folder(path)
             self._trace.note(MadeFolder(self._relative(path)))
 
+    def remove_folder(self, path: Path) -> None:
+        with self._call():
+            super().remove_folder(path)
+            self._trace.note(Unlinked(self._relative(path)))
+
     def sync_folder(self, path: Path) -> None:
         with self._call():
             if "sync_folder" not in self._lies:
@@ -366,8 +371,11 @@ class Volume:
                 file.sure = max(file.sure, size)
             case Renamed(path, to):
                 (folder, name), (other, new) = self._place(path), self._place(to)
-                assert folder is other, "a rename from folder to folder is not modelled"
-                self._change(folder, Change(self._count - 1, new, folder.names[name], name))
+                if folder is other:
+                    self._change(folder, Change(self._count - 1, new, folder.names[name], name))
+                else:  # each folder's names are its own
+                    self._change(other, Change(self._count - 1, new, folder.names[name]))
+                    self._change(folder, Change(self._count - 1, name, None))
             case Unlinked(path):
                 folder, name = self._place(path)
                 self._change(folder, Change(self._count - 1, name, None))
@@ -413,6 +421,12 @@ class Volume:
         for outcomes in itertools.product(*changes):
             for data in itertools.product(*contents):
                 yield self._state(folders, outcomes, dict(zip(map(id, files), data, strict=True)))
+
+    def least(self) -> State:
+        """Nothing of all that need not be left."""
+        folders, files = self._undecided()
+        outcomes = tuple(0 for folder in folders for _ in folder.changes)
+        return self._state(folders, outcomes, {id(file): bytes(file.data[: file.sure]) for file in files})
 
     def some(self, random: random.Random) -> State:
         """One of all that are possible."""
