@@ -48,12 +48,14 @@ class Hold:
     finds no room there is tried again without the reserve.
 
     reserve_bytes: how much room is kept for that; 0: none.
+    unbegun: folders that were made here for sessions that could not be begun; the next try takes them.
     Raises LogError where another process holds the folder, or it can't be written.
     """
 
     def __init__(self, logs: Path, *, disk: Disk = DISK, reserve_bytes: int = 0) -> None:
         self.logs = logs
         self.disk = disk
+        self.unbegun: set[Path] = set()
         try:
             durable.make_folder(logs, disk)
         except OSError as error:

@@ -26,7 +26,6 @@ from pitwall.log import opening as openings
 from pitwall.log import tag as tags
 from pitwall.log.boot import boot_id
 from pitwall.log.disk import DISK, Disk
-from pitwall.log.folder import TEMPORARY_SUFFIX
 from pitwall.log.hold import Hold
 from pitwall.log.opening import Header, Opening
 from pitwall.log.recovery import Stump
@@ -104,7 +103,8 @@ class Writer:
         started_at_ns: wall clock (Unix) at t = 0.  zero_ns: the monotonic clock then, where rows' `t` are of it, so
         that a recorder of the same boot can go on with the session.
         session_id: by default `YYYYmmddTHHMMSSZ-<car>`, of that moment.
-        Raises LogError where it can't be written, and leaves nothing; UsageError where a name won't do.
+        Raises LogError where it can't be written, and leaves nothing, or what the next try takes; UsageError where a
+        name won't do.
         """
         _check_names(session_id, car, buses)
         name = session_id or f"{datetime.fromtimestamp(started_at_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}-{car}"
@@ -116,7 +116,9 @@ class Writer:
         fact = {"session": path.name, "car": car, "started_at_ns": started_at_ns, "buses": list(buses)}
         row = control_row(Control.SESSION_START, 0, json.dumps(fact).encode())
         try:
-            return cls(hold, path, Opening(header, 0, None), row, pace)
+            writer = cls(hold, path, Opening(header, 0, None), row, pace)
+            hold.unbegun.discard(path)
+            return writer
         except BaseException:
             with suppress(OSError):
                 hold.disk.remove_folder(path)  # where nothing could be written, no empty session stays
@@ -303,8 +305,9 @@ def _new_folder(hold: Hold, name: str, *, exactly: bool) -> Path:
         path = hold.logs / (name if number == 1 else f"{name}-{number}")
         try:
             hold.stand()
-            if not _is_vacant(path):
+            if path not in hold.unbegun or not path.is_dir():
                 hold.roomy.make_folder(path)
+                hold.unbegun.add(path)
             hold.roomy.sync_folder(hold.logs)
         except FileExistsError as error:
             if exactly:
@@ -316,8 +319,3 @@ def _new_folder(hold: Hold, name: str, *, exactly: bool) -> Path:
         else:
             return path
     raise LogError(f"there are a thousand sessions {name!r}", where=hold.logs)
-
-
-def _is_vacant(path: Path) -> bool:
-    """Whether there is a folder without a session in it: what is left where one could not be begun."""
-    return path.is_dir() and all(one.name.endswith(TEMPORARY_SUFFIX) for one in path.iterdir())

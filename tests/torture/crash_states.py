@@ -69,6 +69,7 @@ class Workload(NamedTuple):
 
 def examine(workload: Workload) -> Figures:
     """Live the workload and examine what a loss of power may leave.  Raises BrokenError, with the workload's name."""
+    pa.set_cpu_count(1)  # each process has a core: threads beside it only wait for one another
     place = Path(tempfile.mkdtemp(prefix="pitwall-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
         return _examine(workload, place)

@@ -16,6 +16,7 @@ Laws:
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import os
 import random
@@ -231,6 +232,9 @@ def on_disk(root: Path) -> State:
 def faults(calls: int) -> list[Fault]:
     """Every one, of a workload that makes so many calls; one that met an error makes a few more."""
     return [Fault(nth, way, lasts) for nth in range(1, calls + 1) for way in WAYS for lasts in LASTS]
+
+
+logging.getLogger("pitwall").addHandler(logging.NullHandler())  # what it warns of is what is done to it here
 
 
 def run(work: str, seed: int, share: float) -> tuple[Bench, list[Fault]]:
