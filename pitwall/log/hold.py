@@ -131,6 +131,8 @@ class Hold:
             except queue.Empty:
                 job = _nothing
             if job is None:
+                while not self._dropping and not self._jobs.empty():  # what came of the last jobs
+                    self._do(self._jobs.get() or _nothing)
                 return
             if not self._dropping:
                 self._do(job)

@@ -25,7 +25,7 @@ def test_some_states_of_random_lives_keep_the_logs_word():
 
 @pytest.mark.parametrize("lies", ["sync", "sync_folder"])
 def test_a_disk_that_does_not_do_what_it_says_is_caught(lies):
-    with pytest.raises(AssertionError, match="were durable|gave up"):
+    with pytest.raises(AssertionError, match=r"were durable|gave up"):
         examine(Workload("lies", 1, ROTATED, 500, frozenset({lies})))
 
 
