@@ -21,7 +21,7 @@ import pickle
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -52,6 +52,12 @@ class Synced(NamedTuple):
 
     file: int
     size: int
+
+
+class SyncedFile(NamedTuple):
+    """All bytes of the file of that name are durable."""
+
+    path: str
 
 
 class Renamed(NamedTuple):
@@ -101,7 +107,9 @@ class Gone(NamedTuple):
     """The process is gone; the power is on."""
 
 
-Event = Created | Wrote | Synced | Renamed | Unlinked | MadeFolder | SyncedFolder | Appending | Promised | Gone
+Event = (
+    Created | Wrote | Synced | SyncedFile | Renamed | Unlinked | MadeFolder | SyncedFolder | Appending | Promised | Gone
+)
 
 
 class Trace:
@@ -189,6 +197,10 @@ class Recorder(Disk):
             assert self._granted < 1 or not self._owed, f"the seal thread is stuck: {self._owed}"
             self._granted = 0
 
+    def still(self) -> AbstractContextManager[object]:
+        """Nobody does anything to the disk meanwhile."""
+        return self._mutex
+
     def open_gate(self) -> None:
         """Let the seal thread do as it likes."""
         with self._gate:
@@ -214,6 +226,11 @@ class Recorder(Disk):
             number, size = self._files[fd]
             if "sync" not in self._lies:
                 self._trace.note(Synced(number, size))
+
+    def sync_file(self, path: Path) -> None:
+        with self._call():
+            if "sync" not in self._lies:
+                self._trace.note(SyncedFile(self._relative(path)))
 
     def rename(self, path: Path, to: Path) -> None:
         with self._call():
@@ -369,6 +386,11 @@ class Volume:
             case Synced(number, size):
                 file = self._files[number]
                 file.sure = max(file.sure, size)
+            case SyncedFile(path):
+                folder, name = self._place(path)
+                node = folder.names[name]
+                assert isinstance(node, File)
+                node.sure = len(node.data)
             case Renamed(path, to):
                 (folder, name), (other, new) = self._place(path), self._place(to)
                 if folder is other:

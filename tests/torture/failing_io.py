@@ -95,6 +95,10 @@ class FailingDisk(Recorder):
             raise
         super().sync(fd)
 
+    def sync_file(self, path: Path) -> None:
+        self._check()
+        super().sync_file(path)
+
     def rename(self, path: Path, to: Path) -> None:
         self._check()
         super().rename(path, to)

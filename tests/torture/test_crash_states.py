@@ -35,3 +35,8 @@ def test_the_model_leaves_what_was_synced_and_may_lose_all_else():
         volume.apply(event)
     assert volume.least().files == {"a": b"kept"}
     assert {state.files["a"] for state in volume.every()} == {b"kept", b"keptlost", b"kept\0\0\0\0"}
+
+
+def test_what_a_killed_writer_left_is_durable_once_its_session_has_its_end():
+    lives = [Life(("append 40", "append 3")), Life(("append 3",))]
+    assert examine(Workload("killed", 1, lives, 1_500)).distinct > 100
