@@ -32,8 +32,9 @@ def children(pid: int) -> dict[str, int]:
             words = stat.with_name("cmdline").read_text().split("\0")
         except OSError:
             continue
-        if int(parts[1]) == pid and parts[0] != "Z":
-            found[next(word for word in words if word in ("record", "serve"))] = int(stat.parent.name)
+        half = next((word for word in words if word in ("record", "serve")), None)  # none: it is just being started
+        if int(parts[1]) == pid and parts[0] != "Z" and half is not None:
+            found[half] = int(stat.parent.name)
     return found
 
 
