@@ -50,6 +50,7 @@ def main() -> int:
             order.cars,
             room=room,
             force=order.force,
+            strict=order.strict,
             progress=progress,
         )
     except BusyError as busy:

@@ -50,6 +50,7 @@ def replay(
     cars: Path,
     *,
     force: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> ReplayReport:
@@ -58,7 +59,7 @@ def replay(
     While a key is set, what was built is wiped again: it was a trial.  Else as `rebuilt`.
     """
     with kept(projections, rows=session.rows) as folder:
-        return rebuilt(session, folder, cars, force=force, progress=progress, clock=clock)
+        return rebuilt(session, folder, cars, force=force, strict=strict, progress=progress, clock=clock)
 
 
 def rebuilt(
@@ -68,20 +69,22 @@ def rebuilt(
     *,
     room: Room | None = None,
     force: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> ReplayReport:
     """The same in the folder of projections itself.
 
+    strict: replay in any case, and raise RejectedError at the first frame that can't be taken as it is.
     progress: told of rows done, and of rows in all.  Raises WriteError where there is no room, BusyError where another
     process builds it, UsageError or CarError where the car is unknown or wrong.
     """
     began = clock()
     car = load(cars, session.header.car)
     generations = Generations(folder, room)
-    reason = stale(session, car, generations) or ("asked for" if force else "")
+    reason = stale(session, car, generations) or ("asked for" if force or strict else "")
     if not reason:
         return ReplayReport(session.id, "", session.rows, session.frames, clock() - began)
-    done = build(session, car, generations, progress)
+    done = build(session, car, generations, progress, strict=strict)
     damages = tuple(str(damage) for damage in done.damages)
     return ReplayReport(session.id, reason, done.built.offset, session.frames, clock() - began, damages)

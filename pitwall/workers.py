@@ -42,6 +42,7 @@ class Order:
     projections: Path
     cars: Path
     force: bool = False
+    strict: bool = False
     nice: int = 0
     leave_free: int | None = None
 

@@ -76,7 +76,6 @@ ROLES: Final = (
     "brake",
     "brake_switch",
     "clutch",
-    "coolant_temp",
     "distance",
     "fuel",
     "g_lat",

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from pitwall.replay import ReplayReport
 
 
-def project(session: Session, places: Places, *, force: bool = False) -> ReplayReport | None:
-    """Rebuild the session's projection if it is stale, or forced.  None: another process is at it, as a server is."""
+def project(session: Session, places: Places, *, force: bool = False, strict: bool = False) -> ReplayReport | None:
+    """Rebuild the session's projection if it is stale, or forced; strictly, in any case.  None: another process is at it, as a server is."""
     from pitwall.project.turn import BusyError
     from pitwall.replay import replay
 
     check_header(session)
     try:
         with Bar(f"projecting {session.id}") as bar:
-            return replay(session, places.projections, places.cars, force=force, progress=bar)
+            return replay(session, places.projections, places.cars, force=force, strict=strict, progress=bar)
     except BusyError:
         return None
 
 
 def project_all(
-    sessions: Sequence[Session], places: Places, *, force: bool = False
+    sessions: Sequence[Session], places: Places, *, force: bool = False, strict: bool = False
 ) -> tuple[list[ReplayReport], list[str], list[str]]:
     """The same for several, a process each, on all cores, the newest first.
 
@@ -49,7 +49,7 @@ def project_all(
         for session in reversed(sessions):
             try:
                 check_header(session)
-                orders.append(Order(session.id, places.logs, folder, places.cars, force=force))
+                orders.append(Order(session.id, places.logs, folder, places.cars, force=force, strict=strict))
             except LogError as error:
                 failures[session.id] = str(error)
         for session_id, outcome in together(orders, bar):

@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 @click.argument("sessions", metavar="[SESSION]...", nargs=-1)
 @option("--all", "every", is_flag=True, help="Every session: what no SESSION means, said aloud.")
 @option("--force", is_flag=True, help="Rebuild what is current, too.")
+@option("--strict", is_flag=True, help="Stop at the first frame that can't be taken as it is, and swap nothing in.")
 @places("logs", "projections", "cars")
 @json_option
-def replay(places: Places, sessions: tuple[str, ...], every: bool, force: bool, as_json: bool) -> None:
+def replay(places: Places, sessions: tuple[str, ...], every: bool, force: bool, strict: bool, as_json: bool) -> None:
     """Rebuild the projections that are stale: of the sessions named, or of every one.
 
     A projection is stale when the car's definition, a DBC or pitwall's own code has
     changed since it was built, or when the log has grown.  It is built beside the old
     one and swapped in at once: whoever reads goes on reading.  Several sessions are
     rebuilt on all cores, a process each, the newest first.
+
+    Frames that can't be taken as they are (too short, a wrong checksum, …) stop
+    nothing: `pitwall query SESSION "FROM rejected"` lists them.  --strict stops there.
 
     \b
     Examples:
@@ -41,10 +45,10 @@ def replay(places: Places, sessions: tuple[str, ...], every: bool, force: bool, 
     named = bool(sessions) and not every
     wanted = [find(places.logs, name) for name in sessions] if named else all_sessions(places.logs)
     if len(wanted) == 1:
-        report = project(wanted[0], places, force=force)
+        report = project(wanted[0], places, force=force, strict=strict)
         reports, busy, failures = ([report], list[str](), list[str]()) if report else ([], [wanted[0].id], [])
     else:
-        reports, busy, failures = project_all(wanted, places, force=force)
+        reports, busy, failures = project_all(wanted, places, force=force, strict=strict)
     for name in busy:
         click.echo(f"pitwall: {name}: another process is building its projection", err=True)
     problems = [damage for report in reports for damage in report.damages]

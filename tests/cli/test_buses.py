@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pitwall.car.wiring import wiring
@@ -45,3 +46,7 @@ def test_answers_of_obd2_are_channels_and_what_fails_is_rejected(pitwall, tmp_pa
         {"id": 0x7E8, "reason": "too short for its PID", "payload": "2105aaaaaaaaaaaa"},
         {"id": 0x7E8, "reason": "ISO-TP: belongs to no answer", "payload": "2205aaaaaaaaaaaa"},
     ]
+    strict = pitwall("replay", "latest", "--strict", "--cars", CARS)
+    assert strict.code == 1
+    assert re.search(r"offset \d+: too short for its PID", strict.line())
+    assert pitwall(*query, "SELECT count(*) AS n FROM rejected", "--cars", CARS, "--json").json == [{"n": 2}]
