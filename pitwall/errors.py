@@ -4,6 +4,7 @@
     ├── UsageError            2  what was asked for makes no sense: a name, a flag, a file that isn't one
     │   └── CarError          2  a car definition or DBC is wrong (every problem of the file at once)
     ├── LogError              1  the log can't be written or read at all (locked, full, read-only, from a newer pitwall)
+    ├── RejectedError         1  a frame can't be taken as it is, and it was asked to stop there
     └── LossError             3  the work is done, but something was lost or damaged on the way
 
 Raised where the fact is known, turned into one line on stderr in `cli.py` alone.
@@ -50,6 +51,10 @@ class CarError(UsageError):
 
 class LogError(PitwallError):
     """The log can't be opened, written or read at all."""
+
+
+class RejectedError(PitwallError):
+    """A frame can't be decoded, or a step raised on it, and nothing less than all frames was asked for."""
 
 
 class LossError(PitwallError):

@@ -72,6 +72,7 @@ class Control(IntEnum):
     SOURCE = 6  # a source's state changed: connected, lost, silent
     NOTE = 7  # a person's words
     IMPORTED = 8  # a capture file began here: its name, and what of it could not be read
+    CAR_EDITED = 9  # another definition is shown from here on: its fingerprint, its text, its DBCs' digests
 
 
 STREAM_FLAGS: Final = int(Flag.EXTENDED | Flag.REMOTE | Flag.ERROR | Flag.TX | Flag.CONTROL)

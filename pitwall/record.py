@@ -192,6 +192,7 @@ class _Recording:
         self._lost_before = 0  # frames lost before that problem
         self._promised: dict[Path, Request] = {}  # answered once all is written that waits now
         self._handed: set[Path] = set()  # those that the keeper of the log sees to
+        self._taken: set[Path] = set()  # those and all others that are still there: none is done twice
         self._heard = self._log.clock()  # when the last frame came
         self._tended = -math.inf
         self._told = (-math.inf, 0)  # when the status was told last, and the frames there were
@@ -235,9 +236,15 @@ class _Recording:
             self._log.look()
         except LogError as error:
             self._trouble(error)
-        for request in requests.asked(self._log.hold.logs, self._log.hold.disk):
-            if request.path not in self._promised and request.path not in self._handed and not self._log.stuck:
-                self._answer(request)
+        asked = requests.asked(self._log.hold.logs, self._log.hold.disk)
+        self._taken &= {request.path for request in asked}
+        for request in asked:
+            if request.path not in self._taken:
+                if not self._log.stuck:
+                    self._taken.add(request.path)
+                    self._answer(request)
+            elif request.path not in self._promised and request.path not in self._handed:
+                request.done()  # it is, and the disk did not take it away
 
     def tell(self, report: Callable[[Status], None], interval_s: float) -> None:
         """The status to whoever wants it, where `interval_s` have passed since the last time."""
@@ -255,17 +262,15 @@ class _Recording:
 
     def end(self) -> None:
         """The end of all: what waits is written, the session ended, synced and sealed, as far as the disk allows it."""
-        self.write(self._inbox.rest())
-        if self._log.session or self._log.stuck:
-            self._log.end("ended")
-        for _ in range(LAST_TRIES):
-            self._flush()
-            if not self._log.stuck:
-                break
-            time.sleep(AGAIN_S)
-        waiting = self._log.waiting
+        self._flush_at_last()  # an end that was asked for comes before what was heard behind it
+        if not self._log.stuck:
+            self.write(self._inbox.rest())
+            if self._log.session or self._log.stuck:
+                self._log.end("ended")
+            self._flush_at_last()
+        waiting = self._log.waiting + self._inbox.waiting
         if waiting or (self._log.stuck and self._problem):
-            self._lost += waiting
+            self._lost += waiting + self._inbox.lost
             self._problems.append(f"{waiting:,} frames could not be kept: {self._problem}")
 
     def result(self) -> Recorded:
@@ -291,6 +296,14 @@ class _Recording:
         for request in self._promised.values():
             request.done()
         self._promised.clear()
+
+    def _flush_at_last(self) -> None:
+        for last in range(LAST_TRIES, 0, -1):
+            self._flush()
+            if not self._log.stuck:
+                return
+            if last > 1:
+                time.sleep(AGAIN_S)
 
     def _trouble(self, error: LogError) -> None:
         if not self._problem:
@@ -351,7 +364,7 @@ class _Recording:
                 request.refuse(f"{fact['end']} is not being recorded" if session else "no session is being recorded")
                 return
             self._log.end("asked")
-        elif fact.get("control") in _ASKED and isinstance(fact.get("fact"), dict):
+        elif isinstance(fact.get("control"), int) and fact["control"] in _ASKED and isinstance(fact.get("fact"), dict):
             wanted = fact.get("session", session)
             if wanted != session or not session:
                 self._hand_on(request, wanted)
@@ -380,5 +393,5 @@ class _Recording:
         self._log.hold.add(session, Control(request.fact["control"]), request.fact["fact"], answer)
 
 
-_ASKED: Final = frozenset({int(Control.NOTE)})
+_ASKED: Final = frozenset({int(Control.NOTE), int(Control.CAR_EDITED)})
 """The control rows that anybody may ask for."""

@@ -1,6 +1,7 @@
 """A DBC file in, frozen messages out; what is wrong with it goes to the problems, at the line where it stands.
 
-Law: cantools reads the file, and is met here alone.  What a DBC may get wrong without harm (signals that overlap, or
+Law: cantools reads the file, and is met here alone.  A message that its DBC marks as J1939 (the attributes VFrameFormat
+and ProtocolType) is one.  What a DBC may get wrong without harm (signals that overlap, or
 stick out of their message) is taken as it is.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pitwall.car import j1939
 from pitwall.car.definition import Message, Signal
 from pitwall.car.document import Problems
 from pitwall.imports import without
@@ -62,7 +64,8 @@ def message(source: cantools_can.Message) -> Message:
     """What pitwall needs of a cantools message; signals longer than 64 bits are left out."""
     signals = tuple(_signal(signal) for signal in source.signals if signal.length <= LONGEST_SIGNAL)
     cycle_ms = source.cycle_time or None  # 0: not sent in a cycle
-    return Message(source.name, source.frame_id, source.is_extended_frame, source.length, signals, cycle_ms)
+    read = Message(source.name, source.frame_id, source.is_extended_frame, source.length, signals, cycle_ms)
+    return j1939.message(read) if source.protocol == "j1939" else read
 
 
 def _message(

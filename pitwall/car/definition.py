@@ -17,11 +17,15 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pitwall.car.expression import Expression
+from pitwall.car.rules import Rule
 from pitwall.car.steps import Step, Table
 
 LAW_VERSION: Final = 1
 """Part of every fingerprint: rises when the same definition comes to mean something else."""
+
+
+OBD2_29_BITS: Final = {0x7E8: 0x18DAF110, 0x7E9: 0x18DAF118}
+"""By which 29-bit ids the control units of engine and gearbox answer where ids have 29 bits (ISO 15765-4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,47 @@ class Signal:
         """The shortest payload that holds this signal."""
         return (self.first_bit + self.length + 7) // 8
 
+    def bits(self) -> dict[int, int]:
+        """Which bits of which bytes of a payload it has: masks, by the byte."""
+        found: dict[int, int] = {}
+        for bit in range(self.first_bit, self.first_bit + self.length):
+            place = 7 - bit % 8 if self.big_endian else bit % 8
+            found[bit // 8] = found.get(bit // 8, 0) | 1 << place
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A signal that counts a message's frames: 0 to `modulo` - 1, and again from 0."""
+
+    signal: str
+    modulo: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A signal that a message's other bytes give, by a method of `pitwall.car.checksums`.
+
+    over: the bytes of the payload that it is computed over, in this order; the bits of `signal` among them count as 0.
+    before, after: bytes that are computed in front of these and behind them, and never sent.
+    """
+
+    signal: str
+    method: str
+    over: tuple[int, ...]
+    before: bytes = b""
+    after: bytes = b""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """What the frames of one arbitration id hold.
 
     length: bytes of payload, as the DBC says; frames may differ.  cycle_ms: how often one is sent, where the DBC says.
+    pgn: of a J1939 message: its frames are those of this parameter group, whatever their priority.
+    sender: of a J1939 message, the source address that they have; None: any.
+    isotp: its frames carry answers by ISO-TP; the signals are where they are in the answer, not in a frame.
+    counter, checksum: where the car says that the message has one.
     """
 
     name: str
@@ -73,6 +112,11 @@ class Message:
     length: int
     signals: tuple[Signal, ...]
     cycle_ms: int | None = None
+    pgn: int | None = None
+    sender: int | None = None
+    isotp: bool = False
+    counter: Counter | None = None
+    checksum: Checksum | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,45 +176,6 @@ class Measured:
     hold_ns: int | None = None
     folds: tuple[Fold, ...] = field(default=(), compare=False)
     where: str = field(default="", compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class GearRatio:
-    """The gear whose ratio is nearest (as a quotient) to engine speed over wheel speed; missing below `min_speed_mps`.
-
-    ratios: of gears 1, 2, …  rpm_factor, speed_factor: from the inputs' units to rpm and m/s.
-    """
-
-    rpm: str
-    speed: str
-    ratios: tuple[float, ...]
-    final_drive: float
-    tyre_circumference_m: float
-    min_speed_mps: float
-    rpm_factor: float = 1.0
-    speed_factor: float = 1.0
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.rpm, self.speed)
-
-
-@dataclass(frozen=True, slots=True)
-class Distance:
-    """The way since the session began: `speed` integrated over time by trapezoids, from its first value on.
-
-    factor: from the speed's unit times a second to the channel's unit.
-    """
-
-    speed: str
-    factor: float = 1.0
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.speed,)
-
-
-Rule = Expression | GearRatio | Distance
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,10 @@ class Entry:
         """Whether it is empty, or a mapping or a list of nothing."""
         return self.empty or (isinstance(self.node, yaml.CollectionNode) and not self.node.value)
 
+    @property
+    def is_text(self) -> bool:
+        return isinstance(self.node, yaml.ScalarNode) and not self.empty
+
     def mapping(self, known: Iterable[str] | None = None) -> dict[str, Entry]:
         """The entries of a mapping by key.  Keys outside `known`, and keys given twice, are problems."""
         if self.empty:

@@ -1,22 +1,22 @@
-"""The text of an expression in, a frozen tree of allowed operations out.
+"""What an expression may be made of: its words, and a frozen tree of them.  `parsing` makes one of a text.
 
-Law: nothing but the names, numbers, operators and functions listed here ever gets into a tree, whatever the text says;
-nothing is ever run.  Limits on length and depth bound what a text can cost.  Pure: no clock, no files.
+Law: nothing but the names, numbers, operators and functions listed here is ever in a tree, and its depth and size bound
+what it costs to evaluate.  Pure: no clock, no files.
 """
 
 from __future__ import annotations
 
 import ast
 import math
-import warnings
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
-MAX_CHARACTERS: Final = 2_000  # longer than any formula that a person keeps
 MAX_DEPTH: Final = 50  # evaluation recurses once a level
+MAX_NODES: Final = 1_000  # `a < (b < (c < d) < e) < f` stands for twice as much with every level
+MAX_WINDOW_S: Final = 60.0
+"""How far back a function may look: what it remembers is bounded by this, and by the rows that come in that time."""
 
-UNBOUNDED: Final = 100
+UNBOUNDED: Final = 100  # arguments of a function that takes any number
 
 FUNCTIONS: Final[dict[str, tuple[int, int]]] = {
     "abs": (1, 1),
@@ -31,20 +31,34 @@ FUNCTIONS: Final[dict[str, tuple[int, int]]] = {
     "exp": (1, 1),
     "floor": (1, 1),
     "hypot": (2, 2),
+    "integrate": (1, 1),
+    "interp": (3, UNBOUNDED),
+    "lag": (2, 2),
     "log": (1, 1),
     "log10": (1, 1),
     "max": (2, UNBOUNDED),
     "mean": (1, UNBOUNDED),
     "min": (2, UNBOUNDED),
     "radians": (1, 1),
+    "rate": (1, 1),
+    "rolling_max": (2, 2),
+    "rolling_mean": (2, 2),
+    "rolling_min": (2, 2),
     "round": (1, 1),
     "sign": (1, 1),
     "sin": (1, 1),
     "sqrt": (1, 1),
     "tan": (1, 1),
+    "unit": (3, 3),
     "where": (3, 3),
 }
 """What may be called, with the fewest and the most arguments."""
+
+PAST: Final = frozenset({"integrate", "lag", "rate", "rolling_max", "rolling_mean", "rolling_min"})
+"""Those that look back in time.  Each has rows of its own: where its argument has a sample, whatever else is read."""
+
+WINDOWS: Final = frozenset({"lag", "rolling_max", "rolling_mean", "rolling_min"})
+"""Those of them whose second argument says how far back, in seconds."""
 
 CONSTANTS: Final[dict[str, float]] = {"pi": math.pi}
 
@@ -88,7 +102,10 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of FUNCTIONS, or an operator of OPERATORS, on its arguments."""
+    """A function of FUNCTIONS, or an operator of OPERATORS, on its arguments.
+
+    Of `interp` those are a value, then x and y of each point, x ascending; `unit` has become a number.
+    """
 
     function: str
     arguments: tuple[Node, ...]
@@ -114,87 +131,30 @@ class ExpressionError(ValueError):
         self.hint = hint
 
 
-def parse(text: str) -> Expression:
-    """The expression that `text` says.  Names are not looked up.  Raises ExpressionError."""
-    if len(text) > MAX_CHARACTERS:
-        raise ExpressionError(f"an expression of {len(text)} characters; at most {MAX_CHARACTERS} are allowed")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python warns of its own plans: `1if a` is read, and means what it says
-            body = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else "too deep"
-        raise ExpressionError(f"the expression can't be read: {reason}") from error
-    inputs: dict[str, None] = {}
-    tree = _node(body, inputs, depth=0)
-    if not inputs:
-        raise ExpressionError("the expression reads no channel, so it would never be evaluated")
-    return Expression(tree, tuple(inputs))
+def channels(tree: Node) -> tuple[str, ...]:
+    """The channels that a tree reads, each once, in the order of the text.  Raises ExpressionError: it is too large."""
+    found: dict[str, None] = {}
+    nodes, left = 0, [(tree, 0)]
+    while left:
+        node, depth = left.pop()
+        nodes += 1
+        if depth > MAX_DEPTH:
+            raise ExpressionError(f"the expression is nested deeper than {MAX_DEPTH} levels")
+        if nodes > MAX_NODES:
+            raise ExpressionError(f"the expression has more than {MAX_NODES} parts", "make two channels of it")
+        if isinstance(node, Name):
+            found[node.name] = None
+        elif isinstance(node, Call):
+            left.extend((argument, depth + 1) for argument in reversed(node.arguments))
+    return tuple(found)
 
 
-def _node(node: ast.expr, inputs: dict[str, None], depth: int) -> Node:
-    if depth > MAX_DEPTH:
-        raise ExpressionError(f"the expression is nested deeper than {MAX_DEPTH} levels")
-
-    def inner(child: ast.expr) -> Node:
-        return _node(child, inputs, depth + 1)
-
+def written(node: Node) -> str:
+    """A tree in one form of words, `+(a, rate(b))`: trees that are equal have one text, and others have others."""
     match node:
-        case ast.Constant(value=bool()):
-            raise ExpressionError("True and False are not allowed", "use 1 and 0")
-        case ast.Constant(value=int() | float() as value):
-            return _number(value)
-        case ast.Name(id=name):
-            if name in CONSTANTS:
-                return Number(CONSTANTS[name])
-            if name in FUNCTIONS:
-                raise ExpressionError(f"{name!r} is a function", f"call it: {name}(…)")
-            inputs[name] = None
-            return Name(name)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
-            return Call(OPERATORS[type(op)], (inner(left), inner(right)))
-        case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
-            return Call(OPERATORS[type(op)], (inner(operand),))
-        case ast.BoolOp(op=op, values=values):
-            return _folded(OPERATORS[type(op)], [inner(value) for value in values])
-        case ast.Compare(left=left, ops=ops, comparators=right_sides) if all(type(op) in OPERATORS for op in ops):
-            sides = [inner(left), *(inner(side) for side in right_sides)]
-            pairs: list[Node] = [
-                Call(OPERATORS[type(op)], (a, b)) for op, a, b in zip(ops, sides, sides[1:], strict=False)
-            ]
-            return _folded("and", pairs)
-        case ast.IfExp(test=test, body=body, orelse=other):
-            return Call("where", (inner(test), inner(body), inner(other)))
-        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
-            return _call(name, arguments, inputs, depth)
-        case _:
-            raise ExpressionError(f"{ast.unparse(node)!r} is not allowed in an expression")
-
-
-def _call(name: str, arguments: list[ast.expr], inputs: dict[str, None], depth: int) -> Node:
-    if name not in FUNCTIONS:
-        close = get_close_matches(name, FUNCTIONS, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(FUNCTIONS)}"
-        raise ExpressionError(f"unknown function {name!r}", hint)
-    fewest, most = FUNCTIONS[name]
-    if not fewest <= len(arguments) <= most:
-        wanted = str(fewest) if fewest == most else f"{fewest} or more"
-        raise ExpressionError(f"{name} takes {wanted} arguments, and was given {len(arguments)}")
-    return Call(name, tuple(_node(argument, inputs, depth + 1) for argument in arguments))
-
-
-def _number(value: float) -> Number:
-    try:
-        number = float(value)
-    except OverflowError as error:
-        raise ExpressionError("a number too large for a float") from error
-    if not math.isfinite(number):
-        raise ExpressionError("a number too large for a float")
-    return Number(number)
-
-
-def _folded(operator: str, nodes: list[Node]) -> Node:
-    folded = nodes[0]
-    for node in nodes[1:]:
-        folded = Call(operator, (folded, node))
-    return folded
+        case Number(value):
+            return repr(value)
+        case Name(name):
+            return name
+        case Call(function, arguments):
+            return f"{function}({', '.join(written(argument) for argument in arguments)})"

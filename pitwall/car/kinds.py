@@ -6,7 +6,7 @@ Law: what is no such value is a problem of its entry, said where it is read, and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,6 +40,16 @@ class Key:
 def read(entries: Mapping[str, Entry], keys: Mapping[str, Key]) -> dict[str, Any]:
     """The values of those entries that are there; None, and a problem, for what is no such value."""
     return {name: keys[name].kind.read(entry) for name, entry in entries.items() if name in keys}
+
+
+def closed(keys: Mapping[str, Key], required: Iterable[str] = ()) -> dict[str, Any]:
+    """The JSON Schema of a mapping of these keys, and no other."""
+    return {
+        "type": "object",
+        "properties": {name: {"description": key.about, **key.kind.schema} for name, key in keys.items()},
+        **({"required": list(required)} if required else {}),
+        "additionalProperties": False,
+    }
 
 
 def known_unit(entry: Entry, unit: str) -> bool:
@@ -202,10 +212,5 @@ DESPIKE_KEYS: Final[Mapping[str, Key]] = {
 
 DESPIKE: Final = Kind(
     _despike,
-    {
-        "type": "object",
-        "properties": {name: key.kind.schema for name, key in DESPIKE_KEYS.items()},
-        "required": list(DESPIKE_KEYS),
-        "additionalProperties": False,
-    },
+    closed(DESPIKE_KEYS, DESPIKE_KEYS),
 )

@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pitwall.car import channels, dbc, derived, document
-from pitwall.car.definition import Bus, Car, Derived, Measured, fingerprint
-from pitwall.car.document import Entry, Problems, suggestion
+from pitwall.car import channels, dbc, derived, document, messages, methods
+from pitwall.car.definition import Bus, Car, Derived, Measured, Message, fingerprint
+from pitwall.car.document import Entry, Position, Problems, suggestion
 from pitwall.car.kinds import read
 from pitwall.car.vocabulary import ABOUT, BUS, ROLES, SECTIONS
 from pitwall.errors import CarError, UsageError
@@ -131,10 +131,12 @@ class _Reader:
                 item.problem(f"{Path(file.file).name} is listed twice")
             elif file is not None:
                 files.append(file)
-        self._told_apart(files)
+        found = [message for file in files for message in file.messages]
+        found = messages.of_protocol(keys.get("protocol"), found, complete=self._complete)
+        self._told_apart(found, [(file.file, line) for file in files for line in file.lines])
         return Bus(
             name=name,
-            messages=tuple(message for file in files for message in file.messages),
+            messages=tuple(messages.checked(keys.get("messages"), found, complete=self._complete)),
             dbc=tuple(self._named(Path(file.file)) for file in files),
             interface=values.get("interface"),
             channel=values.get("channel"),
@@ -167,22 +169,26 @@ class _Reader:
         folder = self._folder if file.is_relative_to(self._folder) else self._beside
         return file.relative_to(folder).as_posix()
 
-    def _told_apart(self, files: Sequence[dbc.Dbc]) -> None:
-        """No two messages of a bus have one arbitration id, or one name."""
-        ids: dict[tuple[int, bool], str] = {}
+    def _told_apart(self, found: Sequence[Message], places: Sequence[Position]) -> None:
+        """No two messages of a bus have one arbitration id, one J1939 group and sender, or one name."""
+        ids: dict[object, str] = {}
         called: dict[str, str] = {}
-        for file in files:
-            for message, line in zip(file.messages, file.lines, strict=True):
-                place = f"{message.name} at {Path(file.file).name}:{line}"
-                id = f"0x{message.id:x}" + (" (extended)" if message.extended else "")
-                first = ids.setdefault((message.id, message.extended), place)
-                if first != place:
-                    what = f"message {message.name} has the id {id} of {first}"
-                    self._problems.add((file.file, line), what, "one id on one bus is one message")
-                    continue
-                first = called.setdefault(message.name, place)
-                if first != place:
-                    self._problems.add((file.file, line), f"message {message.name} has the name of {first}")
+        for message, where in zip(found, places, strict=True):
+            place = f"{message.name} at {Path(where[0]).name}:{where[1]}"
+            id, one = f"0x{message.id:x}" + (" (extended)" if message.extended else ""), "id on one bus"
+            if message.pgn is not None:
+                by = "any sender" if message.sender is None else f"sender 0x{message.sender:x}"
+                id, one = f"0x{message.id:x} (J1939: group {message.pgn}, {by})", "group of one sender"
+            key = (message.id, message.extended) if message.pgn is None else (message.pgn, message.sender, "J1939")
+            first = ids.setdefault(key, place)
+            if first != place:
+                self._problems.add(
+                    where, f"message {message.name} has the id {id} of {first}", f"one {one} is one message"
+                )
+                continue
+            first = called.setdefault(message.name, place)
+            if first != place:
+                self._problems.add(where, f"message {message.name} has the name of {first}")
 
     def _channels(
         self, sections: dict[str, Entry], buses: tuple[Bus, ...]
@@ -199,7 +205,7 @@ class _Reader:
         speed = roles["speed"].text() if "speed" in roles else None
         measured = (*channels.with_zeros(found, rest, made, speed), *rest)
         units = {**dict.fromkeys(own), **{channel.name: channel.unit for channel in measured}}
-        return measured, tuple(derived.derived(derived_section, derived.Known(units, self._complete)))
+        return measured, tuple(derived.derived(derived_section, methods.Known(units, self._complete)))
 
     def _taken(self, entries: Sequence[tuple[str, Entry]]) -> set[str]:
         """The names that the definition gives; two that differ in case alone, or not at all, are a problem."""

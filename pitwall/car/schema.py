@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pitwall.car.channels import NAME, RESERVED
-from pitwall.car.derived import METHODS
-from pitwall.car.kinds import TEXT, UNIT, Key
+from pitwall.car.kinds import TEXT, UNIT, closed
+from pitwall.car.methods import METHODS
 from pitwall.car.vocabulary import ABOUT, BUS, CHANNEL, ROLES, SECTIONS
 
 DIALECT: Final = "http://json-schema.org/draft-07/schema#"
@@ -41,7 +41,7 @@ def _about() -> Schema:
 
 def _buses() -> Schema:
     bus = {
-        **_keys(BUS),
+        **closed(BUS),
         "type": ["object", "null"],
         "if": {"required": ["data_bitrate"]},
         "then": {"required": ["fd"], "properties": {"fd": {"const": True}}},
@@ -50,13 +50,13 @@ def _buses() -> Schema:
 
 
 def _channels() -> Schema:
-    return _named({**_keys(CHANNEL), "minProperties": 1})
+    return _named({**closed(CHANNEL), "minProperties": 1})
 
 
 def _derived() -> Schema:
     unit = {"unit": {"description": "the unit of the result", **UNIT.schema}}
     expr = {"expr": {"description": "a formula of other channels", **TEXT.schema}}
-    kinds = [_closed({**expr, **unit}, ["expr"])]
+    kinds = [_closed({**expr, **unit}, ["expr", "unit"])]
     for name, method in METHODS.items():
         parameters: dict[str, Any] = dict.fromkeys(method.keys, True)
         kinds.append(_closed({"method": {"const": name}, **parameters, **unit}, ["method"]))
@@ -75,10 +75,6 @@ def _named(entry: Schema) -> Schema:
         "additionalProperties": entry,
         "minProperties": 1,
     }
-
-
-def _keys(keys: Mapping[str, Key]) -> Schema:
-    return _closed({name: {"description": key.about, **key.kind.schema} for name, key in keys.items()})
 
 
 def _closed(properties: Mapping[str, Any], required: Iterable[str] = ()) -> Schema:

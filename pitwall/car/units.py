@@ -116,7 +116,8 @@ def conversion(unit: str, wanted: str) -> tuple[Decimal, Decimal]:
         if _is_angle(have) != _is_angle(want):
             raise impossible
         zero, one = (_registry().Quantity(Decimal(x), have).to(want).magnitude for x in (0, 1))
-    except (pint.DimensionalityError, TypeError) as error:  # TypeError: a logarithmic unit, as decibels are
+    except (pint.DimensionalityError, pint.UndefinedUnitError, TypeError) as error:
+        # a logarithmic unit, as decibels are, is a TypeError, or in a product one that is undefined
         raise impossible from error
     return one - zero, zero
 
@@ -124,11 +125,13 @@ def conversion(unit: str, wanted: str) -> tuple[Decimal, Decimal]:
 def quantity(text: str, wanted: str) -> float:
     """`5 km/h` in the unit `wanted`; a bare number is in it already.  Raises UnitError, or ValueError: no number."""
     number, _, unit = text.strip().partition(" ")
-    value = Decimal(repr(float(number)))
-    if not unit.strip():
-        return float(value)
-    factor, bias = conversion(unit.strip(), wanted)
-    return float(value * factor + bias)
+    return converted(float(number), unit.strip() or wanted, wanted)
+
+
+def converted(value: float, unit: str, wanted: str) -> float:
+    """A finite `value` in `unit`, in the unit `wanted`.  Raises UnitError."""
+    factor, bias = conversion(unit, wanted)
+    return float(Decimal(repr(value)) * factor + bias)
 
 
 @cache

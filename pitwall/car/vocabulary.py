@@ -24,10 +24,13 @@ from pitwall.car.kinds import (
     Key,
     quantity,
 )
+from pitwall.car.messages import MESSAGES, PROTOCOL
 from pitwall.car.steps import MAX_ZERO_S
 
 BUS: Final[Mapping[str, Key]] = {
     "dbc": Key(FILES, "a DBC file, or a list of them"),
+    "protocol": Key(PROTOCOL, "what its frames are, beyond what the DBC says"),
+    "messages": Key(MESSAGES, "which messages have a counter, and which a checksum"),
     "interface": Key(TEXT, "how python-can opens it: socketcan, slcan, …"),
     "channel": Key(TEXT, "what python-can opens: can0, /dev/ttyACM0, …"),
     "bitrate": Key(BITRATE, "bits a second"),
@@ -73,7 +76,6 @@ ROLES: Final = (
     "brake",
     "brake_switch",
     "clutch",
-    "coolant_temp",
     "distance",
     "fuel",
     "g_lat",

@@ -1,15 +1,18 @@
-"""`pitwall car`: a car's definition checked, shown, and what an editor needs to help with it."""
+"""`pitwall car`: a car's definition checked, shown, begun, and what an editor needs to help with it."""
 
 from __future__ import annotations
 
 import re
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pitwall.commands.options import Places, json_option, places
+from pitwall.commands.options import Places, json_option, option, places
 from pitwall.commands.output import WIDTH, plural, print_json, print_table
+from pitwall.commands.progress import Bar
+from pitwall.commands.reporting import end_with_losses
 from pitwall.errors import CarError
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group
 def car() -> None:
-    """Check a car's definition, show what it makes, help an editor with it."""
+    """Check a car's definition, show what it makes, begin one from a capture."""
 
 
 @car.command
@@ -86,6 +89,51 @@ def show(places: Places, name: str, as_json: bool) -> None:
         parts = textwrap.wrap(words, room) or [""]
         rows += [(*first, parts[0]), *(("", "", "", part) for part in parts[1:])]
     print_table(heads, rows, right=("HZ",))
+
+
+@car.command
+@click.argument("name", metavar="NAME")
+@option(
+    "--from",
+    "captures",
+    multiple=True,
+    required=True,
+    metavar="CAPTURE",
+    type=click.Path(path_type=Path),
+    help="A capture of the car's buses; may be repeated.",
+)
+@places("cars")
+@json_option
+def new(places: Places, name: str, captures: tuple[Path, ...], as_json: bool) -> None:
+    """Begin the car NAME with a skeleton of what captures hold, and print its folder.
+
+    Every id becomes a message of a DBC, one DBC a bus; every byte that ever changed
+    becomes a signal, named by id and byte.  Fields that look like counters or
+    checksums are named so.  Comments say what was seen of each id: how often it
+    came, which bytes never changed.  The captures are those that `pitwall import`
+    reads.  What is there already is never written over.
+
+    \b
+    Examples:
+      pitwall car new mx5 --from drive.log
+      pitwall car new mx5 --from front.blf --from rear.blf --cars my-cars
+      pitwall import drive.log --car mx5
+    """
+    from pitwall.bus.capture import read_captures
+    from pitwall.commands.beginning import begin, home
+
+    folder = home(places.cars, name)  # what is wrong with the name is said before a long capture is read
+    with Bar("reading") as bar:
+        timeline = read_captures(captures, bar)
+    begun = begin(folder, timeline)
+    for note in timeline.notes:
+        click.echo(f"pitwall: {note}", err=True)
+    if as_json:
+        print_json({"car": name, "folder": str(folder), **begun.facts(), "problems": timeline.problems})
+    else:
+        click.echo(folder)
+        click.echo(f"pitwall: {begun.summary()}", err=True)
+    end_with_losses(timeline.problems, "made of what could be read; what is above was lost")
 
 
 @car.command

@@ -49,7 +49,8 @@ def show_changes(session: Session, places: Places, draft: Path | None, *, as_jso
             if newest is None:
                 hint = "--car draft.yaml compares with a draft"
                 raise UsageError("it has no projection to compare with", where=session.id, hint=hint)
-            found = changes_since(session, generations, newest[0], car, damaged=damaged, progress=bar)
+            file = generations.file(session.id, newest.fingerprint)
+            found = changes_since(session, generations, file, car, damaged=damaged, progress=bar)
     if as_json:
         print_json({"session": session.id, "car": car.name, "channels": [facts(one) for one in found]})
     elif not found:

@@ -10,21 +10,61 @@ from pitwall.commands.progress import Bar
 from pitwall.errors import LogError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pitwall.log.session import Session
     from pitwall.replay import ReplayReport
 
 
-def project(session: Session, places: Places, *, force: bool = False) -> ReplayReport | None:
-    """Rebuild the session's projection if it is stale, or forced.  None: another process is at it, as a server is."""
+def project(session: Session, places: Places, *, force: bool = False, strict: bool = False) -> ReplayReport | None:
+    """Rebuild the session's projection if it is stale, or forced; strictly, in any case.  None: another process is at it, as a server is."""
     from pitwall.project.turn import BusyError
     from pitwall.replay import replay
 
     check_header(session)
     try:
         with Bar(f"projecting {session.id}") as bar:
-            return replay(session, places.projections, places.cars, force=force, progress=bar)
+            return replay(session, places.projections, places.cars, force=force, strict=strict, progress=bar)
     except BusyError:
         return None
+
+
+def project_all(
+    sessions: Sequence[Session], places: Places, *, force: bool = False, strict: bool = False
+) -> tuple[list[ReplayReport], list[str], list[str]]:
+    """The same for several, a process each, on all cores, the newest first.
+
+    What was done, in the order of `sessions`; those that another process builds; and why others failed.
+    """
+    from pitwall.project.private import kept
+    from pitwall.replay import ReplayReport
+    from pitwall.workers import Order, together
+
+    reports, busy, failures = {}, [], {}
+    with (
+        kept(places.projections, rows=sum(session.rows for session in sessions)) as folder,
+        Bar(f"projecting {len(sessions)} sessions") as bar,
+    ):
+        orders = []
+        for session in reversed(sessions):
+            try:
+                check_header(session)
+                orders.append(Order(session.id, places.logs, folder, places.cars, force=force, strict=strict))
+            except LogError as error:
+                failures[session.id] = str(error)
+        for session_id, outcome in together(orders, bar):
+            if "report" in outcome:
+                reports[session_id] = ReplayReport(**outcome["report"])
+            elif "busy" in outcome:
+                busy.append(session_id)
+            else:
+                failures[session_id] = outcome["error"]
+    order = [session.id for session in sessions]
+    return (
+        [reports[name] for name in order if name in reports],
+        sorted(busy, key=order.index),
+        [failures[name] for name in order if name in failures],
+    )
 
 
 def check_header(session: Session) -> None:
@@ -47,7 +87,7 @@ def facts(report: ReplayReport) -> dict[str, Any]:
         "frames": report.frames,
         "seconds": round(report.seconds, 6),
         "frames_per_s": round(report.frames_per_s),
-        "damages": [str(damage) for damage in report.damages],
+        "damages": list(report.damages),
     }
 
 

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from pitwall.commands.options import Places, json_option, option, places
 from pitwall.commands.output import duration, number, plural, print_json, print_table
-from pitwall.commands.projecting import facts, project
+from pitwall.commands.projecting import facts, project, project_all
 from pitwall.commands.reporting import end_with_losses, tell
 from pitwall.errors import PitwallError, UsageError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.argument("sessions", metavar="[SESSION]...", nargs=-1)
 @option("--all", "every", is_flag=True, help="Every session: what no SESSION means, said aloud.")
 @option("--force", is_flag=True, help="Rebuild what is current, too.")
+@option("--strict", is_flag=True, help="Stop at the first frame that can't be taken as it is, and swap nothing in.")
 @option("--diff", is_flag=True, help="Rebuild nothing: say what would change.")
 @option(
     "--car", "draft", type=click.Path(path_type=Path), metavar="FILE", help="The draft of the car.yaml, for --diff."
@@ -35,6 +36,7 @@ def replay(
     sessions: tuple[str, ...],
     every: bool,
     force: bool,
+    strict: bool,
     diff: bool,
     draft: Path | None,
     as_json: bool,
@@ -43,7 +45,11 @@ def replay(
 
     A projection is stale when the car's definition, a DBC or pitwall's own code has
     changed since it was built, or when the log has grown.  It is built beside the old
-    one and swapped in at once: whoever reads goes on reading.
+    one and swapped in at once: whoever reads goes on reading.  Several sessions are
+    rebuilt on all cores, a process each, the newest first.
+
+    Frames that can't be taken as they are (too short, a wrong checksum, …) stop
+    nothing: `pitwall query SESSION "FROM rejected"` lists them.  --strict stops there.
 
     --diff replays ONE session with its car's definition and with a draft of it at once,
     and says which channels would come, go and change: how many of their values, by how
@@ -73,20 +79,14 @@ def replay(
         raise UsageError("--car is a draft to compare with", hint="say --diff too; nothing is rebuilt with a draft")
     named = bool(sessions) and not every
     wanted = [find(places.logs, name) for name in sessions] if named else all_sessions(places.logs)
-    reports, problems, failures = [], [], []
-    for session in wanted:
-        try:
-            report = project(session, places, force=force)
-        except PitwallError as error:
-            if len(wanted) == 1:
-                raise
-            failures.append(str(error))
-            continue
-        if report is None:
-            click.echo(f"pitwall: {session.id}: another process is building its projection", err=True)
-            continue
-        reports.append(report)
-        problems += [str(damage) for damage in report.damages]
+    if len(wanted) == 1:
+        report = project(wanted[0], places, force=force, strict=strict)
+        reports, busy, failures = ([report], list[str](), list[str]()) if report else ([], [wanted[0].id], [])
+    else:
+        reports, busy, failures = project_all(wanted, places, force=force, strict=strict)
+    for name in busy:
+        click.echo(f"pitwall: {name}: another process is building its projection", err=True)
+    problems = [damage for report in reports for damage in report.damages]
     if as_json:
         print_json([facts(report) for report in reports])
     elif reports:

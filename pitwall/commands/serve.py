@@ -32,7 +32,8 @@ def serve(places: Places, host: str, port: int, supervised: bool) -> None:
     """Project the log and serve the page, until stopped (Ctrl-C).
 
     Follows the newest session while it is recorded, by whatever process, and keeps its
-    projection up to date.  Prints the page's address.  The log is only read.
+    projection up to date.  Prints the page's address.  The log is only read.  A car that is
+    edited meanwhile is shown by its new definition as soon as it is saved, if that is valid.
 
     \b
     Example:

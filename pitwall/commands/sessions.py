@@ -49,14 +49,11 @@ def sessions(places: Places, archived: bool, as_json: bool) -> None:
 
 
 def _recording(session: Session, places: Places) -> None:
-    """How far the one that is being recorded is safe, and what keeps it from being kept."""
+    """How far the one that is being recorded is safe from a crash, and from a loss of power; and what is not kept."""
     from pitwall.log.lock import recorder
 
-    lag = session.rows - (session.durable or 0)
-    click.echo(
-        f"{session.id}: {number(session.rows)} rows written, safe from a crash; "
-        f"{number(lag)} of them not yet from a loss of power"
-    )
+    written, durable = number(session.rows), number(session.durable or 0)
+    click.echo(f"{session.id}: {written} rows written, {durable} durable")
     by = recorder(places.logs)
     if by is not None and by.state.problem:
         waiting, lost = number(by.state.waiting), number(by.state.lost)

@@ -71,7 +71,7 @@ def lines(one: Why, t_ns: int) -> Iterator[str]:
     """Why one channel has its value, as people read it."""
     from pitwall.project.why import OfFrame
 
-    name, unit = one.channel.name, one.channel.unit
+    name, unit = one.name, one.unit
     if one.t is None:
         yield from _wrapped("", f"{name} has no value at {_clock(t_ns)}: {one.missing}")
     else:
@@ -97,16 +97,17 @@ def _of_frame(one: OfFrame) -> Iterator[str]:
         scaled = f" * {scale!r}" * (scale != 1) + f" + {signal_offset!r}" * (signal_offset != 0)
         words = f"{one.message.name}.{one.signal.name} = {found.raw!r}{scaled} = {found.value!r} {one.signal.unit}"
         yield from _wrapped("signal", words.rstrip())
-    if one.channel.where:
-        yield from _wrapped("YAML", _written(one.channel.where))
+    if one.where:
+        yield from _wrapped("YAML", _written(one.where))
     for step in one.steps:
-        value = "missing" if math.isnan(step.value) else f"{step.value!r} {one.channel.unit}".rstrip()
+        value = "missing" if math.isnan(step.value) else f"{step.value!r} {one.unit}".rstrip()
         yield from _wrapped("step", f"{step.words}: {value}" + f" ({step.removed})" * bool(step.removed))
 
 
 def _of_inputs(one: OfInputs) -> Iterator[str]:
-    yield from _wrapped("YAML", _written(one.channel.where))
-    yield from _wrapped("formula", one.channel.source)
+    if one.where:
+        yield from _wrapped("YAML", _written(one.where))
+    yield from _wrapped("formula", one.source)
     for each in one.inputs:
         yield from _wrapped("input", f"{each.name} = {_seen(each, one.t)}")
 
@@ -163,12 +164,12 @@ def facts(one: Why) -> dict[str, Any]:
     from pitwall.project.why import OfFrame
 
     about: dict[str, Any] = {
-        "channel": one.channel.name,
-        "unit": one.channel.unit,
+        "channel": one.name,
+        "unit": one.unit,
         "t": None if one.t is None else one.t / 1e9,
         "value": _plain(one.value),
         "missing": one.missing or None,
-        "yaml": one.channel.where or None,
+        "yaml": one.where or None,
     }
     if not isinstance(one, OfFrame):
         inputs = [
@@ -181,7 +182,7 @@ def facts(one: Why) -> dict[str, Any]:
             }
             for each in one.inputs
         ]
-        return {**about, "formula": one.channel.source, "inputs": inputs}
+        return {**about, "formula": one.source, "inputs": inputs}
     frame, found, signal = one.frame, one.bits, one.signal
     return {
         **about,

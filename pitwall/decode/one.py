@@ -28,7 +28,7 @@ class Bits:
 
 def bits(signal: Signal, payload: bytes) -> Bits:
     """What `payload` holds of `signal`; bits beyond its end count as 0."""
-    columns = width((signal,))
+    columns = width(signal.bytes_needed)
     row = np.frombuffer(payload[:columns].ljust(columns, b"\0"), np.uint8).reshape(1, columns)
     read = reader(signal, columns)
     with np.errstate(all="ignore"):

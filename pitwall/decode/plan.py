@@ -3,11 +3,12 @@
 Laws:
 
 1. Nothing here runs per frame: a batch costs array operations, and a few steps for every stream in it.
-2. A signal that a frame is too short to hold is missing (NaN), and so is one that the multiplexer says isn't there; the
-   others of the same frame are given.  A frame longer than its message is read as far as the message goes.
-3. Standard and extended ids are different ids.  Echoes of what was sent, remote frames, error frames and control rows
+2. Standard and extended ids are different ids.  Echoes of what was sent, remote frames, error frames and control rows
    give no signals.
+3. A frame belongs to the message that has its id; else, of 29 bits, to the J1939 message of its group and sender, else
+   of its group and any sender.  Frames of several ids that belong to one message are its rows in log order.
 4. What no DBC names is counted like everything else.
+5. No frame stops it: what can't be taken as it is is counted, and told of as rejected.
 
 Pure: no clock, no files.
 """
@@ -16,37 +17,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from pitwall.car.definition import Bus, Car, Message
-from pitwall.decode.multiplex import Mask, conditions
-from pitwall.decode.signals import Float64, Raw, reader, width
+from pitwall.car import j1939
+from pitwall.car.definition import OBD2_29_BITS, Bus, Car
+from pitwall.decode.reading import Reading
+from pitwall.decode.rejected import Rejected, in_order
+from pitwall.decode.sender import NO_FAULTS, Decoded, Faults, Sender, joined
 from pitwall.decode.streams import Stream, streams
-from pitwall.frames import Flag, Frames, Int64, UInt8
+from pitwall.frames import Flag, Frames
+
+# plain integers: an IntFlag's arithmetic costs more than all else that is done for a stream
+_CONTROL: Final = int(Flag.CONTROL)
+_NOT_HEARD: Final = int(Flag.TX | Flag.REMOTE | Flag.ERROR | Flag.CONTROL)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Decoded:
-    """What `m` frames of one message hold, in log order.
-
-    bus: its name in the car.  at: int64 (m,), log offsets, ascending.  t: int64 (m,).
-    values: float64 (m,) of every signal, by its name, in its DBC's unit; NaN: missing.
-    """
-
-    bus: str
-    message: Message
-    at: Int64
-    t: Int64
-    values: dict[str, Float64]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one is made for every stream of every batch, and freezing would double what that costs
 class Seen:
     """An id that frames of one batch had.
 
     bus: index in the log.  flags: as `Stream`.  message: what the car calls it, None if it has no name for it.
-    decoded: whether its frames give signals.  short: how many are too short to hold every signal of the message.
+    decoded: whether its frames give signals.  short: how many are too short to hold every signal that they should.
+    rejected: how many could not be taken as they are.  missed: how many more its counter says there were.
     first_t, last_t: ns.  payload: of the last frame.
     """
 
@@ -57,6 +51,8 @@ class Seen:
     decoded: bool
     frames: int
     short: int
+    rejected: int
+    missed: int
     first_t: int
     last_t: int
     payload: bytes
@@ -64,51 +60,75 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """messages: those of which there were frames.  ids: of every frame, named or not; control rows have none."""
+    """messages: those of which there were frames.  ids: of every frame, named or not; control rows have none.
+
+    rejected: frames that could not be taken as they are, in log order, as many as are told of.
+    """
 
     messages: list[Decoded]
     ids: list[Seen]
+    rejected: list[Rejected]
 
 
 class Plan:
-    """How the frames of a log become the signals of a car.  Immutable; made by `plan`."""
+    """How the frames of one log become the signals of a car, folded from its first frame on; made by `plan`."""
 
     def __init__(self, buses: Sequence[Bus | None]) -> None:
-        self._readings: dict[int, _Reading] = {}
-        self._names: dict[tuple[int, int, bool], str] = {}
+        self._readings: dict[tuple[int, int, bool], Reading] = {}
+        self._groups: dict[tuple[int, int, int | None], Reading] = {}
+        self._met: dict[int, _Met] = {}
         for index, bus in enumerate(buses):
             for message in bus.messages if bus is not None else ():
                 assert bus is not None
-                flags = int(Flag.EXTENDED) if message.extended else 0
-                self._names[(index, message.id, message.extended)] = message.name
-                self._readings[index << 40 | flags << 32 | message.id] = _Reading(bus.name, message)
+                reading = Reading(bus.name, message)
+                if message.pgn is None:
+                    self._readings[(index, message.id, message.extended)] = reading
+                else:
+                    self._groups[(index, message.pgn, message.sender)] = reading
+        for (index, id, extended), reading in list(self._readings.items()):
+            if reading.message.isotp and not extended and id in OBD2_29_BITS:
+                self._readings.setdefault((index, OBD2_29_BITS[id], True), reading)
 
     def decode(self, frames: Frames) -> Decoding:
-        """The signals of `frames`, clustered or in log order; one `Decoded` for every message that occurs."""
-        messages, ids = [], []
+        """The signals of the log's next frames, clustered or not; one `Decoded` for every message that occurs."""
+        messages: list[Decoded] = []
+        shared: dict[tuple[str, str], list[Decoded]] = {}
+        ids: list[Seen] = []
+        rejected: list[Rejected] = []
         # a payload may hold any float: too large once scaled (infinite), or one that signals that it is none
         with np.errstate(all="ignore"):
             for stream in streams(frames):
-                reading = self._readings.get(stream.key)
-                if reading is not None:
-                    messages.append(reading.decode(stream))
-                if not stream.is_control:
-                    ids.append(self._seen(stream, reading))
-        return Decoding(messages, ids)
+                if stream.flags & _CONTROL:
+                    continue
+                met = self._met.get(stream.key) or self._meet(stream)
+                faults = NO_FAULTS
+                if met.sender is not None:
+                    decoded, faults = met.sender.read(stream)
+                    if not met.is_shared:
+                        messages.append(decoded)
+                    elif len(decoded.at):
+                        shared.setdefault((decoded.bus, decoded.message.name), []).append(decoded)
+                    if faults.told:
+                        rejected += faults.told
+                ids.append(_seen(stream, met, faults))
+        if shared:
+            messages += [joined(parts) for parts in shared.values()]
+        return Decoding(messages, ids, in_order(rejected))
 
-    def _seen(self, stream: Stream, reading: _Reading | None) -> Seen:
-        return Seen(
-            bus=stream.bus,
-            id=stream.id,
-            flags=stream.flags,
-            message=self._names.get((stream.bus, stream.id, stream.is_extended)),
-            decoded=reading is not None,
-            frames=len(stream.at),
-            short=0 if reading is None else reading.short(stream),
-            first_t=int(stream.t[0]),
-            last_t=int(stream.t[-1]),
-            payload=stream.last_payload(),
+    def _meet(self, stream: Stream) -> _Met:
+        """What is known of a stream, when its first frames come."""
+        reading = self._readings.get((stream.bus, stream.id, stream.is_extended))
+        if reading is None and stream.is_extended:
+            group = (stream.bus, j1939.group(stream.id))
+            reading = self._groups.get((*group, j1939.sender(stream.id))) or self._groups.get((*group, None))
+        heard = reading is not None and not stream.flags & _NOT_HEARD
+        met = _Met(
+            name=None if reading is None else reading.message.name,
+            sender=Sender(reading) if reading is not None and heard else None,
+            is_shared=reading is not None and (reading.message.pgn is not None or reading.message.isotp),
         )
+        self._met[stream.key] = met
+        return met
 
 
 def plan(car: Car, bus_names: Sequence[str]) -> Plan:
@@ -145,58 +165,30 @@ def _is_next(_bus: Bus, _name: str) -> bool:
     return True
 
 
-class _Reading:
-    """How the frames of one message on one bus are read."""
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A stream that there were frames of.  name: what the car calls its message.  sender: if its frames give signals.
 
-    def __init__(self, bus: str, message: Message) -> None:
-        self._bus = bus
-        self._message = message
-        self._columns = width(message.signals)
-        by_name = {signal.name: signal for signal in message.signals}
-        self._readers = {name: reader(signal, self._columns) for name, signal in by_name.items()}
-        self._conditions = {name: conditions(signal, by_name) for name, signal in by_name.items()}
-        self._always_there = all(condition == () for condition in self._conditions.values())
-        self.needed = max((signal.bytes_needed for signal in message.signals), default=0)
+    is_shared: other streams may have frames of the same message.
+    """
 
-    def decode(self, stream: Stream) -> Decoded:
-        payloads = stream.payloads(self._columns)
-        if self._always_there and stream.shortest >= self.needed:
-            values = {name: read.scaled(read.raw(payloads)) for name, read in self._readers.items()}
-        else:
-            values = self._values_there(stream, payloads)
-        return Decoded(self._bus, self._message, stream.at, stream.t, values)
-
-    def short(self, stream: Stream) -> int:
-        """How many frames are too short to hold every signal."""
-        return 0 if stream.shortest >= self.needed else int(np.count_nonzero(stream.len < self.needed))
-
-    def _values_there(self, stream: Stream, payloads: UInt8) -> dict[str, Float64]:
-        raws: dict[str, Raw] = {}
-
-        def raw(name: str) -> Raw:
-            if name not in raws:
-                raws[name] = self._readers[name].raw(payloads)
-            return raws[name]
-
-        def held(name: str) -> Mask | None:
-            needed = self._readers[name].needed
-            return None if stream.shortest >= needed else stream.len >= needed
-
-        values = {}
-        for name, read in self._readers.items():
-            column = read.scaled(raw(name))
-            conditions_of_it = self._conditions[name]
-            if conditions_of_it is None:
-                column[:] = np.nan
-            else:
-                there = _all(held(name), [condition(raw, held) for condition in conditions_of_it])
-                if there is not None:
-                    column[~there] = np.nan
-            values[name] = column
-        return values
+    name: str | None
+    sender: Sender | None
+    is_shared: bool
 
 
-def _all(first: Mask | None, others: list[Mask]) -> Mask | None:
-    """Where every mask is true; None: everywhere."""
-    masks = others if first is None else [first, *others]
-    return np.logical_and.reduce(masks) if masks else None
+def _seen(stream: Stream, met: _Met, faults: Faults) -> Seen:
+    return Seen(
+        stream.bus,
+        stream.id,
+        stream.flags,
+        met.name,
+        met.sender is not None,
+        len(stream.at),
+        faults.short,
+        faults.rejected,
+        faults.missed,
+        int(stream.t[0]),
+        int(stream.t[-1]),
+        stream.last_payload(),
+    )

@@ -42,9 +42,8 @@ class Reader:
     scaled: Callable[[Raw], Float64]
 
 
-def width(signals: tuple[Signal, ...]) -> int:
-    """Columns that payloads must have to be read: 8, or for CAN FD a whole number of words and one to spare."""
-    needed = max((signal.bytes_needed for signal in signals), default=0)
+def width(needed: int) -> int:
+    """Columns that payloads must have for `needed` bytes: 8, or for more a whole number of words and one to spare."""
     return WORD if needed <= WORD else (needed // WORD + 2) * WORD
 
 

@@ -8,27 +8,31 @@ Laws:
    multiplexed message) is no sample of it; a value that a step made missing is one, and is missing.
 3. A derived value that can't be computed (no gear at a standstill, a division by 0) is missing, and so is all that
    reads it there; so is a value that is older than its channel holds.
-4. However frames are cut into batches, and clustered or not, the rows are the same to the bit.
+4. A rule that raises on a row gives no value there; the row is told of as rejected.
+5. However frames are cut into batches, and clustered or not, the rows are the same to the bit.
 
 Pure: no clock, no files; what must be kept from batch to batch is rebuilt by replay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
-from pitwall.car.definition import Bus, Car, Derived, Distance, GearRatio, Measured, Message
-from pitwall.car.expression import Expression
+import numpy as np
+
+from pitwall.car.definition import Bus, Car, Measured, Message
 from pitwall.car.steps import Zero
-from pitwall.decode import Decoded, Decoding
-from pitwall.derive import methods
+from pitwall.decode import Decoded, Decoding, Rejected, Step
 from pitwall.derive.channel import Channel, Float64, Rows, Table
-from pitwall.derive.evaluate import compiled
+from pitwall.derive.computing import computing
+from pitwall.derive.parts import Part, parts
 from pitwall.derive.series import Held, Input, Series, aligned, carried, newest
 from pitwall.derive.steps import Speeds, Steps, tabled
-from pitwall.derive.trace import Compute, Trace
+from pitwall.derive.trace import Trace
 from pitwall.frames import Int64
 
 
@@ -36,36 +40,43 @@ class Deriver:
     """The channels of a car, folded over a log from its first frame on.
 
     tables: one for every message that has signals, then one for every derived channel.
+    rejected: the rows of the newest frames that a rule raised on.
     """
 
     def __init__(self, car: Car, trace: Trace | None = None) -> None:
         """trace: sees what is done to every sample."""
         zeros = [zero for channel in car.channels if (zero := _zero(channel)) is not None]
         self._speed = zeros[0].speed if zeros else None
-        wanted: set[str | None] = {self._speed, *(name for channel in car.derived for name in channel.inputs)}
+        self._parts = _parts(car, trace)
+        wanted: set[str | None] = {self._speed, *(name for part in self._parts for name in part.inputs)}
         self._messages = _message_tables(car, wanted, trace)
-        self._derived = [_DerivedTable(channel, trace) for channel in car.derived]
-        self._hold_ns = {channel.name: channel.hold_ns for channel in car.channels}
+        self._hold_ns = _holds(car, self._parts)
         self._held: dict[str, Held] = {}
+        self.rejected: list[Rejected] = []
         self.tables: tuple[Table, ...] = (
             *(message.table for message in self._messages.values()),
-            *(derived.table for derived in self._derived),
+            *(part.table for part in self._parts if part.table is not None),
         )
 
     def fold(self, decoding: Decoding) -> list[Rows]:
         """The rows that the next frames of the log give; a table that gets none is left out."""
         found: list[Rows] = []
         samples: dict[str, Series] = {}
+        self.rejected = []
         speeds = partial(self._speeds, samples)
         for decoded in sorted(decoding.messages, key=self._waits):
             message = self._messages.get((decoded.bus, decoded.message.name))
             if message is not None:
                 found.append(message.rows(decoded, samples, speeds))
-        for derived in self._derived:
-            rows = derived.rows([self._input(name, samples) for name in derived.inputs])
-            if rows is not None:
-                found.append(rows)
-                samples[derived.name] = Series(rows.at, rows.t, rows.values[0])
+        for part in self._parts:
+            series = part.series([self._input(name, samples) for name in part.inputs])
+            if part.step.rejected:
+                self.rejected += part.step.taken()
+            if series is None:
+                continue
+            samples[part.name] = series
+            if part.table is not None:
+                found.append(Rows(part.table, series.at, series.t, (series.values,)))
         self._held.update((name, Held(float(each.values[-1]), int(each.t[-1]))) for name, each in samples.items())
         return found
 
@@ -162,42 +173,73 @@ def _channel(channel: Measured) -> Channel:
     return Channel(channel.name, channel.unit, f"{channel.bus} {channel.message}.{channel.signal}", hold_s)
 
 
-class _DerivedTable:
-    """One derived channel, and what it keeps from batch to batch."""
+class _Running:
+    """One derived channel, or a part of one, and what it keeps from batch to batch.
 
-    def __init__(self, derived: Derived, trace: Trace | None) -> None:
-        self.name = derived.name
-        self.inputs = derived.inputs
-        self.table = Table(derived.name, (Channel(derived.name, derived.unit, derived.source),))
-        compute = _computing(derived)
-        self._compute = compute if trace is None else trace.compute(derived, compute)
+    table: None for a part, whose samples are read by other parts alone.
+    """
 
-    def rows(self, inputs: list[Input]) -> Rows | None:
-        clock = aligned(inputs)
+    def __init__(self, part: Part, table: Table | None, trace: Trace | None) -> None:
+        self.name = part.name
+        self.inputs = part.rule.inputs
+        self._optional = part.optional
+        self.table = table
+        self.step = Step(f"computing {part.name}")
+        self._compute = computing(part.rule)
+        self._trace = trace
+        if trace is not None:
+            trace.inputs[part.name] = part.rule.inputs
+
+    def series(self, inputs: Sequence[Input]) -> Series | None:
+        """What the next frames give, by the new samples of the inputs and the values that they had before."""
+        clock = aligned([self._ready(name, each) for name, each in zip(self.inputs, inputs, strict=True)])
         if clock is None:
             return None
         at, t, columns = clock
-        return Rows(self.table, at, t, (self._compute(t, columns),))
+        values = self._computed(at, t, columns)
+        if self._trace is not None:
+            self._trace.see(self.name, t, columns, values)
+        return Series(at, t, values)
 
+    def _ready(self, name: str, each: Input) -> Input:
+        """An input that may never come is missing until it does; any other is waited for."""
+        return replace(each, held=_NEVER) if each.held is None and name in self._optional else each
 
-def _computing(derived: Derived) -> Compute:
-    match derived.rule:
-        case Expression() as expression:
-            evaluate = compiled(expression)
-            return lambda t, columns: evaluate(dict(zip(expression.inputs, columns, strict=True)))
-        case GearRatio() as gears:
-            return lambda t, columns: methods.gear(gears, *columns)
-        case Distance() as way:
-            return _Travelling(way)
-
-
-class _Travelling:
-    """A distance, and how far it has come."""
-
-    def __init__(self, rule: Distance) -> None:
-        self._rule = rule
-        self._state: methods.Travelled | None = None
-
-    def __call__(self, t: Int64, columns: list[Float64]) -> Float64:
-        values, self._state = methods.distance(self._rule, self._state, t, columns[0])
+    def _computed(self, at: Int64, t: Int64, columns: list[Float64]) -> Float64:
+        if not self.step.raised:
+            try:
+                return self._compute(t, columns)
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001, S110  the step finds the row that it raised on
+                pass
+        done = self.step.run(lambda part: self._compute(t[part], [column[part] for column in columns]), at)
+        values = np.full(len(at), np.nan)
+        for part, found in done:
+            values[part] = found
         return values
+
+
+_NEVER: Final = Held(math.nan, 0)
+
+
+def _holds(car: Car, running: Sequence[_Running]) -> dict[str, int | None]:
+    """For how long a value of each channel is good; a part of a formula is as good as what it reads."""
+    holds = {channel.name: channel.hold_ns for channel in car.channels}
+    for part in running:
+        if part.table is None:
+            of_inputs = [hold for name in part.inputs if (hold := holds.get(name)) is not None]
+            holds[part.name] = min(of_inputs, default=None)
+    return holds
+
+
+def _parts(car: Car, trace: Trace | None) -> list[_Running]:
+    """Each after its inputs; what two channels both need is computed once."""
+    found: dict[str, _Running] = {}
+    for derived in car.derived:
+        for part in parts(derived):
+            if part.name not in found:
+                own = part.name == derived.name
+                table = Table(derived.name, (Channel(derived.name, derived.unit, derived.source),)) if own else None
+                found[part.name] = _Running(part, table, trace)
+    return list(found.values())

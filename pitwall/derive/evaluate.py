@@ -1,7 +1,8 @@
 """An expression's tree in, a function from columns to a column out.
 
 Laws: a missing input makes the result missing, whatever the formula; so does a result that is no finite number.  Every
-operation works element by element, so that a value depends on its own row alone.  Pure.
+operation works element by element, so that a value depends on its own row alone.  What looks back in time is no
+operation here: `parts` has put a column in its place.  Pure.
 """
 
 from __future__ import annotations
@@ -24,6 +25,15 @@ def _mean(*values: Any) -> Any:
 
 def _where(condition: Any, then: Any, otherwise: Any) -> Any:
     return np.where(np.not_equal(condition, 0), then, otherwise)
+
+
+def _interp(value: Any, *numbers: Any) -> Any:
+    """The line through the points x0, y0, x1, y1, … at `value`; beyond the last point on either side, its y."""
+    x, y = np.array(numbers[::2]), np.array(numbers[1::2])
+    slopes = np.append(np.diff(y) / np.diff(x), 0.0)
+    within = np.minimum(np.maximum(value, x[0]), x[-1])
+    before = np.minimum(np.searchsorted(x, within, side="right"), len(x)) - 1  # a NaN sorts behind all, and stays one
+    return y[before] + (within - x[before]) * slopes[before]
 
 
 def _truth(operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,6 +72,7 @@ OPERATIONS: Final[dict[str, Callable[..., Any]]] = {
     "exp": np.exp,
     "floor": np.floor,
     "hypot": np.hypot,
+    "interp": _interp,
     "log": np.log,
     "log10": np.log10,
     "max": lambda *values: reduce(np.maximum, values),

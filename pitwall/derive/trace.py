@@ -6,18 +6,14 @@ long the log.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from pitwall.car.definition import Derived, Measured
+from pitwall.car.definition import Measured
 from pitwall.derive.channel import Float64
 from pitwall.derive.steps import Doing, Speeds, Steps
 from pitwall.frames import Int64
-
-Compute = Callable[[Int64, list[Float64]], Float64]
-"""Times int64 (m,) and the values of the inputs, float64 (m,) each -> those of the result, float64 (m,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,7 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A row of a derived channel.  inputs: what it saw of each.  value: what came out; NaN: missing."""
+    """A row of a derived channel, or a part of one.  inputs: what it saw.  value: what came out; NaN: missing."""
 
     t: int
     inputs: tuple[float, ...]
@@ -43,9 +39,13 @@ class Computed:
 
 
 class Trace:
-    """What the newest samples went through, of all the channels of the deriver that it is given to."""
+    """What the newest samples went through, of all the channels of the deriver that it is given to.
+
+    inputs: what each derived channel, and each part of one that looks back, reads.
+    """
 
     def __init__(self) -> None:
+        self.inputs: dict[str, tuple[str, ...]] = {}
         self._steps: dict[str, TracedSteps] = {}
         self._computed: dict[str, Computed] = {}
 
@@ -54,16 +54,11 @@ class Trace:
         self._steps[channel.name] = TracedSteps(channel)
         return self._steps[channel.name]
 
-    def compute(self, derived: Derived, compute: Compute) -> Compute:
-        """The same as `compute`, watched."""
-
-        def watched(t: Int64, columns: list[Float64]) -> Float64:
-            values = compute(t, columns)
+    def see(self, name: str, t: Int64, columns: list[Float64], values: Float64) -> None:
+        """Rows of a derived channel, or a part of one: their times, what it saw of its inputs, what came out."""
+        if len(t):
             seen = tuple(float(column[-1]) for column in columns)
-            self._computed[derived.name] = Computed(int(t[-1]), seen, float(values[-1]))
-            return values
-
-        return watched
+            self._computed[name] = Computed(int(t[-1]), seen, float(values[-1]))
 
     def passed(self, name: str) -> Passed | None:
         """The newest sample of a measured channel; None: no frame held its signal so far."""
@@ -79,7 +74,7 @@ class Trace:
         return self._steps[name].frame
 
     def computed(self, name: str) -> Computed | None:
-        """The newest row of a derived channel; None: there is none so far."""
+        """The newest row of a derived channel, or a part of one; None: there is none so far."""
         return self._computed.get(name)
 
 

@@ -28,7 +28,7 @@ from pitwall.log.folder import open_segments
 from pitwall.log.manifest import Manifest
 from pitwall.log.place import Damage
 from pitwall.log.removal import Forget
-from pitwall.log.session import Session, find
+from pitwall.log.session import Session, find, reached
 from pitwall.log.verify import verify
 
 
@@ -112,6 +112,10 @@ def _settled(logs: Path, session: Session, disk: Disk) -> Session:
     if session.state != "ended":
         hint = "`pitwall verify` tells what is wrong with it"
         raise LogError("the session has no end, and could not be recovered", where=session.path, hint=hint)
+    for segment in open_segments(session.path):
+        last = reached([segment], session.id)
+        if last is not None and last.stop > segment.first:  # sealed later, it would be another session to the archive
+            raise LogError("the segment could not be sealed", where=segment.path, hint="nothing was done; run it again")
     return session
 
 

@@ -48,12 +48,14 @@ class Hold:
     finds no room there is tried again without the reserve.
 
     reserve_bytes: how much room is kept for that; 0: none.
+    unbegun: folders that were made here for sessions that could not be begun; the next try takes them.
     Raises LogError where another process holds the folder, or it can't be written.
     """
 
     def __init__(self, logs: Path, *, disk: Disk = DISK, reserve_bytes: int = 0) -> None:
         self.logs = logs
         self.disk = disk
+        self.unbegun: set[Path] = set()
         try:
             durable.make_folder(logs, disk)
         except OSError as error:
@@ -97,6 +99,10 @@ class Hold:
                 self._jobs.put(partial(self._end, folder))
         return stump
 
+    def leave(self, stump: Stump) -> None:
+        """Have a session that was taken up given its end after all."""
+        self._jobs.put(partial(self._end, stump.folder))
+
     def recover(self) -> None:
         """Every session gets its end now; sealing comes behind."""
         for folder in recovery.session_folders(self.logs):
@@ -129,6 +135,8 @@ class Hold:
             except queue.Empty:
                 job = _nothing
             if job is None:
+                while not self._dropping and not self._jobs.empty():  # what came of the last jobs
+                    self._do(self._jobs.get() or _nothing)
                 return
             if not self._dropping:
                 self._do(job)

@@ -172,9 +172,15 @@ class Outbox:
                 self._writer.close()
 
     def _begin(self) -> None:
-        if self._stump is not None:
-            self._writer = Writer.go_on(self.hold, self._stump, pace=self._pace)
-            header, self._stump = self._stump.opening.header, None
+        stump, self._stump = self._stump, None
+        if stump is not None:
+            try:
+                self._writer = Writer.go_on(self.hold, stump, pace=self._pace)
+            except LogError:  # a sync may have failed, and would tell nothing a second time: the session is ended
+                self.hold.leave(stump)
+                self._session_id = None  # it was that one's
+                raise
+            header = stump.opening.header
             self._ahead = header.started_at_ns - (header.zero_ns or 0)
         else:
             self._ahead = self._wall() - self.clock()

@@ -64,11 +64,11 @@ class Tail:
         """Offset of the row that comes next."""
         return self._place.at
 
-    def poll(self) -> list[Frames]:
-        """What has come since the last poll, in batches in offset order, about `POLL_ROWS` at most; empty: nothing."""
+    def poll(self, rows: int = POLL_ROWS) -> list[Frames]:
+        """What has come since the last poll, in batches in offset order, about `rows` at most; empty: nothing."""
         given: list[Frames] = []
         count = 0
-        while count < POLL_ROWS and (found := next(self._batches, None)) is not None:
+        while count < rows and (found := next(self._batches, None)) is not None:
             self.ended = self.ended or found.message.tag.ends
             batch = decode(found)
             given.append(batch)

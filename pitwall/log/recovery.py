@@ -138,6 +138,7 @@ def end_session(folder: Path, disk: Disk) -> tuple[Recovered | None, list[Segmen
     """
     try:
         remaining = sealing.sweep(folder, disk)
+        _secure(folder, remaining, disk)
         stump = stump_of(folder)
         if stump is not None:
             end(stump, disk)
@@ -243,10 +244,21 @@ def quick_stump_of(folder: Path) -> Stump | None:
 
 
 def leftovers(folder: Path, disk: Disk) -> list[Segment]:
-    """Clear away what a dead writer did not finish; the open segments that are there, sealed or not."""
+    """Clear away what a dead writer did not finish; the open segments that are there, sealed or not, durable now."""
     for path in folder.glob(f"*{TEMPORARY_SUFFIX}"):
         disk.unlink(path)
-    return open_segments(folder)
+    left = open_segments(folder)
+    _secure(folder, left, disk)
+    return left
+
+
+def _secure(folder: Path, left: list[Segment], disk: Disk) -> None:
+    """Make open segments durable: their writer may have been killed before it could, and what comes behind them counts
+    on it."""
+    for segment in left:
+        disk.sync_file(segment.path)
+    if left:
+        disk.sync_folder(folder)
 
 
 def _last_in_order(walk: Walk) -> Tag | None:

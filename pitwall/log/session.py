@@ -112,7 +112,7 @@ def _session(folder: Path, recorder: Recorder | None) -> Session | None:
         header=about,
         state="ended" if ends else "recording" if recording else "interrupted",
         rows=rows,
-        durable=rows if ends else recorder.state.durable if recorder and recording else None,
+        durable=recorder.state.durable if recorder and recording else rows if ends else None,
         frames=last.stop - last.controls if last else 0,
         duration_s=last.last_t / 1e9 if last else 0.0,
         bytes=size,

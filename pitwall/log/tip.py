@@ -164,6 +164,7 @@ class Tip:
                 with self._mutex:
                     self._retired = retired + self._retired
                     self._give_up()
+                    self._spoilt.update(file.first for file in self._retired)  # one may begin where the next will
                     self._distrusted = True
                 raise failed("can't be made durable", active.path if active else self._folder, error) from error
             with self._mutex:
@@ -244,10 +245,13 @@ class Tip:
         self._settle(active.end)
 
     def _drop_behind(self, first: int) -> None:
-        """Remove the segments whose rows, none of them durable, were just written again."""
-        for segment in segments(self._folder):
-            if segment.first > first:
-                self._disk.unlink(segment.path)
+        """Remove the segments whose rows, none of them durable, were just written again: for good, or a loss of power
+        may bring back an empty one that stands before rows that are durable then."""
+        behind = [segment for segment in segments(self._folder) if segment.first > first]
+        for segment in behind:
+            self._disk.unlink(segment.path)
+        if behind:
+            self._disk.sync_folder(self._folder)
         for file in self._retired:
             self._lay_down(file)
         self._retired = []

@@ -103,7 +103,8 @@ class Writer:
         started_at_ns: wall clock (Unix) at t = 0.  zero_ns: the monotonic clock then, where rows' `t` are of it, so
         that a recorder of the same boot can go on with the session.
         session_id: by default `YYYYmmddTHHMMSSZ-<car>`, of that moment.
-        Raises LogError where it can't be written, and leaves nothing; UsageError where a name won't do.
+        Raises LogError where it can't be written, and leaves nothing, or what the next try takes; UsageError where a
+        name won't do.
         """
         _check_names(session_id, car, buses)
         name = session_id or f"{datetime.fromtimestamp(started_at_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}-{car}"
@@ -115,7 +116,9 @@ class Writer:
         fact = {"session": path.name, "car": car, "started_at_ns": started_at_ns, "buses": list(buses)}
         row = control_row(Control.SESSION_START, 0, json.dumps(fact).encode())
         try:
-            return cls(hold, path, Opening(header, 0, None), row, pace)
+            writer = cls(hold, path, Opening(header, 0, None), row, pace)
+            hold.unbegun.discard(path)
+            return writer
         except BaseException:
             with suppress(OSError):
                 hold.disk.remove_folder(path)  # where nothing could be written, no empty session stays
@@ -302,7 +305,9 @@ def _new_folder(hold: Hold, name: str, *, exactly: bool) -> Path:
         path = hold.logs / (name if number == 1 else f"{name}-{number}")
         try:
             hold.stand()
-            hold.roomy.make_folder(path)
+            if path not in hold.unbegun or not path.is_dir():
+                hold.roomy.make_folder(path)
+                hold.unbegun.add(path)
             hold.roomy.sync_folder(hold.logs)
         except FileExistsError as error:
             if exactly:

@@ -28,9 +28,12 @@ class Build:
     damages: tuple[Damage, ...]
 
 
-def build(session: Session, car: Car, generations: Generations, progress: Progress | None = None) -> Build:
+def build(
+    session: Session, car: Car, generations: Generations, progress: Progress | None = None, *, strict: bool = False
+) -> Build:
     """Replays the session into a new generation, whether there is one or not.
 
+    strict: RejectedError at the first frame that can't be taken as it is; there is no new generation then.
     BusyError: another process builds it.  WriteError: it can't be written, or is not to be: there is little room.
     Damage in the log is left out, counted, and told of.
     """
@@ -41,7 +44,7 @@ def build(session: Session, car: Car, generations: Generations, progress: Progre
             progress(done, rows)
 
     generations.room.check()
-    with projecting(Pipeline(car, session.header), generations) as projector:
+    with projecting(Pipeline(car, session.header, strict=strict), generations) as projector:
         damages = replay_into(projector, session, go_on)
         return Build(projector.finish(), damages)
 

@@ -15,7 +15,7 @@ import duckdb
 MEMORY_LIMIT: Final = "256MB"
 """DuckDB's buffers for reading; the process needs about 100 MB beside them.  What is more goes to the spill folder."""
 
-BUILD_MEMORY_MB: Final = 112
+BUILD_MEMORY_MB: Final = 96
 COLUMN_MEMORY_MB: Final = 0.5
 """And for building a file, where rows are gathered outside of it; with two blocks for each column, which it holds while
 it writes: with fewer it gives up.  With the hundred columns of a dash logger's stream the process stays near 500 MB."""

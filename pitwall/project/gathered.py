@@ -1,4 +1,4 @@
-"""Rows of one table in, columns as long as DuckDB likes them out; and the count of what was there.
+"""Rows of one table in, whole row groups of DuckDB's out; and the count of what was there.
 
 Rows are copied: what a batch was decoded from need not be kept for the few of its rows that wait.
 """
@@ -19,49 +19,72 @@ if TYPE_CHECKING:
 Column = TypeVar("Column", Int64, Float64)
 
 
+Columns = tuple[Int64, list[Float64]]
+"""Rows of one table: t (m,), and the values of each of its channels (m,)."""
+
+
 class Gathered:
-    """The rows of one table that wait to be inserted, and the counts of those that were."""
+    """The rows of one table that wait to be inserted, and the counts of those that were.
+
+    groups: how many whole row groups wait.
+    """
 
     def __init__(self, table: Table, limit: int) -> None:
+        """limit: rows of a row group."""
         self._limit = limit
         self.table = table
         self.names = ["t", *(channel.name for channel in table.channels)]
         self.row_bytes = 8 * len(self.names)
-        self.rows = 0
+        self._whole: list[Columns] = []
+        self._rows = 0  # of the row group that is being filled
+        self._size = 0  # rows that there is to be room for in the next one
         self._t: Int64 = np.empty(0, np.int64)
         self._values: list[Float64] = [np.empty(0) for _ in table.channels]
         n = len(table.channels)
         self._count, self._first, self._last = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
 
     @property
-    def is_full(self) -> bool:
-        """Whether they make a row group."""
-        return self.rows == self._limit
+    def groups(self) -> int:
+        return len(self._whole)
 
     def weight(self) -> int:
         """Bytes of the rows that wait."""
-        return self.rows * self.row_bytes
+        return (len(self._whole) * self._limit + self._rows) * self.row_bytes
 
     def add(self, rows: Rows, first: int) -> int:
-        """Gathers what fits of `rows` from row `first` on, copied; how many that are."""
+        """Gathers what the row group has room for of `rows` from row `first` on, copied; how many that are."""
         room = self._make_room(len(rows.t) - first)
-        for gathered, column in zip((self._t, *self._values), (rows.t, *rows.values), strict=True):
-            gathered[self.rows : self.rows + room] = column[first : first + room]
-        self.rows += room
+        part, place = slice(first, first + room), slice(self._rows, self._rows + room)
+        self._t[place] = rows.t[part]
+        for gathered, column in zip(self._values, rows.values, strict=True):
+            gathered[place] = column[part]
+        self._rows += room
+        if self._rows == self._limit:
+            self._whole.append(self._cut())
         return room
 
-    def take(self) -> tuple[Int64, list[Float64]]:
-        """All of them; they wait no more."""
-        taken = self._t[: self.rows], [column[: self.rows] for column in self._values]
-        self._t, self._values, self.rows = np.empty(0, np.int64), [np.empty(0) for _ in self._values], 0
+    def take_whole(self) -> list[Columns]:
+        """The whole row groups; they wait no more."""
+        taken, self._whole = self._whole, []
         return taken
 
+    def take(self) -> list[Columns]:
+        """All rows; they wait no more."""
+        return [*self.take_whole(), *([self._cut()] if self._rows else [])]
+
+    def _cut(self) -> Columns:
+        cut = self._t[: self._rows], [column[: self._rows] for column in self._values]
+        self._t, self._values = np.empty(0, np.int64), [np.empty(0) for _ in self._values]
+        self._rows, self._size = 0, self._rows
+        return cut
+
     def _make_room(self, wanted: int) -> int:
-        if self.rows + wanted > len(self._t):
-            size = min(self._limit, max(2 * len(self._t), self.rows + wanted))
-            self._t = _grown(self._t, size, self.rows)
-            self._values = [_grown(column, size, self.rows) for column in self._values]
-        return min(wanted, len(self._t) - self.rows)
+        if self._rows + wanted > len(self._t):
+            # as much as the last time, at once: growing by doubling copies all rows once more
+            size = min(self._limit, max(2 * len(self._t), self._rows + wanted, self._size))
+            self._t = _grown(self._t, size, self._rows)
+            self._values = [_grown(column, size, self._rows) for column in self._values]
+        return min(wanted, len(self._t) - self._rows)
 
     def count(self, t: Int64, values: list[pa.Array]) -> None:
         """Counts what is there of each column, and when it first and last was."""

@@ -2,7 +2,7 @@
 
     <session>.<fingerprint, 12 hex>.duckdb    a finished generation
     <session>.<fingerprint, 12 hex>.json      its seal: what it was built from, its size and the CRC-32 of its bytes
-    <session>.<pid>.building                  one being built; nobody else opens it
+    <session>.<pid>-<n>.building              one being built; nobody else opens it, and one process may build several
     .<session>.lock                           there while it is built; held (flock), with its builder's process id
     ….broken-<n>                              what could not be trusted, put aside; the newest few are kept
 
@@ -21,17 +21,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pitwall.errors import PitwallError, UsageError
 from pitwall.project import seal, turn
+from pitwall.project.building import Building, discard, drop, remove
 from pitwall.project.built import BuiltFrom
 from pitwall.project.room import Room, WriteError
 
@@ -60,12 +60,20 @@ class Generations:
         """What the finished generation was built from; None: there is none that can be trusted."""
         return seal.trusted(self.file(session, fingerprint))
 
-    def newest(self, session: str) -> tuple[Path, BuiltFrom] | None:
-        """The session's finished generation that was built last, of whatever pipeline; None: there is none to trust."""
-        for file in sorted(self._generations(_checked(session)), key=_built_at, reverse=True):
+    def said(self, session: str, fingerprint: str) -> int:
+        """The log's offset that the generation's seal says it was built from, quickly: its bytes are not looked at.
+
+        -1: there is none, or it says nothing.
+        """
+        file = self.file(session, fingerprint)
+        return seal.offset_of(file) if file.exists() else -1
+
+    def newest(self, session: str) -> BuiltFrom | None:
+        """What the newest generation that can be trusted was built from, stale or not; None: there is none."""
+        for file in sorted(self.of(session), key=_age_s):
             built = seal.trusted(file)
-            if built is not None:
-                return file, built
+            if built is not None and built.session == session and self.file(session, built.fingerprint) == file:
+                return built
         return None
 
     @contextlib.contextmanager
@@ -91,11 +99,7 @@ class Generations:
         try:
             with _writing_to(self.folder):
                 self._sweep(session)
-            building = Building(self, session)
-            try:
-                yield building
-            finally:
-                building.discard()
+            yield Building(self, session)
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()  # while it is held: whoever opened it meanwhile sees that the name is gone
@@ -114,11 +118,11 @@ class Generations:
     def forget(self, session: str) -> None:
         """Removes the session's projections, put aside or not.  BusyError: one is being built."""
         with self.building(session), _writing_to(self.folder):
-            for file in self._generations(session):
-                _remove(file)
+            for file in self.of(session):
+                remove(file)
             for file in self._broken():
                 if re.match(re.escape(session) + r"\.[0-9a-f]{12}\.", file.name):
-                    _drop(file)
+                    drop(file)
 
     def give_way(self, sessions: Sequence[str], enough: Callable[[int], bool]) -> list[str]:
         """Makes room until there is `enough`: what was put aside goes first, then the generations of `sessions`.
@@ -130,14 +134,14 @@ class Generations:
             if enough(count):
                 return []
             with contextlib.suppress(OSError):
-                (_discard if left.name.startswith(".spill-") else _drop)(left)
+                (discard if left.name.startswith(".spill-") else drop)(left)
         removed: list[str] = []
         for session in sessions:
             if enough(len(removed)):
                 break
             try:
                 with self.building(session):
-                    gone = [_remove(file) for file in self._generations(session) if not _is_read(file)]
+                    gone = [remove(file) for file in self.of(session) if not _is_read(file)]
             except (PitwallError, OSError):  # it is being built, or the disk fails: the next may go
                 continue
             removed += [session] * bool(gone)
@@ -160,7 +164,8 @@ class Generations:
         self._forget_broken()
         return moved
 
-    def _generations(self, session: str) -> list[Path]:
+    def of(self, session: str) -> list[Path]:
+        """The files of the session's finished generations, trusted or not."""
         found = []
         for file in self.folder.glob("*.duckdb"):
             match = _GENERATION.fullmatch(file.name)
@@ -171,13 +176,13 @@ class Generations:
     def _sweep(self, session: str) -> None:
         """Removes what builders that died have left: with the lock held, no living one has a file."""
         for left in self.folder.glob("*.building*"):
-            if re.fullmatch(re.escape(session) + r"\.\d+\.building.*", left.name):
-                _discard(left)
+            if re.fullmatch(re.escape(session) + r"\.\d+(-\d+)?\.building.*", left.name):
+                discard(left)
         long_ago = time.time() - SPILL_KEPT_S
         for left in self.folder.glob(".spill-*"):
             with contextlib.suppress(FileNotFoundError):  # its owner, or another sweeper, was faster
                 if left.lstat().st_mtime < long_ago:
-                    _discard(left)
+                    discard(left)
 
     def _dead_spills(self) -> list[Path]:
         """What queries of processes that are no more had put aside."""
@@ -198,50 +203,7 @@ class Generations:
 
     def _forget_broken(self) -> None:
         for file in self._broken()[:-KEEP_BROKEN]:
-            _drop(file)
-
-
-@dataclass
-class Building:
-    """A generation being built: `file` is where.  Its builder holds the session's lock."""
-
-    generations: Generations
-    session: str
-
-    @property
-    def file(self) -> Path:
-        """The file to build in; not there yet."""
-        return self.generations.folder / f"{self.session}.{os.getpid()}.building"
-
-    @property
-    def spill(self) -> Path:
-        """Where its connection may put aside what does not fit in memory."""
-        return self.file.with_name(f"{self.file.name}.spill")
-
-    def swap_in(self, built: BuiltFrom) -> Path:
-        """Makes the closed file the session's generation, and removes the others; where it is now."""
-        if os.path.lexists(seal.wal_of(self.file)):
-            raise PitwallError("was not closed: its write-ahead log is still there", where=self.file)
-        generations = self.generations
-        place = generations.file(self.session, built.fingerprint)
-        new_seal = self.file.with_name(f"{self.file.name}.json")
-        new_seal.write_bytes(seal.encode(self.file, built))
-        if generations.find(self.session, built.fingerprint) is None:
-            generations.put_aside(self.session, built.fingerprint)
-        # a crash between the two renames leaves a file that its seal does not fit: it is built again
-        self.file.rename(place)
-        new_seal.rename(seal.seal_of(place))
-        _sync_folder(generations.folder)
-        for other in generations._generations(self.session):
-            if other != place:
-                _remove(other)
-        return place
-
-    def discard(self) -> None:
-        """Removes what was built and not swapped in."""
-        for left in (self.file, seal.wal_of(self.file), self.file.with_name(f"{self.file.name}.json"), self.spill):
-            with contextlib.suppress(OSError):  # whoever builds next sweeps
-                _discard(left)
+            drop(file)
 
 
 @contextlib.contextmanager
@@ -254,6 +216,14 @@ def _writing_to(folder: Path) -> Iterator[None]:
             where=folder,
             hint="give a folder that can be: --projections",
         ) from error
+
+
+def _age_s(file: Path) -> float:
+    """Seconds since it was built; of one that is gone meanwhile, any."""
+    try:
+        return time.time() - file.stat().st_mtime
+    except OSError:
+        return math.inf
 
 
 def _is_read(file: Path) -> bool:
@@ -277,13 +247,6 @@ def _checked(session: str) -> str:
     return session
 
 
-def _built_at(generation: Path) -> int:
-    try:
-        return generation.stat().st_mtime_ns
-    except OSError:  # its successor came meanwhile
-        return 0
-
-
 def _number(broken: Path) -> int:
     return int(broken.name.rpartition("-")[2])
 
@@ -296,33 +259,3 @@ def _lives(pid: int) -> bool:
     except OSError:
         return True
     return True
-
-
-def _remove(generation: Path) -> Path:
-    for part in (seal.seal_of(generation), seal.wal_of(generation), generation):
-        _drop(part)
-    return generation
-
-
-def _drop(path: Path) -> None:
-    """Removes a file, or whatever is in its place but for a folder that holds something."""
-    if path.is_dir() and not path.is_symlink():
-        with contextlib.suppress(OSError):
-            path.rmdir()
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _discard(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -1,7 +1,7 @@
 """A pipeline's tables in, the SQL that makes a projection's file out.  Pure.
 
 One table for each table of the pipeline (`t` and a column a channel), and beside them `channels`, `ids`, `control`,
-`built_from` and the view `signals`.  docs/projections.md tells every column.
+`rejected`, `built_from` and the view `signals`.  docs/projections.md tells every column.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ FIXED: Final = {
         ("decoded", "BOOLEAN"),
         ("frames", "BIGINT"),
         ("short", "BIGINT"),
+        ("rejected", "BIGINT"),
+        ("missed", "BIGINT"),
         ("first_t", "BIGINT"),
         ("last_t", "BIGINT"),
         ("rate_hz", "DOUBLE"),
@@ -44,6 +46,14 @@ FIXED: Final = {
         ("t", "BIGINT"),
         ("kind", "VARCHAR"),
         ("fact", "VARCHAR"),
+    ),
+    "rejected": (
+        ("log_offset", "BIGINT"),
+        ("t", "BIGINT"),
+        ("bus", "VARCHAR"),
+        ("id", "BIGINT"),
+        ("reason", "VARCHAR"),
+        ("payload", "VARCHAR"),
     ),
     "built_from": (
         ("session", "VARCHAR"),

@@ -14,8 +14,9 @@ import duckdb
 
 from pitwall.derive import Rows
 from pitwall.frames import Frames
+from pitwall.project.building import Building
 from pitwall.project.built import BuiltFrom
-from pitwall.project.generations import Building, Generations
+from pitwall.project.generations import Generations
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.room import WriteError
 from pitwall.project.store import Store
@@ -49,7 +50,7 @@ class Projector:
         applied = self.pipeline.apply(frames)
         if self.keeping:
             with _writing(self.pipeline):
-                self.store.append(applied.rows, applied.control)
+                self.store.append(applied.rows, applied.control, applied.rejected)
         return applied.rows
 
     def commit(self) -> None:
@@ -57,6 +58,13 @@ class Projector:
         if self.keeping:
             with _writing(self.pipeline):
                 self.store.commit(self.pipeline.built, self.pipeline.ids())
+
+    def settle(self) -> None:
+        """Returns once readers see what was applied."""
+        self.commit()
+        if self.keeping:
+            with _writing(self.pipeline):
+                self.store.wait()
 
     def rest(self) -> None:
         """Writes nothing from now on.  What was committed can still be read; what comes, nobody keeps."""
@@ -107,11 +115,20 @@ def projecting(pipeline: Pipeline, generations: Generations) -> Iterator[Project
 
     BusyError: another builds it.  WriteError: it can't be written.
     """
-    with generations.building(pipeline.built.session) as building:
+    with generations.building(pipeline.built.session) as building, projecting_into(building, pipeline) as projector:
+        yield projector
+
+
+@contextlib.contextmanager
+def projecting_into(building: Building, pipeline: Pipeline) -> Iterator[Projector]:
+    """The same by a right that the caller holds, and may have several generations built by.  WriteError."""
+    try:
         with _writing(pipeline):
             store = Store(building.file, building.spill, pipeline.tables, pipeline.built)
         with contextlib.closing(store):
             yield Projector(pipeline, store, building)
+    finally:
+        building.discard()
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ Laws:
 1. What comes out depends on the frames alone, not on how they are cut into batches, or whether they come clustered.
 2. Its `fingerprint` differs whenever what comes out may: another car definition, other code, another session.
 3. Rows that the log can't give are counted, never guessed.
+4. A frame that can't be taken as it is stops nothing, unless it is to be `strict`: it is a row of `rejected`.
 
 It folds state from batch to batch, and never saves it: a pipeline begins at offset 0.
 """
@@ -24,9 +25,9 @@ import numpy as np
 import pitwall
 from pitwall import decode
 from pitwall.car import Car
-from pitwall.decode import Seen
+from pitwall.decode import Rejected, Seen, in_order
 from pitwall.derive import Deriver, Rows, Table, Trace
-from pitwall.errors import CarError, LogError
+from pitwall.errors import CarError, LogError, RejectedError
 from pitwall.frames import Control, Flag, Frames
 from pitwall.log.opening import Header
 from pitwall.project.built import BuiltFrom
@@ -39,6 +40,9 @@ CODE: Final = ("frames.py", "car", "decode", "derive", "project")
 ControlRow = tuple[object, ...]
 """A row of the table `control`."""
 
+RejectedRow = tuple[object, ...]
+"""A row of the table `rejected`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -46,6 +50,7 @@ class Applied:
 
     rows: list[Rows]
     control: list[ControlRow]
+    rejected: list[RejectedRow]
 
 
 class Pipeline:
@@ -54,11 +59,12 @@ class Pipeline:
     tables: all that its rows can be of.  built: what a projection of the frames so far is built from.
     """
 
-    def __init__(self, car: Car, header: Header, *, trace: Trace | None = None) -> None:
-        """trace: sees what is done to every sample; what comes out is the same."""
+    def __init__(self, car: Car, header: Header, *, strict: bool = False, trace: Trace | None = None) -> None:
+        """strict: the first frame that is rejected raises RejectedError.  trace: sees what is done to every sample."""
         self._buses = tuple(header.buses)
         self._plan = decode.plan(car, self._buses)
         self._deriver = Deriver(car, trace)
+        self._strict = strict
         self._ids: dict[tuple[int, int, int], Seen] = {}
         self.tables: tuple[Table, ...] = self._deriver.tables
         _check(self.tables, car)
@@ -69,10 +75,13 @@ class Pipeline:
         self.skip(frames.start)
         decoding = self._decode(frames)
         rows = self._deriver.fold(decoding)
+        rejected = in_order([*decoding.rejected, *self._deriver.rejected])
+        if rejected and self._strict:
+            raise RejectedError(f"offset {rejected[0].at}: {rejected[0].reason}", where=self.built.session)
         control = _control_rows(frames)
         ended = any(row[2] == _kind(Control.SESSION_END) for row in control)
         self.built = replace(self.built, offset=frames.stop, complete=self.built.complete or ended)
-        return Applied(rows, control)
+        return Applied(rows, control, _rejected_rows(frames, rejected, self._buses))
 
     def skip(self, offset: int) -> None:
         """Counts the rows before `offset` that did not come as lost."""
@@ -136,18 +145,43 @@ def _control_rows(frames: Frames) -> list[ControlRow]:
     return rows
 
 
+def _rejected_rows(frames: Frames, rejected: Sequence[Rejected], buses: Sequence[str]) -> list[RejectedRow]:
+    if not rejected:
+        return []
+    wanted = np.array([row.at for row in rejected], np.int64)
+    order = np.argsort(frames.offsets, kind="stable")
+    rows: list[RejectedRow] = []
+    for row, i in zip(rejected, order[np.searchsorted(frames.offsets, wanted, sorter=order)].tolist(), strict=True):
+        payload = frames.data[i].tobytes()[: int(frames.len[i])]
+        payload += b"" if frames.more is None else frames.more[i].as_py()
+        place = (row.at, int(frames.t[i]), _bus(int(frames.bus[i]), buses), int(frames.id[i]))
+        rows.append((*place, row.reason, payload.hex()))
+    return rows
+
+
 def _kind(kind: int) -> str:
     return Control(kind).name.lower() if kind in Control.__members__.values() else str(kind)
 
 
 def _both(before: Seen, after: Seen) -> Seen:
-    return replace(after, frames=before.frames + after.frames, short=before.short + after.short, first_t=before.first_t)
+    return replace(
+        after,
+        frames=before.frames + after.frames,
+        short=before.short + after.short,
+        rejected=before.rejected + after.rejected,
+        missed=before.missed + after.missed,
+        first_t=before.first_t,
+    )
+
+
+def _bus(index: int, buses: Sequence[str]) -> str:
+    return buses[index] if index < len(buses) else str(index)
 
 
 def _id_row(seen: Seen, buses: Sequence[str]) -> tuple[object, ...]:
     kind = "remote" if seen.flags & Flag.REMOTE else "error" if seen.flags & Flag.ERROR else "data"
     return (
-        buses[seen.bus] if seen.bus < len(buses) else str(seen.bus),
+        _bus(seen.bus, buses),
         seen.id,
         bool(seen.flags & Flag.EXTENDED),
         kind,
@@ -156,6 +190,8 @@ def _id_row(seen: Seen, buses: Sequence[str]) -> tuple[object, ...]:
         seen.decoded,
         seen.frames,
         seen.short,
+        seen.rejected,
+        seen.missed,
         seen.first_t,
         seen.last_t,
         rate_hz(seen.frames, seen.first_t, seen.last_t),

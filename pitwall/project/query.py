@@ -78,11 +78,11 @@ def open_projection(
         if rebuilt:
             damages = build(session, car, generations, progress).damages
         try:
-            connection, built = _open(session, car, generations, stack)
+            connection, built = _open(origin(car, session.header), generations, stack)
         except duckdb.Error as error:
             rebuilt = f"damaged: {_first_line(error)}"
             damages = _rebuild(session, car, generations, progress)
-            connection, built = _open(session, car, generations, stack)
+            connection, built = _open(origin(car, session.header), generations, stack)
     except duckdb.Error as error:
         raise _explained(error) if _FULL in str(error) else _broken(error) from error
     except BusyError as busy:
@@ -93,6 +93,14 @@ def open_projection(
         return
     with stack:
         yield Projection(connection, built, rebuilt, damages)
+
+
+@contextlib.contextmanager
+def open_as_it_is(built: BuiltFrom, generations: Generations) -> Iterator[Projection]:
+    """That generation, which `Generations` trusts, stale or not.  Raises duckdb.Error: it is gone, or damaged."""
+    with contextlib.ExitStack() as stack:
+        connection, built = _open(built, generations, stack)
+        yield Projection(connection, built)
 
 
 @contextlib.contextmanager
@@ -113,9 +121,8 @@ def ask(
 
 
 def _open(
-    session: Session, car: Car, generations: Generations, open_until: contextlib.ExitStack
+    wanted: BuiltFrom, generations: Generations, open_until: contextlib.ExitStack
 ) -> tuple[duckdb.DuckDBPyConnection, BuiltFrom]:
-    wanted = origin(car, session.header)
     file = generations.file(wanted.session, wanted.fingerprint)
     with contextlib.ExitStack() as stack:
         stack.enter_context(generations.reading(file))

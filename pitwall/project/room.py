@@ -192,6 +192,7 @@ class Room:
             finally:
                 os.close(fd)
         except OSError:
+            self._failures += 1
             self._failed_s = self._clock()
             return False
         finally:

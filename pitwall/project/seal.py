@@ -1,15 +1,19 @@
 """A closed DuckDB file in, its seal out; and later, whether the file still is what was sealed.
 
 The seal lies beside the file and holds what it was built from, its size, the CRC-32 of its bytes, and a CRC-32 of its
-own.  Looking opens nothing with DuckDB, follows no symlink and waits for no FIFO: what is no plain file is not trusted.
+own; where the file took the place of another of its name, a second line holds the same of that one, so that at every
+instant one of them fits.  Looking opens nothing with DuckDB, follows no symlink and waits for no FIFO: what is no plain
+file is not trusted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -42,20 +46,36 @@ def encode(file: Path, built: BuiltFrom) -> bytes:
     return json.dumps(about | {"seal_crc32": _own_crc(about)}).encode()
 
 
+def put(seal: Path, said: bytes) -> None:
+    """A new seal, durable.  Raises OSError."""
+    with seal.open("wb") as file:
+        file.write(said)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def both(new: bytes, file: Path) -> bytes:
+    """The seal of what takes the place of `file`: until it does, that one is trusted as before."""
+    for line, about, _ in _decoded(file):
+        if _fits(file, about):
+            return new + b"\n" + line
+    return new
+
+
 def trusted(file: Path) -> BuiltFrom | None:
     """What the file was built from, if its bytes are those that were sealed; None: it can't be trusted."""
     if os.path.lexists(wal_of(file)):
         return None
+    return next((built for _, about, built in _decoded(file) if _fits(file, about)), None)
+
+
+def offset_of(file: Path) -> int:
+    """The offset that the file was built from, as its seal says, whatever the file is by now; -1: it says nothing."""
     try:
-        about = json.loads(_read(seal_of(file)))
-        own_crc = about.pop("seal_crc32")
-        if own_crc != _own_crc(about):
-            return None
-        built = BuiltFrom(**about["built_from"])
-        return built if _matches(file, about["bytes"], about["crc32"]) else None
-    # whatever lies there, as bytes: nested as deep as it likes, of any type
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
+        size = file.stat().st_size
+        return next((int(built.offset) for _, about, built in _decoded(file) if about["bytes"] == size), -1)
+    except _NONSENSE:
+        return -1
 
 
 def is_plain(path: Path) -> bool:
@@ -71,11 +91,34 @@ def hold(file: Path) -> int:
     return os.open(file, _LOOK)
 
 
-def _matches(file: Path, size: int, crc: int) -> bool:
-    fd = os.open(file, _LOOK)
+_NONSENSE: Final = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What may be raised by whatever lies there, as bytes: nested as deep as it likes, of any type."""
+
+
+def _decoded(file: Path) -> Iterator[tuple[bytes, dict[str, Any], BuiltFrom]]:
+    """What the seal says that makes sense: as it says it, its facts, and what was built from what."""
+    try:
+        lines = _read(seal_of(file)).splitlines()[:2]
+    except OSError:
+        return
+    for line in lines:
+        with contextlib.suppress(*_NONSENSE):
+            about = json.loads(line)
+            if about.pop("seal_crc32") == _own_crc(about):
+                yield line, about, BuiltFrom(**about["built_from"])
+
+
+def _fits(file: Path, about: dict[str, Any]) -> bool:
+    """Whether the file's bytes are those that were sealed."""
+    try:
+        fd = os.open(file, _LOOK)
+    except OSError:
+        return False
     try:
         found = os.fstat(fd)
-        return stat.S_ISREG(found.st_mode) and found.st_size == size and _crc(fd) == crc
+        return stat.S_ISREG(found.st_mode) and found.st_size == about.get("bytes") and _crc(fd) == about.get("crc32")
+    except OSError:
+        return False
     finally:
         os.close(fd)
 

@@ -7,7 +7,8 @@ Laws:
 3. A store is written from its beginning to its end and never opened again to go on: what stops half-way is thrown away.
 
 Rows are gathered until DuckDB can write them as whole row groups, once and for all (2.6 times as fast as in pieces that
-it must merge), and inserted on a thread of their own while the caller decodes what comes next.
+it must merge), two at a time (it writes each on a core of its own), and inserted on a thread of their own while the
+caller decodes what comes next.
 """
 
 from __future__ import annotations
@@ -23,12 +24,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pitwall.frames import Int64
 from pitwall.project import columns, layout
 from pitwall.project.built import BuiltFrom
-from pitwall.project.columns import Float64
 from pitwall.project.database import SPILL_BYTES, connect, quoted
-from pitwall.project.gathered import Gathered
+from pitwall.project.gathered import Columns, Gathered
 from pitwall.project.handover import Handover
 
 if TYPE_CHECKING:
@@ -37,10 +36,13 @@ if TYPE_CHECKING:
 INSERT_ROWS: Final = 122_880
 """One of DuckDB's row groups."""
 
-GATHER_BYTES: Final = 96 << 20
-"""Rows gathered for all tables together; beyond it those of the table that has most are inserted as they are."""
+INSERT_GROUPS: Final = 2
+"""Row groups of one INSERT."""
 
-HANDED_BYTES: Final = 32 << 20
+GATHER_BYTES: Final = 56 << 20
+"""Rows gathered for all tables together; beyond it those of the table that has most are inserted."""
+
+HANDED_BYTES: Final = 40 << 20
 """Rows on their way into DuckDB."""
 
 
@@ -79,10 +81,15 @@ class Store:
             self.close()
             raise
 
-    def append(self, rows: Sequence[Rows], control: Sequence[tuple[object, ...]] = ()) -> None:
+    def append(
+        self,
+        rows: Sequence[Rows],
+        control: Sequence[tuple[object, ...]] = (),
+        rejected: Sequence[tuple[object, ...]] = (),
+    ) -> None:
         """Takes rows of its tables, each table's in the order of the log.  They are seen after the next commit.
 
-        control: rows of the table `control`.
+        control, rejected: rows of the tables of these names.
         """
         for part in rows:
             gathered = self._tables[part.table.name]
@@ -91,12 +98,14 @@ class Store:
                 count = gathered.add(part, done)
                 done += count
                 self._gathered_bytes += count * gathered.row_bytes
-                if gathered.is_full:
-                    self._hand_over(gathered)
-        if control:
-            self._handover.give(partial(self._insert_fixed, "control", list(control)))
+                if gathered.groups == INSERT_GROUPS:
+                    self._hand_over(gathered, gathered.take_whole())
+        for name, fixed in (("control", control), ("rejected", rejected)):
+            if fixed:
+                self._handover.give(partial(self._insert_fixed, name, list(fixed)))
         while self._gathered_bytes > self._gather_bytes:
-            self._hand_over(max(self._tables.values(), key=Gathered.weight))
+            heaviest = max(self._tables.values(), key=Gathered.weight)
+            self._hand_over(heaviest, heaviest.take_whole() or heaviest.take())
 
     def commit(self, built: BuiltFrom, ids: Sequence[tuple[object, ...]]) -> None:
         """Lets readers see all that was appended, as built from the log up to `built.offset`.
@@ -142,32 +151,34 @@ class Store:
             self._connection.execute(statement)
         self._connection.execute("COMMIT")
         for name in [*layout.FIXED, *self._tables]:
-            self._feeds[_feed_name(name)] = feed = _Feed()
-            feed.batch = _no_rows(name, self._tables.get(name))
+            self._feeds[_feed_name(name)] = feed = _Feed(_schema(name, self._tables.get(name)))
             self._connection.register(_feed_name(name), feed)
         self._begin()
         self._commit(self.built, [])
 
     def _hand_over_all(self) -> None:
         for gathered in self._tables.values():
-            if gathered.rows:
-                self._hand_over(gathered)
+            if gathered.weight():
+                self._hand_over(gathered, gathered.take())
 
-    def _hand_over(self, gathered: Gathered) -> None:
-        weight = gathered.weight()
+    def _hand_over(self, gathered: Gathered, taken: list[Columns]) -> None:
+        weight = sum(len(t) for t, _ in taken) * gathered.row_bytes
         self._gathered_bytes -= weight
-        self._handover.give(partial(self._insert, gathered, *gathered.take()), weight)
+        self._handover.give(partial(self._insert, gathered, taken), weight)
 
     # what follows runs on the store's own thread
 
-    def _insert(self, gathered: Gathered, t: Int64, values: list[Float64]) -> None:
-        arrays = [columns.float64(column) for column in values]
-        gathered.count(t, arrays)
-        self._feed(gathered.table.name, pa.RecordBatch.from_arrays([columns.int64(t), *arrays], names=gathered.names))
+    def _insert(self, gathered: Gathered, taken: list[Columns]) -> None:
+        batches = []
+        for t, values in taken:
+            arrays = [columns.float64(column) for column in values]
+            gathered.count(t, arrays)
+            batches.append(pa.RecordBatch.from_arrays([columns.int64(t), *arrays], names=gathered.names))
+        self._feed(gathered.table.name, batches)
 
     def _insert_fixed(self, name: str, rows: list[tuple[object, ...]]) -> None:
         if rows:
-            self._feed(name, _fixed(name, rows))
+            self._feed(name, [_fixed(name, rows)])
 
     def _commit(self, built: BuiltFrom, ids: list[tuple[object, ...]]) -> None:
         self._begin()
@@ -181,12 +192,12 @@ class Store:
         self._in_transaction = False
         self.built = replace(built)
 
-    def _feed(self, name: str, batch: pa.RecordBatch) -> None:
+    def _feed(self, name: str, batches: list[pa.RecordBatch]) -> None:
         self._begin()
         feed = self._feeds[_feed_name(name)]
-        feed.batch = batch
+        feed.batches = batches
         self._connection.execute(f"INSERT INTO {quoted(name)} SELECT * FROM {quoted(_feed_name(name))}")  # noqa: S608
-        feed.batch = batch.slice(0, 0)
+        feed.batches = []
 
     def _begin(self) -> None:
         if not self._in_transaction:
@@ -195,31 +206,31 @@ class Store:
 
 
 class _Feed:
-    """A table of DuckDB's whose rows are whatever `batch` is when it is asked.
+    """A table of DuckDB's whose rows are those of whatever `batches` are there when it is asked.
 
-    Registered once: registering a batch costs more than inserting the few rows of a live commit.
+    Registered once: registering batches costs more than inserting the few rows of a live commit.
     """
 
-    batch: pa.RecordBatch
+    def __init__(self, schema: pa.Schema) -> None:
+        self.batches: list[pa.RecordBatch] = []
+        self._schema = schema
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.batch.__arrow_c_stream__(requested_schema)
+        return pa.RecordBatchReader.from_batches(self._schema, self.batches).__arrow_c_stream__(requested_schema)
 
     def __arrow_c_schema__(self) -> object:
-        return self.batch.schema.__arrow_c_schema__()
+        return self._schema.__arrow_c_schema__()
 
 
 def _feed_name(table: str) -> str:
     return f"rows of {table}"
 
 
-def _no_rows(name: str, gathered: Gathered | None) -> pa.RecordBatch:
+def _schema(name: str, gathered: Gathered | None) -> pa.Schema:
     if gathered is None:
-        return _fixed(name, [])
+        return _fixed(name, []).schema
     types = [pa.int64(), *([pa.float64()] * len(gathered.table.channels))]
-    return pa.RecordBatch.from_arrays(
-        [pa.Array.from_buffers(type, 0, [None, pa.py_buffer(b"")]) for type in types], names=gathered.names
-    )
+    return pa.schema(list(zip(gathered.names, types, strict=True)))
 
 
 def _fixed(name: str, rows: Sequence[tuple[object, ...]]) -> pa.RecordBatch:

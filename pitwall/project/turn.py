@@ -22,8 +22,10 @@ class BusyError(PitwallError):
 def take(path: Path, session: str) -> int:
     """A descriptor that holds the lock.  BusyError: another does.  Raises OSError."""
     while True:
-        if os.path.lexists(path) and not is_plain(path) and (path.is_symlink() or not path.is_dir()):
+        if path.is_symlink() or (path.exists() and not is_plain(path) and not path.is_dir()):
             path.unlink(missing_ok=True)  # a link or a FIFO, that nobody can hold
+        elif path.is_dir() and not path.is_symlink():
+            path.rmdir()  # nor a folder; one that holds something is somebody's own, and is told of
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         try:
             if _locked(fd, session) and _bears(path, fd):

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from pitwall.car import Car
-from pitwall.car.definition import Derived, Measured, Message, Signal
+from pitwall.car.definition import Measured, Message, Signal
 from pitwall.car.document import suggestion
 from pitwall.car.steps import Despike, Limits, LowPass, Step, Zero
 from pitwall.decode.one import Bits, absent, bits
@@ -60,6 +60,19 @@ class OfFrame:
     since: str = ""
 
     @property
+    def name(self) -> str:
+        return self.channel.name
+
+    @property
+    def unit(self) -> str:
+        return self.channel.unit
+
+    @property
+    def where(self) -> str:
+        """`file:line` of its definition; "" where none names it."""
+        return self.channel.where
+
+    @property
     def t(self) -> int | None:
         """When its sample came, in ns; None: there is none."""
         return None if self.frame is None else self.frame.t
@@ -78,9 +91,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class OfInputs:
-    """Why a derived channel has its value.  t: of its row, in ns; None: there is none.  missing: as of `OfFrame`."""
+    """Why a derived channel, or a part of one that looks back, has its value.
 
-    channel: Derived
+    source: the formula.  where: `file:line` of it, "" for a part.  t: of its row, in ns; None: there is none.
+    missing: as of `OfFrame`.
+    """
+
+    name: str
+    unit: str
+    source: str
+    where: str
     t: int | None
     value: float
     inputs: tuple[Seen, ...]
@@ -98,9 +118,10 @@ def why(
     Told is the newest sample at or before `t`; the channel comes first, its inputs behind it.  damaged: told of what of
     the log can't be read.  UsageError: the car has no such channel.
     """
-    names = _wanted(car, channel)
+    _check(car, channel)
     trace = Trace()
     pipeline = Pipeline(car, session.header, trace=trace)
+    names = _wanted(trace, channel)
     held: dict[str, _Held] = {name: _Held() for name in names}
     for frames in _until(read(session.path, damaged=damaged), t):
         for rows in pipeline.apply(frames).rows:
@@ -127,16 +148,18 @@ class _Held:
             self.at, self.value = int(rows.at[row]), float(rows.values[place][row])
 
 
-def _wanted(car: Car, channel: str) -> list[str]:
-    """The channel and all that it reads, each once, the nearest first."""
+def _check(car: Car, channel: str) -> None:
     known = {*(one.name for one in car.channels), *(one.name for one in car.derived)}
     if channel not in known:
         hint = suggestion(channel, known) or f"`pitwall car show {car.name}` lists them"
         raise UsageError(f"there is no channel {channel!r}", where=car.name, hint=hint)
-    inputs = {one.name: one.inputs for one in car.derived}
+
+
+def _wanted(trace: Trace, channel: str) -> list[str]:
+    """The channel and all that it reads, parts that look back too, each once, the nearest first."""
     names = [channel]
     for name in names:
-        names += [read for read in inputs.get(name, ()) if read not in names]
+        names += [read for read in trace.inputs.get(name, ()) if read not in names]
     return names
 
 
@@ -164,7 +187,7 @@ class _Telling:
         self._messages = {(bus.name, message.name): message for bus in car.buses for message in bus.messages}
 
     def tell(self, name: str) -> Why:
-        return self._of_frame(self._measured[name]) if name in self._measured else self._of_inputs(self._derived[name])
+        return self._of_frame(self._measured[name]) if name in self._measured else self._of_inputs(name)
 
     def _of_frame(self, channel: Measured) -> OfFrame:
         message = self._messages[(channel.bus, channel.message)]
@@ -190,24 +213,39 @@ class _Telling:
 
     def _absent(self, of: OfFrame, offset: int) -> str:
         payload = frame(self._session, offset).payload
-        return absent(of.message, of.signal, payload) or f"{of.signal.name} is no number"
+        return absent(of.message, of.signal, payload) or f"{of.signal.name} is no number, or the frame was rejected"
 
-    def _of_inputs(self, channel: Derived) -> OfInputs:
-        computed = self._trace.computed(channel.name)
-        times = [self._time(name) for name in channel.inputs]
-        units = [self._units[name] for name in channel.inputs]
+    def _of_inputs(self, name: str) -> OfInputs:
+        channel, names = self._derived.get(name), self._trace.inputs[name]
+        about = (
+            name,
+            self._unit(name),
+            name if channel is None else channel.source,
+            "" if channel is None else channel.where,
+        )
+        computed = self._trace.computed(name)
+        times, units = [self._time(each) for each in names], [self._unit(each) for each in names]
         if computed is None:
-            values = [self._held[name].value for name in channel.inputs]
-            inputs = tuple(map(Seen, channel.inputs, units, times, values))
+            inputs = tuple(map(Seen, names, units, times, [self._value(each) for each in names]))
             never = [each.name for each in inputs if each.t is None]
             missing = f"{', '.join(never)} had no value until then" if never else "it reads nothing"
-            return OfInputs(channel, None, np.nan, inputs, missing)
-        held = self._held[channel.name].value
-        assert _same(computed.value, held), "what was computed is what the projection holds"
-        was_there = [not np.isnan(self._held[name].value) for name in channel.inputs]
+            return OfInputs(*about, None, np.nan, inputs, missing)
+        if channel is not None:
+            assert _same(computed.value, self._held[name].value), "what was computed is what the projection holds"
+        was_there = [not np.isnan(self._value(each)) for each in names]
         expired = [there and bool(np.isnan(seen)) for there, seen in zip(was_there, computed.inputs, strict=True)]
-        inputs = tuple(map(Seen, channel.inputs, units, times, computed.inputs, expired))
-        return OfInputs(channel, computed.t, computed.value, inputs, _uncomputed(computed.value, inputs))
+        inputs = tuple(map(Seen, names, units, times, computed.inputs, expired))
+        return OfInputs(*about, computed.t, computed.value, inputs, _uncomputed(computed.value, inputs))
+
+    def _unit(self, name: str) -> str:
+        return self._units.get(name, "")  # nobody says one for a part
+
+    def _value(self, name: str) -> float:
+        """The newest value of a channel, or of a part of one; NaN: it is missing."""
+        if name in self._units:
+            return self._held[name].value
+        computed = self._trace.computed(name)
+        return np.nan if computed is None else computed.value
 
     def _time(self, name: str) -> int | None:
         """When the newest sample of a channel came."""

@@ -16,13 +16,17 @@ import orjson
 from pitwall.serve.newest import NEVER, Live, Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 TICK_S: Final = 0.05
 """20 Hz: what an eye and a phone's radio can use."""
 
 STATUS_EVERY_TICKS: Final = 20
 """Rates and offsets go out once a second; a change of state at once."""
+
+
+MOST_ERRORS: Final = 20
+"""Of cars as they are saved; /health has them all."""
 
 
 class Broadcast:
@@ -71,7 +75,7 @@ class Broadcast:
             self._changed[moved] = tick
             new = bool(moved.any())
         if with_status or picture.status.state != self._told_state:
-            told = status_of(picture)
+            told = status_of(picture, self._live.problems())
             if {**told, "age_s": None} != {**self._status, "age_s": None}:
                 self._status_tick, new = tick, True
             self._status, self._told_state = told, picture.status.state
@@ -127,7 +131,7 @@ def age_s(picture: Picture) -> float | None:
     return None if heard is None else round(max(0.0, time.monotonic() - heard), 3)
 
 
-def status_of(picture: Picture) -> dict[str, Any]:
+def status_of(picture: Picture, problems: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     """The status as the API shows it."""
     status = picture.status
     return {
@@ -137,17 +141,24 @@ def status_of(picture: Picture) -> dict[str, Any]:
         "offset": status.written,
         "lag": status.written - status.projected,
         "error": status.error or None,
+        "car_errors": [line for lines in problems.values() for line in lines][:MOST_ERRORS],
     }
 
 
 def _cast(picture: Picture) -> dict[str, Any]:
     cast = picture.cast
     if cast is None:
-        return {"car": None, "channels": {}, "roles": {}}
+        return {"car": None, "fingerprint": None, "channels": {}, "roles": {}}
     channels = {
         c.name: {"unit": c.unit, "table": c.table, "source": c.source, "hold_s": c.hold_s} for c in cast.channels
     }
-    return {"car": cast.car, "started_at_ns": cast.started_at_ns, "channels": channels, "roles": dict(cast.roles)}
+    return {
+        "car": cast.car,
+        "fingerprint": cast.fingerprint,
+        "started_at_ns": cast.started_at_ns,
+        "channels": channels,
+        "roles": dict(cast.roles),
+    }
 
 
 def _values(picture: Picture, rows: Iterable[int]) -> dict[str, tuple[int, float]]:

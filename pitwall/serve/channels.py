@@ -21,8 +21,8 @@ def add(app: App) -> None:
     @app.route("/session/<sid>/channels", methods=["GET", "HEAD"])
     async def channels(request: Request, sid: str) -> HTTPResponse:
         session = await request.app.ctx.session(sid)
-        found = await request.app.ctx.readings.ask(session, _channels)
-        return answer({"session": session, "channels": found})
+        told = await request.app.ctx.readings.ask(session, _channels)
+        return answer({"session": session, **told.pipeline(), "channels": told.answer})
 
 
 def _channels(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

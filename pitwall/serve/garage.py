@@ -1,4 +1,6 @@
-"""Past sessions: what the logs folder holds, and a cursor on the projection of each, which is built if it must be.
+"""Past sessions: what the logs folder holds, and a cursor on the projection of each, which is built if there is none.
+
+One that is stale answers as it is, and says so, until its successor has been swapped in.
 
 A few projections stay open, each as of the moment it was opened; one that has been replaced on disk, or whose session
 has grown since, is opened anew. What was archived or forgotten is let go of by `tidy`, so that its space is free.
@@ -9,38 +11,34 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pitwall import car as cars_of
+import duckdb
+
 from pitwall.errors import PitwallError
+from pitwall.log.folder import header, header_by_name
 from pitwall.log.session import LATEST, Session, find, sessions
+from pitwall.project.build import stale
 from pitwall.project.generations import Generations
-from pitwall.project.query import Projection, open_projection
+from pitwall.project.pipeline import origin
+from pitwall.project.query import Projection, open_as_it_is, open_projection
+from pitwall.serve.rebuilds import Rebuilds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    import duckdb
-
-    from pitwall.car import Car
+    from pitwall.log.opening import Header
     from pitwall.project.room import Room
+    from pitwall.serve.definitions import Definitions
 
 OPEN: Final = 4
 """Projections kept open: each may use 256 MB of buffers."""
 
 LISTED_S: Final = 1.0
 """For how long a listing is good: making one reads every segment that is not sealed."""
-
-
-_LOADING: Final = threading.Lock()
-
-
-def load_car(cars: Path, name: str) -> Car:
-    """`pitwall.car.load`, one thread at a time: Python 3.11's `ast` may fail where two threads are in it."""
-    with _LOADING:
-        return cars_of.load(cars, name)
 
 
 @dataclass(slots=True)
@@ -53,13 +51,15 @@ class _Opened:
 
 
 class Shelf:
-    """The sessions of `logs`, projected into `projections` by the cars of `cars`.  For any thread."""
+    """The sessions of `logs`, projected into `projections` by the cars of `definitions`.  For any thread."""
 
-    def __init__(self, logs: Path, projections: Path, cars: Path, room: Room | None = None) -> None:
+    def __init__(self, logs: Path, projections: Path, definitions: Definitions, room: Room | None = None) -> None:
         self._logs = logs
         self.generations = Generations(projections, room)
-        self._cars = cars
+        self._definitions = definitions
+        self.rebuilds = Rebuilds()
         self._lock = threading.Lock()
+        self._headers: dict[str, Header] = {}  # of the sessions that were asked for
         self._opening: dict[str, threading.Lock] = {}
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
         self._listed: tuple[float, list[Session]] = (0.0, [])
@@ -100,6 +100,15 @@ class Shelf:
                 leaving.stack.close()
             return opened.projection.connection.cursor()
 
+    def fingerprint(self, id: str) -> str:
+        """Of the pipeline that the session's projection would be built with now; empty: its car can't be had."""
+        try:
+            about = self._headers.get(id) or header(self._logs / id) or header_by_name(self._logs / id)
+            self._headers[id] = about
+            return origin(self._definitions.get(about.car).car, about).fingerprint
+        except PitwallError:
+            return ""
+
     def distrust(self, id: str) -> None:
         """The session's projection turned out to be damaged: the next cursor is on one whose bytes were looked at."""
         self._let_go(id)
@@ -120,18 +129,43 @@ class Shelf:
             self._let_go(id)
 
     def _open(self, session: Session) -> _Opened:
-        car = load_car(self._cars, session.header.car)
         stack = ExitStack()
         try:
-            projection = stack.enter_context(open_projection(session, car, self.generations, self._go_on))
+            projection = stack.enter_context(self._projection(session))
         except BaseException:
             stack.close()
             raise
         file = self.generations.file(session.id, projection.built.fingerprint)
         return _Opened(session, _stamp(file), projection, stack)
 
+    @contextmanager
+    def _projection(self, session: Session) -> Iterator[Projection]:
+        """The session's projection as it is, stale or not; built, where there is none."""
+        try:
+            car = self._definitions.get(session.header.car).car
+            why = stale(session, car, self.generations)
+        except PitwallError:  # the car is gone, or was never right while this runs: what there is answers
+            car, why = None, "its car can't be had"
+        built = self.generations.newest(session.id) if why else None
+        if built is not None:
+            try:
+                with open_as_it_is(built, self.generations) as projection:
+                    yield projection
+                return
+            except duckdb.Error:
+                self.generations.room.look()  # it went away, or is damaged: it is built
+        if car is None:
+            car = self._definitions.get(session.header.car).car  # raises, with what is wrong
+        with open_projection(session, car, self.generations, self._go_on) as projection:
+            yield projection
+
     def _is_current(self, opened: _Opened, session: Session) -> bool:
-        return session.rows <= opened.projection.built.offset and self._file_of(opened) == opened.file
+        """Whether it is still what there is to be opened."""
+        built = opened.projection.built
+        if self._file_of(opened) != opened.file or session.rows > max(built.offset, opened.session.rows):
+            return False
+        wanted = self.fingerprint(session.id)
+        return wanted in ("", built.fingerprint) or not self.generations.file(session.id, wanted).exists()
 
     def _file_of(self, opened: _Opened) -> tuple[int, int] | None:
         return _stamp(self.generations.file(opened.session.id, opened.projection.built.fingerprint))

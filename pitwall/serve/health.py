@@ -42,7 +42,9 @@ def report(serving: Serving) -> dict[str, Any]:
         "uptime_s": round(time.monotonic() - serving.started_s, 3),
         "live": _live(picture),
         "recorder": _recorder(recorder),
-        "projection": _projection(picture) | _room(serving.live.space()),
+        "projection": _projection(picture) | {"successor": serving.live.successor()} | _room(serving.live.space()),
+        "cars": {name: list(lines) for name, lines in serving.live.problems().items()},
+        "rebuilds": readings.rebuilds.report(),
         "streams": {
             "open": len(streams.open),
             "limit": MAX_STREAMS,

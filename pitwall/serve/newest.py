@@ -6,7 +6,7 @@ A `Picture` is one moment, whole and frozen; the thread replaces it, the server'
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -100,6 +100,12 @@ class Live(Protocol):
     def space(self) -> Space:
         """Whether there is room for projections."""
 
+    def problems(self) -> Mapping[str, tuple[str, ...]]:
+        """What is wrong with the cars as they are saved, by car: each `file:line: what (hint)`."""
+
+    def successor(self) -> dict[str, Any] | None:
+        """What is built beside what is shown, to take its place, and how far it is; None: nothing."""
+
     def recorder(self) -> Recorder | None:
         """What the process that records says of itself; None: nobody records."""
 
@@ -114,6 +120,7 @@ class Still:
         self.shown = picture or Picture()
         self.shown_space = Space()
         self.shown_recorder: Recorder | None = None
+        self.shown_problems: dict[str, tuple[str, ...]] = {}
         self.ended: list[str] = []
 
     def picture(self) -> Picture:
@@ -124,6 +131,12 @@ class Still:
 
     def space(self) -> Space:
         return self.shown_space
+
+    def problems(self) -> Mapping[str, tuple[str, ...]]:
+        return self.shown_problems
+
+    def successor(self) -> dict[str, Any] | None:
+        return None
 
     def recorder(self) -> Recorder | None:
         return self.shown_recorder

@@ -11,6 +11,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 import duckdb
@@ -21,6 +22,7 @@ from pitwall.serve.problem import Problem
 if TYPE_CHECKING:
     from pitwall.log.session import Session
     from pitwall.serve.newest import Live
+    from pitwall.serve.rebuilds import Rebuilds
 
 T = TypeVar("T")
 
@@ -48,11 +50,34 @@ class Garage(Protocol):
     def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
         """A cursor of its own on that session's projection, which is built if it must be."""
 
+    def fingerprint(self, id: str) -> str:
+        """Of the pipeline that the session's projection would be built with now; empty: nobody can say."""
+
     def distrust(self, id: str) -> None:
         """Closes that session's projection, which turned out to be damaged."""
 
     def close(self) -> None:
         """Closes what is open."""
+
+    @property
+    def rebuilds(self) -> Rebuilds:
+        """How far the rebuilding of what is stale is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[T]):
+    """An answer, wholly of one generation.  fingerprint: of the pipeline that it was built with.
+
+    stale: the session's projection would be built with another one now.
+    """
+
+    answer: T
+    fingerprint: str
+    stale: bool
+
+    def pipeline(self) -> dict[str, object]:
+        """What the API says of it."""
+        return {"fingerprint": self.fingerprint, "stale": self.stale}
 
 
 class Readings:
@@ -64,14 +89,25 @@ class Readings:
         self._pool = ThreadPoolExecutor(THREADS, "pitwall-query")
         self.running = self.answered = self.refused = self.interrupted = 0
 
-    async def ask(self, session: str, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    async def ask(self, session: str, question: Callable[[duckdb.DuckDBPyConnection], T]) -> Told[T]:
         """What `question` returns, given a cursor on the session's projection.  Problem: too busy, or too slow."""
+
+        def told(cursor: duckdb.DuckDBPyConnection) -> Told[T]:
+            ((fingerprint,),) = cursor.execute("SELECT fingerprint FROM built_from").fetchall()
+            wanted = self._garage.fingerprint(session)
+            return Told(question(cursor), fingerprint, wanted not in ("", fingerprint))
+
         call = _Call(
             lambda: self._live.cursor(session) or self._garage.cursor(session),
-            question,
+            told,
             lambda: self._garage.distrust(session),
         )
         return await self._run(call, call.interrupt)
+
+    @property
+    def rebuilds(self) -> Rebuilds:
+        """How far the rebuilding of what is stale is."""
+        return self._garage.rebuilds
 
     async def sessions(self) -> list[Session]:
         """The sessions there are, oldest first."""

@@ -32,7 +32,7 @@ def add(app: App) -> None:
         asked = _asked(request)
         session = await request.app.ctx.session(sid)
         try:
-            window = await request.app.ctx.readings.ask(session, lambda cursor: read(cursor, asked))
+            told = await request.app.ctx.readings.ask(session, lambda cursor: read(cursor, asked))
         except UnknownChannelError as error:
             near = difflib.get_close_matches(error.name, error.names, n=5, cutoff=0.5)
             raise Problem(
@@ -50,9 +50,11 @@ def add(app: App) -> None:
                 hint=f"ask for fewer channels or points, or a window (t_from, t_to) of at most {error.fits_s:.3g} s",
                 fits_s=error.fits_s,
             ) from error
+        window = told.answer
         return answer(
             {
                 "session": session,
+                **told.pipeline(),
                 "t_from": window.t_from,
                 "t_to": window.t_to,
                 "channels": {

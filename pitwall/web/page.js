@@ -20,6 +20,7 @@ const WORDS = {
 const at = (id) => document.getElementById(id);
 let channels = new Map();
 let session = null;
+let pipeline = null; // the fingerprint of what is shown
 let status = {state: "waiting", frames_per_s: 0, error: null};
 let gone = null; // since when the server has not answered, or null
 let newest = null; // ns of the newest value on the session's clock
@@ -29,6 +30,7 @@ function build(body) {
   channels = new Map(Object.entries(body.channels).map(([name, facts]) => [name, new Channel(name, facts)]));
   newest = null;
   at("session").textContent = body.session ?? "";
+  at("pipeline").textContent = body.fingerprint?.slice(0, 12) ?? "–";
   at("empty").hidden = body.session !== null;
   at("channels").hidden = body.session === null;
   for (const role of PLACES) if (channels.has(body.roles[role])) channels.get(body.roles[role]).places = 6; // 0.1 m
@@ -83,6 +85,13 @@ function find() {
   at("count").textContent = words.length ? `${count} of ${channels.size}` : String(channels.size);
 }
 
+// A car that was saved and is wrong: what is shown goes on by the definition before.
+function tellErrors(lines) {
+  at("wrong").hidden = lines.length === 0;
+  const told = [...at("wrong-lines").children].map((line) => line.textContent);
+  if (told.join("\n") !== lines.join("\n")) at("wrong-lines").replaceChildren(...lines.map((line) => element("li", "", line)));
+}
+
 function draw() {
   const silent = heard === null ? null : (performance.now() - heard) / 1000;
   const live = gone === null && (status.state === "recording" || status.state === "catching up");
@@ -104,6 +113,7 @@ function draw() {
     : status.error ? `The projection fails: ${status.error}. Frames are recorded all the same.` : "";
   at("gone").hidden = trouble === "";
   if (at("gone").textContent !== trouble) at("gone").textContent = trouble;
+  tellErrors(status.car_errors ?? []);
 }
 
 const visible = new Set();
@@ -113,15 +123,16 @@ const watcher = new IntersectionObserver((entries) => {
 
 follow("/live", {
   onState(body) {
-    // the same session again, after the server was away: its traces stay
+    // the same session by the same pipeline again, after the server was away: its traces stay
     const names = Object.keys(body.channels);
-    if (session === null || body.session !== session || names.length !== channels.size || !names.every((name) => channels.has(name))) {
+    if (session === null || body.session !== session || body.fingerprint !== pipeline || names.length !== channels.size || !names.every((name) => channels.has(name))) {
       watcher.disconnect();
       visible.clear();
       build(body);
       for (const channel of channels.values()) watcher.observe(channel.row);
     }
     session = body.session;
+    pipeline = body.fingerprint;
     take(body);
   },
   onValues: take,

@@ -175,7 +175,7 @@ def test_one_dbc_on_two_buses_is_told_apart_by_bus(tmp_path: Path) -> None:
 
 
 def test_names_of_the_definition_win_over_those_of_signals(tmp_path: Path) -> None:
-    yaml = HEAD + "channels: {rpm: {from: plain, unit: none}}\nderived: {YAW: {expr: rpm}}\n"
+    yaml = HEAD + "channels: {rpm: {from: plain, unit: none}}\nderived: {YAW: {expr: rpm, unit: none}}\n"
     assert {(each.signal, each.name) for each in loaded(tmp_path, yaml).channels} >= {
         ("plain", "rpm"),
         ("rpm", "Engine_rpm"),
@@ -189,7 +189,9 @@ def test_words_with_a_meaning_are_never_a_signals_name(tmp_path: Path) -> None:
 
 
 def test_derived_channels_come_after_what_they_read(tmp_path: Path) -> None:
-    yaml = HEAD + "derived:\n  a: {expr: b + c}\n  b: {expr: c * 2, unit: V}\n  c: {expr: rpm}\n"
+    yaml = (
+        HEAD + "derived:\n  a: {expr: b + c, unit: none}\n  b: {expr: c * 2, unit: V}\n  c: {expr: rpm, unit: none}\n"
+    )
     assert [each.name for each in loaded(tmp_path, yaml).derived] == ["c", "b", "a"]
 
 
@@ -218,7 +220,10 @@ MEANINGFUL = {
     "a role": lambda yaml: yaml + "roles: {rpm: rpm}\n",
     "a bus": lambda yaml: yaml.replace("can:", "dash:"),
 }
-YAML = HEAD + "channels: {speed: {from: speed_mph, unit: m/s, offset: 1.0}}\nderived: {double: {expr: rpm * 2}}\n"
+YAML = (
+    HEAD
+    + "channels: {speed: {from: speed_mph, unit: m/s, offset: 1.0}}\nderived: {double: {expr: rpm * 2, unit: none}}\n"
+)
 
 
 @pytest.mark.parametrize("edit", MEANINGLESS)

@@ -12,6 +12,10 @@ from tests.car.folders import A_DBC, car
 
 HEAD = "car: {make: X}\nbuses: {can: {dbc: a.dbc}}\n"  # two lines
 
+NEITHER = (
+    "says neither expr: nor method: (the methods are gear_ratio, distance, position, g_from_yaw, fuel_used, wheel_slip)"
+)
+
 YAMLS: dict[str, tuple[str, list[str]]] = {
     "nothing": ("", ["1:1: holds no car (it begins with car: and buses:)"]),
     "a list": ("- car\n", ["1:1: holds no car (it begins with car: and buses:)"]),
@@ -86,7 +90,8 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
     ),
     "names": (
         HEAD + "channels:\n  fast-speed: {from: yaw}\n  t: {from: yaw}\n  hypot: {from: yaw}\n  Yaw: {from: yaw}\n"
-        "derived:\n  yAW: {expr: rpm}\n  can_Engine: {expr: rpm}\n  signals: {expr: rpm}\n",
+        "derived:\n  yAW: {expr: rpm, unit: none}\n  can_Engine: {expr: rpm, unit: none}\n"
+        "  signals: {expr: rpm, unit: none}\n",
         [
             "4:3: channels.fast-speed: 'fast-speed' can't be a name "
             "(letters, digits and _, not beginning with a digit, at most 63)",
@@ -99,24 +104,31 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "expressions": (
-        HEAD + 'derived:\n  a: {expr: "rpmm * 2 + spee"}\n  b: {expr: "hypott(rpm, 1)"}\n  c: {expr: "rpm +"}\n'
-        "  d: {unit: m}\n  e: {exp: rpm}\n  f: {expr: rpm, unit: furlongz}\n  g: 5\n",
+        HEAD
+        + 'derived:\n  a: {expr: "rpmm * 2 + spee", unit: none}\n  b: {expr: "hypott(rpm, 1)", unit: none}\n'
+        + '  c: {expr: "rpm +", unit: none}\n'
+        "  d: {unit: m}\n  e: {exp: rpm}\n  f: {expr: rpm, unit: furlongz}\n  g: 5\n"
+        "  h: {expr: rpm}\n  i: {expr: rpm, unit: }\n",
         [
             "4:7: derived.a.expr: there is no channel 'rpmm' (did you mean 'rpm'?)",
             "4:7: derived.a.expr: there is no channel 'spee' (did you mean 'speed_mph'?)",
             "5:7: derived.b.expr: unknown function 'hypott' (did you mean 'hypot'?)",
             "6:7: derived.c.expr: the expression can't be read: invalid syntax",
-            "7:3: derived.d: says neither expr: nor method: (the methods are gear_ratio, distance)",
-            "8:3: derived.e: says neither expr: nor method: (the methods are gear_ratio, distance)",
+            f"7:3: derived.d: {NEITHER}",
+            f"8:3: derived.e: {NEITHER}",
             "8:7: unknown key 'derived.e.exp' (did you mean 'expr'?)",
             "9:18: derived.f.unit: unknown unit 'furlongz' "
             "(units are spelt as in m/s, km/h, degC, bar, %, deg/s, g, V)",
             "10:3: derived.g: a mapping (key: value) is expected here",
-            "10:3: derived.g: says neither expr: nor method: (the methods are gear_ratio, distance)",
+            f"10:3: derived.g: {NEITHER}",
+            "11:3: derived.h: says no unit (unit: none, or the unit of the result)",
+            "12:18: derived.i.unit: a unit is expected here (none, where it has none)",
         ],
     ),
     "circles": (
-        HEAD + "derived:\n  a: {expr: b + 1}\n  b: {expr: c + rpm}\n  c: {expr: a}\n  d: {expr: d}\n  e: {expr: a}\n",
+        HEAD
+        + "derived:\n  a: {expr: b + 1, unit: none}\n  b: {expr: c + rpm, unit: none}\n"
+        + "  c: {expr: a, unit: none}\n  d: {expr: d, unit: none}\n  e: {expr: a, unit: none}\n",
         ["4:3: derived.a: goes in a circle: a reads b reads c reads a", "7:3: derived.d: goes in a circle: d reads d"],
     ),
     "methods": (
@@ -218,7 +230,7 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "a zero and a derived speed": (
-        HEAD + "channels:\n  a: {from: yaw, zero: 3}\nderived: {v: {expr: rpm}}\nroles: {speed: v}\n",
+        HEAD + "channels:\n  a: {from: yaw, zero: 3}\nderived: {v: {expr: rpm, unit: none}}\nroles: {speed: v}\n",
         [
             "4:18: channels.a.zero: needs to know when the car stands (roles: {speed: …}, a channel of a signal)",
         ],
@@ -235,8 +247,53 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
         HEAD + "channels: {a: {from: yaw, zero: 3}}\nroles: {speed: rpm}\n",
         ["3:27: channels.a.zero: the speed 'rpm' is in 'rpm': 'm/s' does not convert to 'rpm'"],
     ),
+    "methods of the way and the wheels": (
+        HEAD
+        + "derived:\n  a: {method: gear_ratio, rpm: rpm, speed: speed_mph, ratios: [3, 2, 1.5], final_drive: 3, "
+        + "tyre_circumference: 2, hysteresis: 0.3}\n"
+        + "  b: {method: distance, speed: speed_mph, lat: yaw}\n"
+        + "  c: {method: position, axis: north, speed: speed_mph, lat: yaw, lon: plain, unit: m}\n"
+        + "  d: {method: g_from_yaw, axis: long, speed: speed_mph, yaw_rate: yaw, window: 90 s}\n"
+        + "  e: {method: g_from_yaw, axis: lat, speed: speed_mph, window: 1 s, unit: furlongz}\n"
+        + "  f: {method: fuel_used, fuel: rpm, window: 2 min}\n"
+        + "  g: {method: wheel_slip, driven: speed_mph, free: yaw, min_speed: 3 s, unit: bar}\n",
+        [
+            "4:115: derived.a.hysteresis: must be less than 0.189, or some gear could never begin, and is 0.3",
+            "5:43: derived.b.lat: 'yaw' is in 'deg/s', and must convert to 'deg'",
+            "5:3: derived.b: the key 'lon' is missing",
+            "6:25: derived.c.axis: lat or lon is expected here, not 'north'",
+            "6:56: derived.c.lat: 'yaw' is in 'deg/s', and must convert to 'deg'",
+            "6:66: derived.c.lon: 'plain' is in 'no unit', and must convert to 'deg'",
+            "6:78: derived.c.unit: 'm' is no unit of position",
+            "6:3: derived.c: the key 'yaw_rate' is missing",
+            "7:72: derived.d.window: must be more than 0 and at most 60 s, and is 90 s",
+            "7:57: derived.d.yaw_rate: is for axis: lat, and has no effect here",
+            "8:69: derived.e.unit: unknown unit 'furlongz' "
+            "(units are spelt as in m/s, km/h, degC, bar, %, deg/s, g, V)",
+            "8:56: derived.e.window: is for axis: long, and has no effect here",
+            "8:3: derived.e: the key 'yaw_rate' is missing",
+            "9:26: derived.f.fuel: 'rpm' is in 'rpm', and must convert to 'l'",
+            "9:37: derived.f.window: must be more than 0 and at most 60 s, and is 120 s",
+            "10:46: derived.g.free: 'yaw' is in 'deg/s', and must convert to 'm/s'",
+            "10:57: derived.g.min_speed: 's' does not convert to 'm/s'",
+            "10:73: derived.g.unit: 'bar' is no unit of slip",
+        ],
+    ),
+    "looking back": (
+        HEAD
+        + "derived:\n  a: {expr: 'lag(rpm, 61)', unit: none}\n"
+        + "  b: {expr: 'rpm + unit(80, \"km/h\", speed)', unit: none}\n"
+        "  c: {expr: 'rpm + unit(80, \"km/h\", water_temp)', unit: none}\n  d: {expr: rpm, unit: bar}\n"
+        "  rate: {expr: rpm, unit: none}\n",
+        [
+            "4:7: derived.a.expr: lag looks back more than 0 and at most 60 seconds, not 61",
+            "5:7: derived.b.expr: there is no channel 'speed' (did you mean 'speed_mph'?)",
+            "6:7: derived.c.expr: 'km/h' does not convert to 'degF'",
+            "8:3: derived.rate: 'rate' can't be a name: it means something else (choose another)",
+        ],
+    ),
     "one mistake is said once": (
-        HEAD + "channels:\n  speed: {from: nothing_like_it}\nderived:\n  fast: {expr: speed * 2}\n"
+        HEAD + "channels:\n  speed: {from: nothing_like_it}\nderived:\n  fast: {expr: speed * 2, unit: none}\n"
         "  way: {method: distance, speed: speed}\nroles: {speed: speed}\n",
         [
             "4:11: channels.speed.from: no DBC has a signal 'nothing_like_it'",

@@ -26,7 +26,14 @@ VALIDATOR = jsonschema.Draft7Validator(schema())
 HEAD = "car: {make: X}\nbuses: {can: {dbc: a.dbc}}\n"
 
 WHOLE = """car: {make: X, number: 7, nick: Yeti}
-buses: {can: {dbc: [a.dbc], interface: socketcan, channel: can0, bitrate: 500000, fd: true, data_bitrate: 2000000}}
+buses:
+  can: {dbc: [a.dbc], interface: socketcan, channel: can0, bitrate: 500000, fd: true, data_bitrate: 2000000}
+  hs:
+    dbc: b.dbc
+    protocol: j1939
+    messages:
+      Brakes: {counter: {signal: alive, modulo: 15}, checksum: {signal: sum, method: xor8, over: [1-6], after: 0x1F}}
+      Doors: {counter: alive}
 channels:
   speed: {from: speed_mph, unit: m/s, hold: 0.5}
   yaw_rate: {from: yaw, limits: [-100, 100.5], despike: {by: 20, of: 5}, zero: 3 s, low_pass: 5 Hz, hold: 20 ms}
@@ -40,12 +47,27 @@ derived:
 roles: {speed: speed, rpm: rpm}
 """
 
+WHOLE_DBC = """VERSION ""
+BO_ 2364540158 Group: 8 X
+ SG_ load : 16|8@1+ (1,0) [0|0] "%" X
+BO_ 1 Brakes: 8 X
+ SG_ sum : 0|8@1+ (1,0) [0|0] "" X
+ SG_ alive : 8|4@1+ (1,0) [0|0] "" X
+BO_ 2 Doors: 1 X
+ SG_ alive : 0|4@1+ (1,0) [0|0] "" X
+"""
+
 MISTAKES = {
     "a section": HEAD + "chanels: {speed: {from: speed_mph}}\n",
     "a bus's key": "car: {make: X}\nbuses: {can: {dcb: a.dbc}}\n",
     "a channel's key": HEAD + "channels: {speed: {form: speed_mph}}\n",
     "a despike's key": HEAD + "channels: {y: {from: yaw, despike: {by: 3, off: 3}}}\n",
     "a derived channel's key": HEAD + "derived: {y: {exp: yaw}}\n",
+    "an expression without a unit": HEAD + "derived: {y: {expr: yaw}}\n",
+    "a protocol": "car: {make: X}\nbuses: {can: {dbc: a.dbc, protocol: j1938}}\n",
+    "a message's key": "car: {make: X}\nbuses: {can: {dbc: a.dbc, messages: {Engine: {conter: rpm}}}}\n",
+    "a method of checksums": "car: {make: X}\nbuses: {can: {dbc: a.dbc, messages: "
+    "{Engine: {checksum: {signal: rpm, method: crc9}}}}}\n",
     "a method": HEAD + "derived: {y: {method: distanse, speed: speed_mph}}\n",
     "a method's key": HEAD + "derived: {y: {method: distance, speed: speed_mph, sped: 3}}\n",
     "a role": HEAD + "roles: {sped: speed_mph}\n",
@@ -99,9 +121,9 @@ def test_a_car_that_says_everything_is_taken_by_schema_and_loader(tmp_path: Path
     document = read(WHOLE)
     said = {key for channel in document["channels"].values() for key in channel}
     assert said == set(vocabulary.CHANNEL)
-    assert set(document["buses"]["can"]) == set(vocabulary.BUS)
+    assert {key for bus in document["buses"].values() for key in bus} == set(vocabulary.BUS)
     VALIDATOR.validate(document)
-    assert load(car(tmp_path, WHOLE), "test").channels
+    assert load(car(tmp_path, WHOLE, b=WHOLE_DBC), "test").channels
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

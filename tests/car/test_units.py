@@ -44,7 +44,10 @@ def test_conversions_are_those_of_physics(have: str, want: str, factor: float, b
 
 @pytest.mark.parametrize(
     ("have", "want"),
-    [("degF", "bar"), ("mph", "m"), ("", "m/s"), ("m/s", ""), ("deg", "%"), ("rpm", "Hz"), ("dB", ""), ("V", "deg")],
+    [
+        *(("degF", "bar"), ("mph", "m"), ("", "m/s"), ("m/s", ""), ("deg", "%"), ("rpm", "Hz"), ("V", "deg")),
+        *(("dB", ""), ("dB**2", "m"), ("dBm * m", "W"), ("m", "decade/s")),
+    ],
 )
 def test_what_measures_something_else_does_not_convert(have: str, want: str) -> None:
     with pytest.raises(units.UnitError, match="does not convert"):

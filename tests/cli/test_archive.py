@@ -130,6 +130,22 @@ def test_older_than_takes_what_is_older(tmp_path: Path, pitwall: Pitwall) -> Non
     assert pitwall("archive", "--older-than", "30d", "--to", "there", "--json").json == [], "it came back just now"
 
 
+def test_fifty_sessions_that_were_archived_leave_next_to_nothing(tmp_path: Path, pitwall: Pitwall) -> None:
+    for i in range(50):
+        assert pitwall("simulate", "--hours", "0.001", "--session", f"s{i:02}").code == 0
+    before = taken(tmp_path / "logs") + taken(tmp_path / "projections")
+    assert pitwall("archive", *(f"s{i:02}" for i in range(50)), "--to", "there").code == 0
+    left = taken(tmp_path / "logs") + taken(tmp_path / "projections")
+    assert left < 1_000_000 < before
+    assert pitwall("sessions", "--json").json == []
+    assert len(pitwall("sessions", "--archived", "--json").json) == 50
+
+
+def taken(folder: Path) -> int:
+    """Bytes of the disk that a folder takes."""
+    return sum(file.lstat().st_blocks * 512 for file in folder.rglob("*"))
+
+
 def test_a_key_is_made_named_and_used(tmp_path: Path, pitwall: Pitwall, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("cryptography")
     made = pitwall("key", "new", "key")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from pitwall.log import Writer
 from tests.cli.conftest import Pitwall
 
 FRAME = re.compile(r"\((\d+\.\d+)\) (\S+) (\S+)")
@@ -89,6 +90,25 @@ def test_whole_sums_are_whole_numbers_and_missing_values_are_null(pitwall: Pitwa
 def test_unknown_ids_are_counted_and_listed(pitwall: Pitwall, driven: Path) -> None:
     (row,) = pitwall("query", "drive", "SELECT count(*) AS n FROM ids WHERE name IS NULL", "--json").json
     assert row["n"] == 13
+
+
+def test_several_sessions_are_replayed_in_processes_and_one_that_fails_keeps_none_from_it(
+    pitwall: Pitwall, driven: Path, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    for name in ("one", "two"):
+        Writer.create(logs, car="bmw-e46-m3", buses=["dash"], started_at_ns=10**18, session_id=name).end(1)
+    assert pitwall("replay", "--all", "--force").code == 0
+    reports = pitwall("replay", "--json").json
+    assert {report["session"] for report in reports} >= {"one", "two"}
+    assert not any(report["rebuilt"] for report in reports)
+    Writer.create(logs, car="nobodys", buses=["dash"], started_at_ns=10**18, session_id="three").end(1)
+    answer = pitwall("replay", "--force", "--json")
+    assert answer.code == 1
+    assert all(report["rebuilt"] for report in answer.json)
+    assert len(answer.json) == len(reports)
+    assert "nobodys" in answer.err
+    assert "1 session could not be replayed" in answer.err
 
 
 def test_a_replay_is_done_once_and_says_so(pitwall: Pitwall, driven: Path) -> None:

@@ -32,8 +32,9 @@ def children(pid: int) -> dict[str, int]:
             words = stat.with_name("cmdline").read_text().split("\0")
         except OSError:
             continue
-        if int(parts[1]) == pid and parts[0] != "Z":
-            found[next(word for word in words if word in ("record", "serve"))] = int(stat.parent.name)
+        half = next((word for word in words if word in ("record", "serve")), None)  # none: it is just being started
+        if int(parts[1]) == pid and parts[0] != "Z" and half is not None:
+            found[half] = int(stat.parent.name)
     return found
 
 
@@ -141,7 +142,7 @@ def test_a_recorder_that_dies_is_started_again_and_goes_on_with_its_session(
     running: subprocess.Popen[str], pitwall: Pitwall
 ) -> None:
     where = address(running)
-    recorder = until(lambda: (health(where) or {}).get("recorder"))
+    recorder = until(lambda: (found := (health(where) or {}).get("recorder")) and found["session"] and found)
     before = children(running.pid)
     assert before["record"] == recorder["pid"]
     os.kill(before["record"], signal.SIGKILL)

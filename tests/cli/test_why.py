@@ -26,7 +26,7 @@ channels:
     offset: 0.5
     limits: [0, 8]
 derived:
-  both: {expr: rpm + water_temp}
+  both: {expr: rpm + water_temp, unit: none}
 """
 CANDUMP = "".join(
     f"(1600000000.{ms:03}000) can0 100#{data}\n"

@@ -13,7 +13,7 @@ import pytest
 
 from pitwall.cli import COMMANDS
 
-HEAVY = {"duckdb", "sanic", "cantools", "orjson", "watchfiles", "pint", "pyarrow.dataset", "asammdf", "pandas"}
+HEAVY = {"duckdb", "sanic", "cantools", "isotp", "orjson", "watchfiles", "pint", "pyarrow.dataset", "asammdf", "pandas"}
 """Nothing of a recorder."""
 
 SLOW = HEAVY | {"numpy", "pyarrow", "can", "rich", "yaml", "msgspec"}

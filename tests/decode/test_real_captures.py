@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cantools import database
 
+from pitwall.bus.pythoncan import mf4
 from pitwall.car import dbc
 from pitwall.car.definition import Bus
 from pitwall.decode import Decoded, Plan
@@ -27,6 +28,8 @@ pytestmark = [needs_captures, pytest.mark.filterwarnings("ignore")]
 
 
 def frames_of(path: Path) -> Frames:
+    if path.suffix == ".mf4":
+        mf4()  # python-can may have been imported without asammdf
     messages = sorted(can.LogReader(path), key=lambda message: message.timestamp)
     rows = log([(0, m.arbitration_id, int(Flag.EXTENDED) if m.is_extended_id else 0, bytes(m.data)) for m in messages])
     rows.t[:] = [round((m.timestamp - messages[0].timestamp) * 1e9) for m in messages]

@@ -1,16 +1,15 @@
-"""What expressions compute, and that nothing but arithmetic is ever in one."""
+"""What expressions compute."""
 
 from __future__ import annotations
 
 import math
-import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pitwall.car.expression import FUNCTIONS, OPERATORS, ExpressionError, parse
+from pitwall.car.expression import FUNCTIONS, OPERATORS, PAST
+from pitwall.car.parsing import parse
+from pitwall.derive import past
 from pitwall.derive.evaluate import OPERATIONS, compiled
 
 COLUMNS = {"a": np.array([1.0, -2.0, 3.5]), "b": np.array([2.0, 2.0, 0.0]), "c": np.array([np.nan, 0.0, 1.0])}
@@ -21,7 +20,8 @@ def value(text: str) -> list[float]:
 
 
 def test_all_that_may_be_said_can_be_computed() -> None:
-    assert set(OPERATIONS) == set(FUNCTIONS) | set(OPERATORS.values())
+    assert set(OPERATIONS) == set(FUNCTIONS) - PAST - {"unit"} | set(OPERATORS.values())
+    assert set(past.FUNCTIONS) == PAST
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,12 @@ def test_all_that_may_be_said_can_be_computed() -> None:
         ("sign(a) * abs(a) + round(2.5) + floor(1.5) + ceil(1.5)", [6, 3, 8.5]),
         ("degrees(pi) + b * 0", [180, 180, 180]),
         ("2 + 0 * a", [2, 2, 2]),
+        ("interp(a, (-1, 10), (1, 20), (4, 50))", [20, 10, 45]),
+        ("interp(c, (0, 1), (1, 2)) + a * 0", [math.nan, 1, 2]),
     ],
 )
 def test_expressions_mean_what_they_say(text: str, expected: list[float]) -> None:
-    assert value(text) == [pytest.approx(each) for each in expected]
+    assert value(text) == [pytest.approx(each, nan_ok=True) for each in expected]
 
 
 @pytest.mark.parametrize(
@@ -64,58 +66,3 @@ def test_a_missing_input_makes_a_comparison_missing_too() -> None:
 
 def test_a_result_is_never_the_memory_of_an_input() -> None:
     assert not np.shares_memory(compiled(parse("a"))(COLUMNS), COLUMNS["a"])
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ("__import__('os').system('true')", "not allowed"),
-        ("a.__class__", "'a.__class__' is not allowed"),
-        ("(lambda: a)()", "not allowed"),
-        ("a[0]", "'a[0]' is not allowed"),
-        ("[x for x in (1,)]", "not allowed"),
-        ("f'{a}'", "not allowed"),
-        ("a if b", "can't be read"),
-        ("a +", "can't be read"),
-        ("", "can't be read"),
-        ("a; b", "can't be read"),
-        ("a := 1", "can't be read"),
-        ("(a := 1)", "not allowed"),
-        ("'text'", "not allowed"),
-        ("True + a", "True and False are not allowed"),
-        ("1j * a", "not allowed"),
-        ("a is b", "not allowed"),
-        ("a in b", "not allowed"),
-        ("a @ b", "not allowed"),
-        ("a << 2", "not allowed"),
-        ("~a", "not allowed"),
-        ("hypott(a, b)", "unknown function 'hypott'"),
-        ("hypot(a)", "hypot takes 2 arguments, and was given 1"),
-        ("mean()", "mean takes 1 or more arguments"),
-        ("clip(a, lo=1, hi=2)", "not allowed"),
-        ("max(*a, b)", "'*a' is not allowed"),
-        ("sqrt + a", "'sqrt' is a function"),
-        ("1 + 2", "reads no channel"),
-        ("1e999 * a", "too large"),
-        ("9" * 400 + " * a", "too large"),
-        ("(" * 150 + "a" + ")" * 150 + "+" * 3, "can't be read"),
-        ("-" * 1500 + "a", "deep"),
-        ("a" + " + a" * 60, "nested deeper than 50"),
-        ("a" * 3000, "3000 characters"),
-        ("a\0b", "can't be read"),
-    ],
-)
-def test_what_is_no_arithmetic_is_refused(text: str, what: str) -> None:
-    with pytest.raises(ExpressionError, match=re.escape(what)):
-        parse(text)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.text(st.sampled_from("ab01.+-*/%()<>=!,'\"[]{}:_ \n\tnotandorifelsewherxp"), max_size=60))
-def test_any_text_is_an_expression_or_refused(text: str) -> None:
-    try:
-        expression = parse(text)
-    except ExpressionError:
-        return
-    columns = {name: np.array([1.0, -3.0]) for name in expression.inputs}
-    assert compiled(expression)(columns).shape == (2,)

@@ -44,7 +44,7 @@ channels:
 derived:
   turning: {expr: yaw_rate + speed, unit: deg/s}
   mixed: {expr: count * 100 + pressure, unit: bar}
-  of_one: {expr: count + roll_rate}
+  of_one: {expr: count + roll_rate, unit: none}
 roles: {speed: speed}
 """
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from pitwall.frames import Control
 from pitwall.log import Writer, find, recover, sessions, verify
 from pitwall.log.disk import Disk
+from pitwall.log.hold import Hold
 from tests.log.drives import START_NS, NoSealing, everything, readable, record, rows_of, traffic
 
 PARTS = [traffic(n, seed=n, start_ns=i * 10**12) for i, n in enumerate((3, 5, 4))]
@@ -203,6 +205,7 @@ def test_a_session_that_can_not_be_recovered_does_not_keep_anybody_from_recordin
 
 WRITE_FOR_EVER = """
 import sys
+from contextlib import closing
 from pathlib import Path
 from pitwall.log import Writer
 from tests.log.drives import START_NS, traffic
@@ -252,3 +255,21 @@ def test_recovered_is_a_prefix_of_sent_wherever_the_tail_was_cut(tmp_path_factor
     recovered(path)
     rows = rows_of(everything(path))[:-2]
     assert rows == sent[: len(rows)]
+
+
+def test_what_a_killed_writer_left_is_made_durable_before_its_session_is_gone_on_with(tmp_path):
+    folder = record(tmp_path / "logs", PARTS)
+    synced = []
+
+    class Noting(Disk):
+        def sync_file(self, path: Path) -> None:
+            synced.append(path)
+            super().sync_file(path)
+
+    left = set(folder.glob("*.arrows"))
+    with closing(Hold(tmp_path / "logs", disk=Noting())) as hold:
+        stump = hold.take_up(lambda stump: True)
+        writer = Writer.go_on(hold, stump)
+        assert left <= set(synced)
+        assert writer.durable == stump.opening.first + 1
+        writer.close()

@@ -103,12 +103,11 @@ def test_a_tail_sees_the_end_that_recovery_gives_a_session(tmp_path):
     tail.close()
 
 
-def test_one_poll_gives_a_bounded_number_of_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr("pitwall.log.reader.POLL_ROWS", 25)
+def test_one_poll_gives_a_bounded_number_of_rows(tmp_path):
     path = record(tmp_path, [traffic(10, seed=i, start_ns=i * 10**9) for i in range(10)])
     tail = Tail(path)
     counts = []
-    while given := tail.poll():
+    while given := tail.poll(25):
         counts.append(sum(map(len, given)))
     tail.close()
     assert sum(counts) == 101

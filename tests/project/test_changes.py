@@ -29,7 +29,7 @@ DRAFT: Final = (
     .replace(
         "roll_rate: {from: roll, low_pass: 2 Hz, zero: 0.001}", "roll_speed: {from: roll, low_pass: 2 Hz, zero: 0.001}"
     )
-    .replace("of_one: {expr: count + roll_rate}", "of_two: {expr: count - 1}")
+    .replace("of_one: {expr: count + roll_rate", "of_two: {expr: count - 1")
     .replace("mixed: {expr: count * 100", "mixed: {expr: speed * 100")
 )
 
@@ -99,7 +99,13 @@ def since(folder: Path, session: Session, before: Car, after: Car) -> list[Chang
     build(session, before, generations)
     found = generations.newest(session.id)
     assert found is not None
-    return changes_since(session, generations, found[0], after, damaged=lambda damage: pytest.fail(str(damage)))
+    return changes_since(
+        session,
+        generations,
+        generations.file(session.id, found.fingerprint),
+        after,
+        damaged=lambda damage: pytest.fail(str(damage)),
+    )
 
 
 @settings(max_examples=8, deadline=None)

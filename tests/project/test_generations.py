@@ -299,12 +299,78 @@ def test_killed_while_it_builds_leaves_the_old_or_the_new(
         process.send_signal(signal.SIGKILL)
         process.wait()
         found = folder.find("a-session", reference.fingerprint)
-        assert found in (reference, None)
+        assert found == reference
         with open_projection(session, E46, folder) as projection:
             assert projection.built == reference
         assert digest(session, folder) == good
     build(session, E46, folder)
     assert not [name for name in names(folder) if "building" in name]
+
+
+DYING = """
+import dataclasses, os, signal, sys
+from pathlib import Path
+from pitwall.car import load
+from pitwall.log.session import find
+from pitwall.project.build import build
+from pitwall.project.generations import Generations
+from pitwall.project import generations, seal
+
+session, car = find(Path(sys.argv[1]), "a-session"), load(Path(sys.argv[3]), "bmw-e46-m3")
+
+def deadly(real):
+    def doing(*arguments, **words):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **words)
+    return doing
+
+for order in sys.stdin:
+    left, fingerprint = int(order.split()[0]), order.split()[1]
+    pid = os.fork()
+    if pid == 0:
+        Path.rename, Path.unlink, os.fsync = deadly(Path.rename), deadly(Path.unlink), deadly(os.fsync)
+        build(session, dataclasses.replace(car, fingerprint=fingerprint), Generations(Path(sys.argv[2])))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
+@pytest.mark.parametrize("new", [E46.fingerprint, "0" * 64], ids=["the same pipeline", "another"])
+def test_killed_at_any_instant_of_a_swap_leaves_the_old_or_the_new(
+    session: Session, folder: Generations, new: str
+) -> None:
+    build(session, E46, folder)
+    good, expected = digest(session, folder), {E46.fingerprint, new}
+    command = [sys.executable, "-c", DYING, session.path.parent, folder.folder, CARS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for nth in range(1, 100):
+            process.stdin.write(f"{nth} {new}\n")
+            process.stdin.flush()
+            status = int(process.stdout.readline())
+            found = folder.newest("a-session")
+            assert found is not None, f"neither, at the call {nth}"
+            cars = {one: dataclasses.replace(E46, fingerprint=one) for one in expected}
+            assert found.fingerprint in {Pipeline(car, session.header).built.fingerprint for car in cars.values()}
+            with opened(folder.file("a-session", found.fingerprint)) as connection:
+                tables = content.digests(connection)
+                assert tables.pop("built_from")
+            if nth == 1:
+                first = tables
+            assert tables == first
+            if status == 0:
+                break
+            assert status == -signal.SIGKILL
+        else:
+            raise AssertionError("it was killed again and again")
+        assert nth > 5
+        process.stdin.close()
+    build(session, E46, folder)
+    assert digest(session, folder) == good
 
 
 def test_while_another_process_builds_it_questions_are_answered_from_memory(

@@ -21,6 +21,8 @@ from pitwall.project.why import OfFrame, OfInputs, Why, why
 from tests.derive.test_steps_of_a_car import DBC, YAML
 from tests.project.sessions import E46, driven, written
 
+LOOKING_BACK: Final = "  changing: {expr: rate(speed) * count, unit: none}\n"
+
 NAMES: Final = [*(channel.name for channel in E46.channels), *(channel.name for channel in E46.derived)]
 
 
@@ -34,7 +36,9 @@ def car(tmp_path_factory: pytest.TempPathFactory) -> Car:
     cars = tmp_path_factory.mktemp("cars")
     (cars / "test").mkdir()
     (cars / "test" / "car.dbc").write_text(DBC)
-    (cars / "test" / "car.yaml").write_text(YAML.replace("buses: {can:", "buses: {dash:"))
+    (cars / "test" / "car.yaml").write_text(
+        YAML.replace("buses: {can:", "buses: {dash:").replace("roles:", f"{LOOKING_BACK}roles:")
+    )
     return load(cars, "test")
 
 
@@ -80,8 +84,8 @@ def test_every_channel_of_a_car_is_told_with_its_places(session: Session) -> Non
         if isinstance(one, OfFrame):
             assert f" SG_ {one.signal.name} " in line(one.signal.where)
             assert not one.steps or one.steps[-1].value == one.value
-        if one.channel.where:
-            assert line(one.channel.where).strip().startswith(f"{name}:")
+        if one.where:
+            assert line(one.where).strip().startswith(f"{name}:")
 
 
 def line(where: str) -> str:
@@ -160,6 +164,19 @@ def test_it_says_why_there_is_no_value(tmp_path: Path, car: Car) -> None:
         ("count", 30_000_000, True),
         ("pressure", 60_000_000, False),
     ]
+
+
+def test_a_formula_that_looks_back_is_told_part_by_part(tmp_path: Path, car: Car) -> None:
+    told = asked(written(tmp_path, stepped([*LOG[:3], (10, 1, bytes([72, 7, 100]))])), car, "changing", 45_000_000)
+    assert list(told) == ["changing", "rate(speed)", "count", "speed"]
+    changing, rate = told["changing"], told["rate(speed)"]
+    assert isinstance(changing, OfInputs)
+    assert isinstance(rate, OfInputs)
+    assert [each.name for each in changing.inputs] == ["rate(speed)", "count"]
+    assert [each.name for each in rate.inputs] == ["speed"]
+    assert rate.value == pytest.approx(10 / 0.02)  # 36 km/h in 20 ms
+    assert changing.value == pytest.approx(7 * 10 / 0.02)
+    assert (rate.t, rate.where) == (40_000_000, "")
 
 
 def test_an_unknown_channel_is_named_with_one_that_is_near(session: Session) -> None:

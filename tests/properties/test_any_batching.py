@@ -32,9 +32,13 @@ def waves(tmp_path_factory: pytest.TempPathFactory) -> Car:
     (cars / "waves" / "a.dbc").write_text(
         'VERSION ""\nBO_ 1 A: 8 X\n SG_ x : 0|32@1- (0.0001,0) [0|0] "" X\n SG_ y : 32|32@1+ (0.001,0) [0|0] "m/s" X\n'
     )
-    derived = "".join(f"  f_{name}: {{expr: {name}(x)}}\n" for name in WAVES)
-    derived += "  f_power: {expr: abs(x) ** 0.37}\n  f_hypot: {expr: 'hypot(x, y)'}\n  f_atan2: {expr: 'atan2(x, y)'}\n"
+    derived = "".join(f"  f_{name}: {{expr: {name}(x), unit: none}}\n" for name in WAVES)
+    derived += "  f_power: {expr: abs(x) ** 0.37, unit: none}\n  f_hypot: {expr: 'hypot(x, y)', unit: none}\n"
+    derived += "  f_atan2: {expr: 'atan2(x, y)', unit: none}\n"
     derived += "  f_way: {method: distance, speed: y}\n"
+    past = "rolling_mean(rate(x), 0.5) + rolling_max(y, 0.03) * lag(x / y, 0.02) + integrate(y)"
+    derived += f"  f_past: {{expr: '{past}', unit: none}}\n"
+    derived += "  f_interp: {expr: 'interp(x, (-9e4, 1), (-1e3, 7.3), (0, 0.1), (1e5, 9))', unit: none}\n"
     (cars / "waves" / "car.yaml").write_text(f"car: {{}}\nbuses: {{can: {{dbc: a.dbc}}}}\nderived:\n{derived}")
     return load(cars, "waves")
 

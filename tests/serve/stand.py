@@ -18,6 +18,7 @@ from sanic import Sanic
 from pitwall.errors import UsageError
 from pitwall.log.session import Header, Session
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
+from pitwall.serve.rebuilds import Rebuilds
 from pitwall.serve.server import bind, serve
 
 Sanic.test_mode = True  # Sanic rewrites its own methods when it starts; without this, once in a process
@@ -66,6 +67,7 @@ class FakeGarage:
 
     projections: dict[str, duckdb.DuckDBPyConnection] = field(default_factory=dict)
     closed: bool = False
+    rebuilds: Rebuilds = field(default_factory=Rebuilds)
 
     def sessions(self) -> list[Session]:
         return [session(id) for id in sorted(self.projections)]
@@ -81,6 +83,9 @@ class FakeGarage:
     def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
         return self.projections[self.find(id).id].cursor()
 
+    def fingerprint(self, id: str) -> str:
+        return CAST.fingerprint
+
     def distrust(self, id: str) -> None:
         pass
 
@@ -91,6 +96,7 @@ class FakeGarage:
 def projection(samples: dict[tuple[str, str], tuple[list[int], list[float | None]]]) -> duckdb.DuckDBPyConnection:
     """A projection in memory that holds `samples`: (table, channel) -> times and values; one channel a table."""
     con = duckdb.connect()
+    con.execute("CREATE TABLE built_from AS SELECT ? AS fingerprint", [CAST.fingerprint])
     con.execute(
         "CREATE TABLE channels (name VARCHAR, unit VARCHAR, source VARCHAR, table_name VARCHAR, column_name VARCHAR, "
         "rows BIGINT, rate_hz DOUBLE)"

@@ -22,6 +22,7 @@ from pitwall.live import Follower
 from pitwall.log import Writer, find
 from pitwall.project.generations import Generations
 from pitwall.project.query import ask, open_projection
+from pitwall.serve.definitions import Definitions
 from pitwall.serve.garage import Shelf
 from tests.serve.stand import Events, Stand, standing
 
@@ -48,8 +49,9 @@ def write(writer: Writer, drive: Frames, first: int, last: int, step: int = 50) 
 @contextlib.contextmanager
 def following(tmp_path: Path, cars: Path = CARS) -> Iterator[tuple[Stand, Follower]]:
     """A server over the logs of `tmp_path`, as `pitwall serve` runs it."""
-    follower = Follower(tmp_path / "logs", tmp_path / "projections", cars)
-    shelf = Shelf(tmp_path / "logs", tmp_path / "projections", cars)
+    definitions = Definitions(cars)
+    follower = Follower(tmp_path / "logs", tmp_path / "projections", definitions)
+    shelf = Shelf(tmp_path / "logs", tmp_path / "projections", definitions)
     try:
         with standing(follower, shelf) as stand:
             follower.start()

@@ -206,3 +206,20 @@ def test_nothing_sticks_out_at_any_size(browser, scheme, size):
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == ("rgb(12, 15, 19)" if scheme == "dark" else "rgb(243, 245, 247)")
     page.close()
+
+
+def test_it_says_which_pipeline_it_shows_and_what_is_wrong_with_a_car_as_it_was_saved(page):
+    live = Driving()
+    with standing(live) as stand:
+        visit(page, stand)
+        sync_api.expect(page.locator("#pipeline")).to_have_text("f" * 12)
+        sync_api.expect(page.locator("#wrong")).to_be_hidden()
+        live.shown_problems = {"e46": ("cars/e46/car.yaml:7: there is no signal 'sped' (did you mean 'speed'?)",)}
+        sync_api.expect(page.locator("#wrong li")).to_have_text(live.shown_problems["e46"][0])
+        live.shown_problems = {}
+        sync_api.expect(page.locator("#wrong")).to_be_hidden()
+        channels = tuple(replace(one, unit="km/h") if one.name == "speed" else one for one in CAST.channels)
+        live.shown = Picture(0, replace(CAST, fingerprint="a" * 64, channels=channels))
+        sync_api.expect(page.locator("#pipeline")).to_have_text("a" * 12)
+        sync_api.expect(row(page, "speed").locator(".unit")).to_have_text("km/h")
+        assert page.said == []

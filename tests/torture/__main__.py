@@ -31,6 +31,7 @@ PARTS: Final = (
     "power",
     "full_disk",
     "projections",
+    "edits",
 )
 WIDTH: Final = 80
 

@@ -58,17 +58,21 @@ class Figures:
 
 
 class Workload(NamedTuple):
-    """Lives, and how they are examined.  name: tells which, in a report.  states: about how many; 0: all."""
+    """Lives, and how they are examined.  name: tells which, in a report.  states: about how many; 0: all, or `most` at
+    one instant where there are more.
+    """
 
     name: str
     seed: int
     lives: list[Life]
     states: int
     lies: frozenset[str] = frozenset()
+    most: int = MOST_EACH
 
 
 def examine(workload: Workload) -> Figures:
     """Live the workload and examine what a loss of power may leave.  Raises BrokenError, with the workload's name."""
+    pa.set_cpu_count(1)  # each process has a core: threads beside it only wait for one another
     place = Path(tempfile.mkdtemp(prefix="pitwall-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
         return _examine(workload, place)
@@ -94,10 +98,10 @@ def _examine(workload: Workload, place: Path) -> Figures:
             volume.apply(event)
         if isinstance(event, Promised):
             durable[event.session] = max(event.durable, durable.get(event.session, 0))
-        every = not workload.states and volume.states() <= MOST_EACH
+        every = not workload.states and volume.states() <= workload.most
         figures.instants += 1
         figures.whole += every
-        for state in volume.every() if every else (volume.some(draw) for _ in range(each or MOST_EACH)):
+        for state in volume.every() if every else (volume.some(draw) for _ in range(each or workload.most)):
             figures.drawn += 1
             outcome = examiner.examine(state, durable, workload.lies)
             if outcome is not None and draw.random() < 0.1:
@@ -158,9 +162,9 @@ def random_workload(seed: int, number: int, states: int, lies: frozenset[str] = 
     return Workload(f"random {seed}/{number}", mixed, lives, states, lies)
 
 
-def small_workloads(lies: frozenset[str] = frozenset()) -> list[Workload]:
+def small_workloads(lies: frozenset[str] = frozenset(), most: int = MOST_EACH) -> list[Workload]:
     """Each small workload, all of its states."""
-    return [Workload(f"small {i}", i, lives, 0, lies) for i, lives in enumerate(small_lives())]
+    return [Workload(f"small {i}", i, lives, 0, lies, most) for i, lives in enumerate(small_lives())]
 
 
 def run(workloads: list[Workload]) -> Iterator[Figures]:
@@ -174,12 +178,16 @@ def torture(scale: float, seed: int) -> Iterator[str]:
     wanted = int(1_000_000 * scale)
     started = time.monotonic()
     yield f"crash_states: seed {seed}"
-    small = small_workloads()
+    small = small_workloads(most=max(50, min(MOST_EACH, round(20 * MOST_EACH * scale))))
     random.Random(seed).shuffle(small)
     total = Figures()
     for kind, until, source in (
         ("small", wanted // 3, iter(small)),
-        ("random", wanted, map(partial(random_workload, seed, states=2_000), range(10**9))),
+        (
+            "random",
+            wanted,
+            map(partial(random_workload, seed, states=max(200, min(2_000, round(40_000 * scale)))), range(10**9)),
+        ),
     ):
         before = total.distinct
         with multiprocessing.get_context("forkserver").Pool(PROCESSES) as pool:

@@ -21,7 +21,7 @@ import pickle
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +29,7 @@ from typing import NamedTuple
 from pitwall.log.disk import Disk
 
 SECTOR = 512
-SEAL_THREAD = "pitwall-log-seal"
+SEAL_THREAD = "pitwall-log-keep"
 KILLED = 9
 
 
@@ -52,6 +52,12 @@ class Synced(NamedTuple):
 
     file: int
     size: int
+
+
+class SyncedFile(NamedTuple):
+    """All bytes of the file of that name are durable."""
+
+    path: str
 
 
 class Renamed(NamedTuple):
@@ -101,7 +107,9 @@ class Gone(NamedTuple):
     """The process is gone; the power is on."""
 
 
-Event = Created | Wrote | Synced | Renamed | Unlinked | MadeFolder | SyncedFolder | Appending | Promised | Gone
+Event = (
+    Created | Wrote | Synced | SyncedFile | Renamed | Unlinked | MadeFolder | SyncedFolder | Appending | Promised | Gone
+)
 
 
 class Trace:
@@ -189,6 +197,10 @@ class Recorder(Disk):
             assert self._granted < 1 or not self._owed, f"the seal thread is stuck: {self._owed}"
             self._granted = 0
 
+    def still(self) -> AbstractContextManager[object]:
+        """Nobody does anything to the disk meanwhile."""
+        return self._mutex
+
     def open_gate(self) -> None:
         """Let the seal thread do as it likes."""
         with self._gate:
@@ -215,6 +227,11 @@ class Recorder(Disk):
             if "sync" not in self._lies:
                 self._trace.note(Synced(number, size))
 
+    def sync_file(self, path: Path) -> None:
+        with self._call():
+            if "sync" not in self._lies:
+                self._trace.note(SyncedFile(self._relative(path)))
+
     def rename(self, path: Path, to: Path) -> None:
         with self._call():
             super().rename(path, to)
@@ -231,6 +248,11 @@ class Recorder(Disk):
         with self._call():
             super().make_folder(path)
             self._trace.note(MadeFolder(self._relative(path)))
+
+    def remove_folder(self, path: Path) -> None:
+        with self._call():
+            super().remove_folder(path)
+            self._trace.note(Unlinked(self._relative(path)))
 
     def sync_folder(self, path: Path) -> None:
         with self._call():
@@ -364,10 +386,18 @@ class Volume:
             case Synced(number, size):
                 file = self._files[number]
                 file.sure = max(file.sure, size)
+            case SyncedFile(path):
+                folder, name = self._place(path)
+                node = folder.names[name]
+                assert isinstance(node, File)
+                node.sure = len(node.data)
             case Renamed(path, to):
                 (folder, name), (other, new) = self._place(path), self._place(to)
-                assert folder is other, "a rename from folder to folder is not modelled"
-                self._change(folder, Change(self._count - 1, new, folder.names[name], name))
+                if folder is other:
+                    self._change(folder, Change(self._count - 1, new, folder.names[name], name))
+                else:  # each folder's names are its own
+                    self._change(other, Change(self._count - 1, new, folder.names[name]))
+                    self._change(folder, Change(self._count - 1, name, None))
             case Unlinked(path):
                 folder, name = self._place(path)
                 self._change(folder, Change(self._count - 1, name, None))
@@ -413,6 +443,12 @@ class Volume:
         for outcomes in itertools.product(*changes):
             for data in itertools.product(*contents):
                 yield self._state(folders, outcomes, dict(zip(map(id, files), data, strict=True)))
+
+    def least(self) -> State:
+        """Nothing of all that need not be left."""
+        folders, files = self._undecided()
+        outcomes = tuple(0 for folder in folders for _ in folder.changes)
+        return self._state(folders, outcomes, {id(file): bytes(file.data[: file.sure]) for file in files})
 
     def some(self, random: random.Random) -> State:
         """One of all that are possible."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,14 +37,14 @@ class Death:
 
 
 class Recorders:
-    """Recorders in forked processes, one at a time."""
+    """Recorders in forked processes, one at a time.  module: of tests.torture, that forks them."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "recorder") -> None:
         self._pipe, pipe = os.pipe()
         os.set_blocking(self._pipe, False)
         self._said: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed on the way out
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.torture.recorder", str(pipe)],
+            [sys.executable, "-m", f"tests.torture.{module}", str(pipe)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -65,10 +66,16 @@ class Recorders:
         self._said.close()
 
     def run(
-        self, order: Order, after_s: float, by: signal.Signals = signal.SIGKILL, *, heard_first: bool = False
+        self,
+        order: Order,
+        after_s: float,
+        by: signal.Signals = signal.SIGKILL,
+        *,
+        heard_first: bool = False,
+        before: Callable[[], object] = lambda: None,
     ) -> Death:
         """Start one, give it the signal `after_s` later (`heard_first`: after its first frame was written), and wait
-        for its end; one that is to kill itself is left to do so.
+        for its end; one that is to kill itself is left to do so.  before: done just before the signal.
         """
         began = time.monotonic_ns()
         pid = self._start(order)
@@ -77,6 +84,7 @@ class Recorders:
         signalled = began / 1e9
         if not order.die_at:
             time.sleep(after_s)
+            before()
             signalled = time.monotonic()
             os.kill(pid, by)
         status = self._reap(pid)

@@ -1,0 +1,154 @@
+"""Past sessions whose projections are stale in, rebuilt ones out: in the background, the newest first, a process each.
+
+Laws:
+
+1. Nothing of it costs what is live: its processes are as nice as can be, they leave one core of several alone, and they
+   rest while the live projector is behind, or builds an edit's successor, and while there is little room.
+2. What has no projection is left alone: it is built when it is asked for.  So what gave way to the log stays away.
+3. What failed is tried again once a definition or its log has changed, or the server begins anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from pitwall.errors import PitwallError
+from pitwall.workers import CORES, Order, Worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pitwall.serve.definitions import Definitions
+    from pitwall.serve.garage import Shelf
+    from pitwall.serve.newest import Live
+
+logger = logging.getLogger("pitwall.serve")
+
+LOOK_S: Final = 0.25
+
+SCAN_S: Final = 30.0
+"""How often sessions are gone through, when no definition has changed."""
+
+NICE: Final = 19
+
+MOST: Final = max(1, CORES - 1)
+"""Processes at once."""
+
+BEHIND_ROWS: Final = 20_000
+"""A live projector that is so far behind its log has no core to spare: two seconds of a fast bus."""
+
+
+class Rebuilder:
+    """The thread, from `start` to `stop`."""
+
+    def __init__(
+        self, logs: Path, shelf: Shelf, definitions: Definitions, live: Live, *, leave_free: int | None = None
+    ) -> None:
+        """leave_free: as of `Room`."""
+        self._logs = logs
+        self._shelf = shelf
+        self._definitions = definitions
+        self._live = live
+        self._leave_free = leave_free
+        self._workers: dict[str, Worker] = {}
+        self._failed: dict[str, tuple[str, int]] = {}  # session -> the fingerprint and the rows that it failed with
+        self._scanned: tuple[int, float] = (-1, 0.0)  # the definitions' version, and when
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pitwall-rebuilder", daemon=True)
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends it, and what is being rebuilt: that is done another time."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def tend(self) -> None:
+        """One look."""
+        rebuilds = self._shelf.rebuilds
+        for session in [name for name, worker in self._workers.items() if worker.over]:
+            self._end(session, self._workers.pop(session))
+        version = self._definitions.version
+        if version != self._scanned[0] or time.monotonic() - self._scanned[1] > SCAN_S:
+            self._scanned = version, time.monotonic()
+            rebuilds.waiting = tuple(name for name in self._stale() if name not in self._workers)
+        rebuilds.held = self._held()
+        for worker in self._workers.values():
+            worker.pause(bool(rebuilds.held))
+        if rebuilds.waiting and not rebuilds.held and len(self._workers) < MOST:
+            session, *rest = rebuilds.waiting
+            rebuilds.waiting = tuple(rest)
+            self._begin(session)
+        rebuilds.running = {name: (worker.done, worker.rows) for name, worker in self._workers.items()}
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(LOOK_S):
+                try:
+                    self.tend()
+                except Exception:  # the rim of this thread: it looks again
+                    logger.exception("past sessions could not be looked after")
+                    self._stop.wait(SCAN_S)
+        finally:
+            for worker in self._workers.values():
+                worker.close()
+
+    def _stale(self) -> list[str]:
+        """Sessions that have a projection, but not by their car's newest definition; the newest first."""
+        generations, cast, status = self._shelf.generations, self._live.picture().cast, self._live.picture().status
+        followed = cast.session if cast is not None and status.state != "ended" else ""
+        there = set(generations.sessions())
+        found = []
+        for session in reversed(self._shelf.sessions()):
+            if session.id not in there or session.id == followed or session.state == "recording":
+                continue
+            wanted = self._shelf.fingerprint(session.id)
+            if not wanted or self._failed.get(session.id) == (wanted, session.rows):
+                continue
+            if generations.said(session.id, wanted) != session.rows:
+                found.append(session.id)
+        return found
+
+    def _held(self) -> str:
+        """Why nothing is rebuilt just now."""
+        status = self._live.picture().status
+        if why := self._shelf.generations.room.look().why:
+            return why
+        if status.state == "catching up" or status.written - status.projected > BEHIND_ROWS:
+            return "the live session is behind"
+        if self._live.successor() is not None:
+            return "the live session goes over to an edited definition"
+        return ""
+
+    def _begin(self, session: str) -> None:
+        order = Order(
+            session,
+            self._logs,
+            self._shelf.generations.folder,
+            self._definitions.cars,
+            nice=NICE,
+            leave_free=self._leave_free,
+        )
+        self._workers[session] = Worker(order)
+
+    def _end(self, session: str, worker: Worker) -> None:
+        outcome = worker.outcome()
+        worker.close()
+        rebuilds = self._shelf.rebuilds
+        if "report" in outcome:
+            rebuilds.done += bool(outcome["report"]["reason"])
+            rebuilds.failed.pop(session, None)
+        elif "error" in outcome:
+            logger.warning("%s was not rebuilt: %s", session, outcome["error"])
+            rebuilds.failed[session] = outcome["error"]
+            try:
+                self._failed[session] = self._shelf.fingerprint(session), self._shelf.find(session).rows
+            except PitwallError:  # it was forgotten meanwhile
+                rebuilds.failed.pop(session, None)
+        self._scanned = -1, 0.0  # by now the definition may be another

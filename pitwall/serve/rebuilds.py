@@ -1,0 +1,34 @@
+"""How far the rebuilding of past sessions is: what `/health` shows of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+MOST_FAILED: Final = 20
+"""That are told of; the rest are counted."""
+
+
+@dataclass(slots=True)
+class Rebuilds:
+    """Written by the rebuilder's thread alone.
+
+    running: session -> rows done, rows in all.  waiting: in their turn.  done: since the server began.
+    failed: session -> why.  held: why nothing goes on just now; empty: it does.
+    """
+
+    running: dict[str, tuple[int, int]] = field(default_factory=dict)
+    waiting: tuple[str, ...] = ()
+    done: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    held: str = ""
+
+    def report(self) -> dict[str, Any]:
+        """As `/health` has it."""
+        return {
+            "running": {session: {"done": done, "rows": rows} for session, (done, rows) in dict(self.running).items()},
+            "waiting": list(self.waiting),
+            "done": self.done,
+            "failed": dict(list(dict(self.failed).items())[:MOST_FAILED]),
+            "held": self.held or None,
+        }
