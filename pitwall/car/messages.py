@@ -71,6 +71,8 @@ def checked(section: Entry | None, messages: Sequence[Message], *, complete: boo
 
     complete: whether `messages` are all; if a DBC could not be read, an unknown one is no problem.
     """
+    if section is not None and section.holds_nothing:
+        section.problem("holds nothing", "leave it out")
     by_name = {message.name: message for message in messages}
     said: dict[str, Message] = {}
     for name, entry in ({} if section is None else section.mapping()).items():
