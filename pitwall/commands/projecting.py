@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def project(session: Session, places: Places, *, force: bool = False, strict: bool = False) -> ReplayReport | None:
-    """Rebuild the session's projection if it is stale, or forced; strictly, in any case.  None: another process is at it, as a server is."""
+    """Rebuild the session's projection if it is stale, or forced; strictly, in any case.
+
+    None: another process is at it, as a server is.
+    """
     from pitwall.project.turn import BusyError
     from pitwall.replay import replay
 
