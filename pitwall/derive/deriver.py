@@ -22,13 +22,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-import numpy as np
-
 from pitwall.car.definition import Bus, Car, Measured, Message
 from pitwall.car.steps import Zero
 from pitwall.decode import Decoded, Decoding, Rejected, Step
 from pitwall.derive.channel import Channel, Float64, Rows, Table
 from pitwall.derive.computing import computing
+from pitwall.derive.guarded import guarded
 from pitwall.derive.parts import Part, parts
 from pitwall.derive.series import Held, Input, Series, aligned, carried, newest
 from pitwall.derive.steps import Speeds, Steps, tabled
@@ -68,6 +67,8 @@ class Deriver:
             message = self._messages.get((decoded.bus, decoded.message.name))
             if message is not None:
                 found.append(message.rows(decoded, samples, speeds))
+                for guard in message.guards:
+                    self.rejected += guard.taken() if guard.rejected else []
         for part in self._parts:
             series = part.series([self._input(name, samples) for name in part.inputs])
             if part.step.rejected:
@@ -98,6 +99,7 @@ class _MessageTable:
     """The channels that one message gives, and the steps of each.
 
     wanted: the indices of those that others read.  order: all indices; those that need to know the speed are last.
+    guards: of the steps of each.
     """
 
     table: Table
@@ -105,6 +107,7 @@ class _MessageTable:
     steps: tuple[Steps, ...]
     wanted: frozenset[int]
     order: tuple[int, ...]
+    guards: tuple[Step, ...]
 
     def rows(self, decoded: Decoded, samples: dict[str, Series], speeds: Speeds) -> Rows:
         """The rows of one message's frames; the samples of those that are wanted go to `samples`."""
@@ -112,12 +115,16 @@ class _MessageTable:
         for index in self.order:
             channel = self.channels[index]
             signal = decoded.values[channel.signal]
-            values[index] = self.steps[index](decoded.at, decoded.t, converted(signal, channel), speeds)
+            values[index] = self._stepped(index, decoded, converted(signal, channel), speeds)
             if index in self.wanted:
                 series = carried(decoded.at, decoded.t, values[index], signal)
                 if series is not None:
                     samples[channel.name] = series
         return Rows(self.table, decoded.at, decoded.t, tuple(values[index] for index in range(len(self.channels))))
+
+    def _stepped(self, index: int, decoded: Decoded, values: Float64, speeds: Speeds) -> Float64:
+        at, t, steps = decoded.at, decoded.t, self.steps[index]
+        return guarded(self.guards[index], at, lambda part: steps(at[part], t[part], values[part], speeds))
 
 
 def _zero(channel: Measured) -> Zero | None:
@@ -155,6 +162,7 @@ def _message_tables(car: Car, wanted: set[str | None], trace: Trace | None) -> d
                     tuple(stepping(channel) for channel in channels),
                     frozenset(index for index, channel in enumerate(channels) if channel.name in wanted),
                     tuple(sorted(range(len(channels)), key=lambda index: _zero(channels[index]) is not None)),
+                    tuple(Step(f"the steps of {channel.name}") for channel in channels),
                 )
     return tables
 
@@ -196,7 +204,7 @@ class _Running:
         if clock is None:
             return None
         at, t, columns = clock
-        values = self._computed(at, t, columns)
+        values = guarded(self.step, at, lambda part: self._compute(t[part], [column[part] for column in columns]))
         if self._trace is not None:
             self._trace.see(self.name, t, columns, values)
         return Series(at, t, values)
@@ -204,20 +212,6 @@ class _Running:
     def _ready(self, name: str, each: Input) -> Input:
         """An input that may never come is missing until it does; any other is waited for."""
         return replace(each, held=_NEVER) if each.held is None and name in self._optional else each
-
-    def _computed(self, at: Int64, t: Int64, columns: list[Float64]) -> Float64:
-        if not self.step.raised:
-            try:
-                return self._compute(t, columns)
-            except MemoryError:
-                raise
-            except Exception:  # noqa: BLE001, S110  the step finds the row that it raised on
-                pass
-        done = self.step.run(lambda part: self._compute(t[part], [column[part] for column in columns]), at)
-        values = np.full(len(at), np.nan)
-        for part, found in done:
-            values[part] = found
-        return values
 
 
 _NEVER: Final = Held(math.nan, 0)

@@ -44,7 +44,21 @@ class Steps:
         self._steps: list[Doing] = [_DOING[type(step)](step) for step in steps]
 
     def __call__(self, at: Int64, t: Int64, values: Float64, speeds: Speeds) -> Float64:
-        """values: float64 (m,), NaN where missing; at, t: int64 (m,), log offsets and ns.  Returns as many."""
+        """values: float64 (m,), NaN where missing; at, t: int64 (m,), log offsets and ns.  Returns as many.
+
+        What a step raises leaves all of them as they were.
+        """
+        if not self._steps:
+            return values
+        before = [vars(step).copy() for step in self._steps]
+        try:
+            return self._done(at, t, values, speeds)
+        except Exception:
+            for step, kept in zip(self._steps, before, strict=True):
+                vars(step).update(kept)
+            raise
+
+    def _done(self, at: Int64, t: Int64, values: Float64, speeds: Speeds) -> Float64:
         for step in self._steps:
             there = ~np.isnan(values)
             if not there.any():

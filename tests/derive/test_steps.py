@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.car.steps import Despike, Limits, LowPass, Step, Table, Zero
+from pitwall.decode import Step as GuardStep
+from pitwall.derive.guarded import guarded
 from pitwall.derive.steps import Steps, tabled
 
 NAN = math.nan
@@ -185,3 +188,43 @@ def test_a_table_is_linear_between_its_points_and_its_ends_beyond(value: float, 
 
 def test_a_table_leaves_what_is_missing_missing() -> None:
     assert math.isnan(tabled(Table((0.0, 1.0), (5.0, 6.0)), np.array([NAN]))[0])
+
+
+class _Refuses:
+    """A step that raises on some rows, told by their offsets."""
+
+    def __init__(self, offsets: set[int]) -> None:
+        self.offsets = offsets
+
+    def __call__(self, at, t, values, speeds, /):
+        if self.offsets & set(at.tolist()):
+            raise ValueError("not this one")
+        return values
+
+
+@given(st.lists(st.integers(1, 40), max_size=6), st.sets(st.integers(0, 59), max_size=4))
+@settings(max_examples=50, deadline=None)
+def test_a_step_that_raises_leaves_the_others_as_if_the_row_had_not_been(cuts, refused):
+    t = np.arange(60, dtype=np.int64) * 10**7
+    at, values = np.arange(60, dtype=np.int64), np.sin(t / 1e8) * 9
+    guard = GuardStep("the steps of x")
+    steps = Steps([LowPass(5.0)])
+    steps._steps.append(_Refuses(refused))
+    found = []
+    for first, last in pairwise([0, *np.minimum(np.cumsum(cuts), 60).tolist(), 60]):
+        part = slice(first, last)
+        work = partial(_on, steps, at[part], t[part], values[part])
+        found.append(guarded(guard, at[part], work))
+    kept = np.array([i not in refused for i in range(60)])
+    expected = np.full(60, np.nan)
+    expected[kept] = Steps([LowPass(5.0)])(at[kept], t[kept], values[kept], _no_speeds)
+    np.testing.assert_array_equal(np.concatenate(found), expected)
+    assert sorted(row.at for row in guard.taken()) == sorted(refused)
+
+
+def _on(steps, at, t, values, part):
+    return steps(at[part], t[part], values[part], _no_speeds)
+
+
+def _no_speeds(at, t):
+    raise AssertionError("no step of these asks for the speed")

@@ -61,10 +61,10 @@ car: {{make: Twin}}
 buses:
   can0: {{dbc: twin.dbc, interface: numbered, channel: "0"}}
 channels:
-  count: {{from: number}}
+  count: {{from: number, unit: none}}
 derived:
-  up: {{expr: "count + {k}", unit: ""}}
-  down: {{expr: "-count - {k}", unit: ""}}
+  up: {{expr: "count + {k}", unit: none}}
+  down: {{expr: "-count - {k}", unit: none}}
 """
 
 WRONG: Final = (
