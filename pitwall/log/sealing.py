@@ -115,6 +115,7 @@ def drop_if_sealed(segment: Segment, disk: Disk) -> bool:
     damages = _damages(Segment(segment.first, True, segment.other))
     if any(damage.what != LOST_BEFORE for damage in damages):
         return False
+    disk.sync_folder(segment.path.parent)  # who gave it its name may have been killed before that was durable
     _lay_down(segment, disk, lossy=bool(damages))
     return True
 
