@@ -73,8 +73,11 @@ class SegmentReader:
                     return False
                 yield None
             walk.forget()
+            limit = self._limit
             if walk.position == 0 and not self._begin(listed):
                 return True
+            if self._limit is None:  # a stranger ends this segment, too: it was looked at, and is not waited for
+                self._limit = limit
         self._finish()
         return True
 

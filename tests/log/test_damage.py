@@ -307,3 +307,15 @@ def test_no_damage_leads_arrow_to_bytes_that_were_not_verified(log, monkeypatch)
     assert parsed
     assert set(parsed) <= pieces_written
     assert len(SCHEMA) == 7
+
+
+@pytest.mark.timeout(30)
+def test_a_beginning_that_is_cut_before_a_stranger_is_told_and_not_waited_for(tmp_path):
+    path = record(tmp_path, [traffic(3), traffic(3, start_ns=10**12)], segment_bytes=1, disk=NoSealing())
+    _, second, third = sorted(path.iterdir())
+    third.write_bytes(second.read_bytes())
+    second.write_bytes(second.read_bytes()[:512])
+    rows, damages = readable(path)
+    assert list(rows) == [0]
+    assert [damage.file for damage in damages] == [second, third]
+    assert (damages[0].first, damages[0].last) == (1, 4)

@@ -19,7 +19,7 @@ from pitwall.frames import Control
 from pitwall.log import Writer, find, recover, sessions, verify
 from pitwall.log.disk import Disk
 from pitwall.log.hold import Hold
-from tests.log.drives import START_NS, NoSealing, everything, readable, record, rows_of, traffic
+from tests.log.drives import START_NS, NoSealing, Watched, everything, readable, record, rows_of, traffic
 
 PARTS = [traffic(n, seed=n, start_ns=i * 10**12) for i, n in enumerate((3, 5, 4))]
 
@@ -273,3 +273,15 @@ def test_what_a_killed_writer_left_is_made_durable_before_its_session_is_gone_on
         assert left <= set(synced)
         assert writer.durable == stump.opening.first + 1
         writer.close()
+
+
+def test_the_name_of_a_sealed_segment_is_durable_before_its_open_form_is_removed(tmp_path):
+    path = record(tmp_path, [traffic(3)], end=True, disk=NoSealing())
+    (open_form,) = path.iterdir()
+    kept = open_form.read_bytes()
+    recover(tmp_path)
+    open_form.write_bytes(kept)  # as whoever is killed between naming the one and removing the other leaves it
+    calls = []
+    recover(tmp_path, Watched(calls.append))
+    assert not open_form.exists()
+    assert "sync_folder" in calls[: calls.index("unlink")]

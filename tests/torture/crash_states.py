@@ -178,7 +178,7 @@ def torture(scale: float, seed: int) -> Iterator[str]:
     wanted = int(1_000_000 * scale)
     started = time.monotonic()
     yield f"crash_states: seed {seed}"
-    small = small_workloads(most=max(50, min(MOST_EACH, round(20 * MOST_EACH * scale))))
+    small = small_workloads(most=max(50, min(MOST_EACH, round(2 * MOST_EACH * scale))))
     random.Random(seed).shuffle(small)
     total = Figures()
     for kind, until, source in (
