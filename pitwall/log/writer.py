@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -257,12 +258,14 @@ class Writer:
         self._hold.tell(session=self.session, durable=durable_now, written=self.written, frames=self.frames)
 
     def _sync_for_ever(self) -> None:
+        took_s = 0.0  # the last sync: what is written is to be durable within the interval, not only asked for
         while True:
             self._dirty.wait()
-            self._stop.wait(self._sync_interval_s)
+            self._stop.wait(max(0.0, self._sync_interval_s - took_s))
             self._dirty.clear()
             if self._stop.is_set():  # asked only now: what woke us may have been the stop, and is cleared
                 return
+            began_s = time.monotonic()
             try:
                 self._tip.sync()
             except LogError as error:
@@ -272,6 +275,7 @@ class Writer:
                 self.problem = error.what
             else:
                 self.problem = ""
+            took_s = min(time.monotonic() - began_s, self._sync_interval_s / 2)
             self._publish()
 
     def _shut(self, *, seal: bool) -> None:
