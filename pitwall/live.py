@@ -31,6 +31,7 @@ from pitwall.project.pipeline import origin
 from pitwall.project.private import kept
 from pitwall.project.room import Room, Space
 from pitwall.serve.chase import LOOK_S, Chase
+from pitwall.serve.companion import Companion
 from pitwall.serve.definitions import Definitions
 from pitwall.serve.edits import Edits
 from pitwall.serve.following import finished
@@ -87,7 +88,7 @@ def run(
                 thread.stop()
 
 
-class Follower:
+class Follower(Companion):
     """The projector's thread, from `start` to `stop`, and what it shows: a `Live` to the server."""
 
     def __init__(
@@ -99,6 +100,7 @@ class Follower:
         edits: Edits | None = None,
     ) -> None:
         """edits: is told which definition is shown from now on; None: nobody is."""
+        super().__init__("pitwall-projector")
         self._logs = logs
         self._definitions = definitions
         self._generations = Generations(projections, room)
@@ -106,27 +108,15 @@ class Follower:
         self._latest = Latest(logs)
         self._unkept = False  # the session that was followed last has no whole projection, for lack of room
         self._shown = Picture()
-        self._stop = threading.Event()
         self._chase = Chase(
             logs,
             definitions,
             self._generations,
             latest=self._latest,
-            stop=self._stop,
+            stop=self.stopping,
             show=self._show,
             edits=edits,
         )
-        self._thread = threading.Thread(target=self._run, name="pitwall-projector", daemon=True)
-
-    def start(self) -> None:
-        """Begins to follow."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends it; a generation that is not finished is thrown away.  Returns when all is let go of."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
 
     def picture(self) -> Picture:
         """The newest values as of now."""
@@ -171,15 +161,15 @@ class Follower:
         """Has the session that is being recorded end.  LogError: it can't be."""
         requests.ask(self._logs, {"end": session})
 
-    def _run(self) -> None:
+    def run(self) -> None:
         failed: tuple[str, int] = ("", 0)  # the session that failed last, and how often
-        while not self._stop.is_set():
+        while not self.stopping.is_set():
             folder = None
             try:
                 folder = self._latest.folder()
                 if folder is None:
                     self._shown = Picture(self._shown.number + 1)
-                    self._stop.wait(LOOK_S)
+                    self.stopping.wait(LOOK_S)
                 else:
                     self._project(folder)
                     self._rest(folder)
@@ -187,7 +177,7 @@ class Follower:
                 name = folder.name if folder else ""
                 failed = (name, failed[1] + 1 if failed[0] == name else 1)
                 self._tell(error, failed[1])
-                self._stop.wait(PAUSES_S[min(failed[1], len(PAUSES_S)) - 1])
+                self.stopping.wait(PAUSES_S[min(failed[1], len(PAUSES_S)) - 1])
 
     def _project(self, folder: Path) -> None:
         """Follows the session in `folder`, or shows the last values of one that is over."""
@@ -204,11 +194,13 @@ class Follower:
         that was rebuilt by an edited definition."""
         version = self._definitions.version
         while (
-            not self._stop.is_set() and self._latest.folder() == folder and (not self._unkept or self._room.look().why)
+            not self.stopping.is_set()
+            and self._latest.folder() == folder
+            and (not self._unkept or self._room.look().why)
         ):
             if self._definitions.version != version and self._was_rebuilt(folder):
                 return
-            self._stop.wait(LOOK_S)
+            self.stopping.wait(LOOK_S)
 
     def _was_rebuilt(self, folder: Path) -> bool:
         cast = self._shown.cast

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from pitwall import car as cars_of
 from pitwall.car.load import DEFINITION
 from pitwall.errors import CarError, PitwallError
+from pitwall.serve.companion import Companion
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,13 +58,14 @@ class Definition:
     dbcs: Mapping[str, str]
 
 
-class Definitions:
+class Definitions(Companion):
     """The cars of the folder `cars`.  For any thread; `start` begins to watch.
 
     version: grows whenever a definition takes another's place.
     """
 
     def __init__(self, cars: Path) -> None:
+        super().__init__("pitwall-cars")
         self.cars = cars
         self.version = 0
         self._lock = threading.Lock()  # also: Python 3.11's `ast` may fail where two threads are in it
@@ -71,8 +73,6 @@ class Definitions:
         self._seen: dict[str, Stamps] = {}
         self._used: set[str] = set()
         self._problems: Mapping[str, tuple[str, ...]] = {}  # replaced, never changed
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="pitwall-cars", daemon=True)
 
     def get(self, name: str) -> Definition:
         """The car's newest definition that was valid.  UsageError: there is no such car; CarError: none ever was."""
@@ -107,21 +107,11 @@ class Definitions:
             for name in self._seen.keys() - set(cars_of.names(self.cars)):
                 self._miss(name)
 
-    def start(self) -> None:
-        """Begins to watch."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends it."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def _watch(self) -> None:
+    def run(self) -> None:
         from watchfiles import watch  # here: what only loads cars does not watch
 
         polling = None  # as watchfiles thinks best
-        while not self._stop.is_set():
+        while not self.stopping.is_set():
             try:
                 self.look()
                 for _ in watch(
@@ -131,7 +121,7 @@ class Definitions:
                     step=QUIET_MS,
                     rust_timeout=LOOK_MS,
                     yield_on_timeout=True,
-                    stop_event=self._stop,
+                    stop_event=self.stopping,
                     raise_interrupt=False,
                     force_polling=polling,
                 ):
@@ -140,7 +130,7 @@ class Definitions:
                 if self.cars.is_dir():
                     logger.warning("%s can't be watched, and is looked at each second: %s", self.cars, error)
                     polling = True
-            self._stop.wait(AGAIN_S)
+            self.stopping.wait(AGAIN_S)
 
     def _read_again(self, name: str) -> None:
         try:

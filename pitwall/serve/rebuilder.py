@@ -11,11 +11,11 @@ Laws:
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from typing import TYPE_CHECKING, Final
 
 from pitwall.errors import PitwallError
+from pitwall.serve.companion import Companion
 from pitwall.workers import CORES, Order, Worker
 
 if TYPE_CHECKING:
@@ -41,13 +41,14 @@ BEHIND_ROWS: Final = 20_000
 """A live projector that is so far behind its log has no core to spare: two seconds of a fast bus."""
 
 
-class Rebuilder:
+class Rebuilder(Companion):
     """The thread, from `start` to `stop`."""
 
     def __init__(
         self, logs: Path, shelf: Shelf, definitions: Definitions, live: Live, *, leave_free: int | None = None
     ) -> None:
         """leave_free: as of `Room`."""
+        super().__init__("pitwall-rebuilder")
         self._logs = logs
         self._shelf = shelf
         self._definitions = definitions
@@ -56,18 +57,6 @@ class Rebuilder:
         self._workers: dict[str, Worker] = {}
         self._failed: dict[str, tuple[str, int]] = {}  # session -> the fingerprint and the rows that it failed with
         self._scanned: tuple[int, float] = (-1, 0.0)  # the definitions' version, and when
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pitwall-rebuilder", daemon=True)
-
-    def start(self) -> None:
-        """Begins."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends it, and what is being rebuilt: that is done another time."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
 
     def tend(self) -> None:
         """One look."""
@@ -87,14 +76,14 @@ class Rebuilder:
             self._begin(session)
         rebuilds.running = {name: (worker.done, worker.rows) for name, worker in self._workers.items()}
 
-    def _run(self) -> None:
+    def run(self) -> None:
         try:
-            while not self._stop.wait(LOOK_S):
+            while not self.stopping.wait(LOOK_S):
                 try:
                     self.tend()
                 except Exception:  # the rim of this thread: it looks again
                     logger.exception("past sessions could not be looked after")
-                    self._stop.wait(SCAN_S)
+                    self.stopping.wait(SCAN_S)
         finally:
             for worker in self._workers.values():
                 worker.close()

@@ -7,10 +7,10 @@ of sessions that are no more first, then from the oldest session on; never the o
 from __future__ import annotations
 
 import logging
-import threading
 from typing import TYPE_CHECKING, Final
 
 from pitwall.log import lock
+from pitwall.serve.companion import Companion
 from pitwall.serve.reading import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -25,24 +25,13 @@ logger = logging.getLogger("pitwall.serve")
 LOOK_S: Final = 1.0
 
 
-class Tender:
+class Tender(Companion):
     """The thread, from `start` to `stop`."""
 
     def __init__(self, shelf: Shelf, live: Live) -> None:
+        super().__init__("pitwall-tender")
         self._shelf = shelf
         self._live = live
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pitwall-tender", daemon=True)
-
-    def start(self) -> None:
-        """Begins to look."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends it."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
 
     def tend(self) -> None:
         """One look."""
@@ -54,8 +43,8 @@ class Tender:
         elif space.short:  # free space does not tell why: one a look, and see what it helped
             self._give_way(lambda removed: removed > 0)
 
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_S):
+    def run(self) -> None:
+        while not self.stopping.wait(LOOK_S):
             try:
                 self.tend()
             except Exception:  # the rim of this thread: it looks again in a second
