@@ -245,9 +245,10 @@ def _fuel_used(parameters: Parameters, unit: str) -> Rule | None:
     fuel = parameters.channel("fuel")
     factor = parameters.factor("fuel", fuel, unit)
     window_ns = parameters.window_ns("window", SLOSH)
-    if fuel is None or factor is None or window_ns is None:
+    lap = parameters.channel("lap") if "lap" in parameters.keys else None
+    if fuel is None or factor is None or window_ns is None or (lap is None and "lap" in parameters.keys):
         return None
-    return FuelUsed(fuel, window_ns, factor)
+    return FuelUsed(fuel, window_ns, factor, lap)
 
 
 def _wheel_slip(parameters: Parameters, unit: str) -> Rule | None:
@@ -279,6 +280,6 @@ METHODS: Final = {
     "distance": Method(("speed", "lat", "lon"), "m", _distance),
     "position": Method(("axis", "lat", "lon", "speed", "yaw_rate"), "deg", _position),
     "g_from_yaw": Method(("axis", "speed", "yaw_rate", "window"), "g", _g_from_yaw),
-    "fuel_used": Method(("fuel", "window"), "l", _fuel_used),
+    "fuel_used": Method(("fuel", "window", "lap"), "l", _fuel_used),
     "wheel_slip": Method(("driven", "free", "min_speed"), "%", _wheel_slip),
 }

@@ -101,15 +101,19 @@ class LongitudinalG:
 
 @dataclass(frozen=True, slots=True)
 class FuelUsed:
-    """What the tank has lost since the start, by means over `window_ns`.  factor: to the channel's unit."""
+    """What the tank has lost since the start, by means over `window_ns`.  factor: to the channel's unit.
+
+    lap: a channel that changes when a lap begins: what it has lost since then; None: since the start.
+    """
 
     fuel: str
     window_ns: int
     factor: float = 1.0
+    lap: str | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return (self.fuel,)
+        return (self.fuel,) if self.lap is None else (self.fuel, self.lap)
 
 
 @dataclass(frozen=True, slots=True)

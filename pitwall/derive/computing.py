@@ -14,14 +14,14 @@ from pitwall.car.rules import Distance, FuelUsed, GearRatio, LateralG, Longitudi
 from pitwall.derive import methods, past, travel
 from pitwall.derive.channel import Float64
 from pitwall.derive.evaluate import compiled
-from pitwall.derive.parts import Back, Corrected
+from pitwall.derive.parts import Back, Corrected, Since
 from pitwall.frames import Int64
 
 Compute = Callable[[Int64, list[Float64]], Float64]
 """Times int64 (m,) and the values of the inputs, float64 (m,) each -> those of the result, float64 (m,)."""
 
 
-def computing(rule: Rule | Back | Corrected) -> Compute:
+def computing(rule: Rule | Back | Corrected | Since) -> Compute:
     """A fresh one: it begins where the log does."""
     match rule:
         case Expression() as expression:
@@ -43,6 +43,8 @@ def computing(rule: Rule | Back | Corrected) -> Compute:
             return _Folding(partial(methods.fuel_used, rule))
         case Distance():
             return _Folding(partial(travel.distance, rule))
+        case Since():
+            return _Folding(past.since)
         case Corrected():
             return _Folding(partial(travel.corrected, rule))
         case Position():

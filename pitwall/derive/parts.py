@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pitwall.car.definition import Derived
 from pitwall.car.expression import PAST, Call, Expression, Name, Node, Number, channels, written
-from pitwall.car.rules import Distance, Rule
+from pitwall.car.rules import Distance, FuelUsed, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,18 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """What `of` has risen by since `mark` changed last, or since its own beginning."""
+
+    of: str
+    mark: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.of, self.mark)
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """What is computed under one name: a channel's, or (in brackets, as no channel's is) the text of a part of one.
 
@@ -53,7 +65,7 @@ class Part:
     """
 
     name: str
-    rule: Rule | Back | Corrected
+    rule: Rule | Back | Corrected | Since
     optional: tuple[str, ...] = ()
 
 
@@ -69,6 +81,9 @@ def parts(derived: Derived) -> list[Part]:
             way = f"distance({speed}, {factor!r})"
             corrected = Corrected(way, speed, lat, lon, factor, unit_m)
             return [Part(way, Distance(speed, factor)), Part(derived.name, corrected, optional=(lat, lon))]
+        case FuelUsed(fuel, window_ns, factor, str(lap)):
+            used = f"fuel_used({fuel}, {window_ns}, {factor!r})"
+            return [Part(used, FuelUsed(fuel, window_ns, factor)), Part(derived.name, Since(used, lap))]
         case rule:
             return [Part(derived.name, rule)]
 

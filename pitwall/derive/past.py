@@ -50,6 +50,36 @@ class Tail:
     values: Float64
 
 
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """mark: the newest that was there.  base: the value at the first row since it changed; None: none since then."""
+
+    mark: float | None = None
+    base: float | None = None
+
+
+def since(state: Marked | None, t: Int64, values: Float64, marks: Float64) -> tuple[Float64, Marked]:
+    """What the value has risen by since the first row of the same mark; a mark that is missing is the one before."""
+    before = Marked() if state is None else state
+    if len(t) == 0:
+        return np.empty(0), before
+    there = np.flatnonzero(~np.isnan(marks))
+    changed = np.zeros(len(t), np.bool_)
+    known = marks[there]
+    changed[there] = known != np.append(before.mark if before.mark is not None else known[:1], known[:-1])
+    run = np.cumsum(changed)  # 0: that of the state
+    rows = np.flatnonzero(~np.isnan(values))
+    first = run[rows] != np.append(0 if before.base is not None else -1, run[rows][:-1])
+    base = np.maximum.accumulate(np.where(first, np.arange(len(rows)), -1))
+    found = np.full(len(t), np.nan)
+    held = np.where(base < 0, np.nan if before.base is None else before.base, values[rows][base])
+    found[rows] = values[rows] - held
+    mark = float(known[-1]) if len(known) else before.mark
+    if len(rows) and run[rows[-1]] == run[-1]:
+        return found, Marked(mark, float(held[-1]))
+    return found, Marked(mark, None if run[-1] else before.base)
+
+
 def rate(state: Newest | None, t: Int64, values: Float64) -> tuple[Float64, Newest | None]:
     """Change per second since the row before; missing at the first row, and where no time has passed."""
     return bridged(_rate, state, t, values)

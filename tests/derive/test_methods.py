@@ -17,6 +17,7 @@ from pitwall.car.rules import Distance, FuelUsed, GearRatio, LateralG, Longitudi
 from pitwall.decode import plan
 from pitwall.derive import Deriver, methods
 from pitwall.derive.methods import fuel_used, lateral_g, longitudinal_g, wheel_slip
+from pitwall.derive.past import since
 from pitwall.derive.travel import distance
 from pitwall.frames import Frames
 from tests.derive.driven import aim_car, channels, drive
@@ -135,6 +136,44 @@ def test_fuel_used_counts_from_the_first_full_window() -> None:
     found, _ = fuel_used(FuelUsed("fuel", 2_000_000_000, 2.0), None, t, level)
     # means of two seconds: 10, 11, 11.5, 10, -, 8, 8, 8; the first full one is that at 2 s
     np.testing.assert_allclose(found, [np.nan, np.nan, 0, 3, np.nan, 7, 7, 7])
+
+
+LAPS = st.sampled_from([1.0, 1.0, 1.0, 2.0, 3.0, math.nan])
+LEVELS = st.sampled_from([0.0, 1.0, 2.5, 4.0, math.nan])
+
+
+@given(st.lists(st.tuples(LEVELS, LAPS), max_size=40), st.lists(st.integers(0, 9), max_size=9))
+@settings(max_examples=200, deadline=None)
+def test_what_has_come_since_a_mark_changed_is_counted_from_its_first_row(rows, cuts):
+    expected, mark, base = [], None, None
+    for value, lap in rows:
+        if not math.isnan(lap):
+            if mark is not None and lap != mark:
+                base = None
+            mark = lap
+        if base is None and not math.isnan(value):
+            base = value
+        expected.append(math.nan if math.isnan(value) else value - base)
+    values, laps = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    found, state, first = [], None, 0
+    for last in [*np.minimum(np.cumsum(cuts, dtype=int), len(rows)).tolist(), len(rows)]:
+        part, state = since(state, np.arange(first, last), values[first:last], laps[first:last])
+        found.append(part)
+        first = last
+    np.testing.assert_array_equal(np.concatenate(found), np.array(expected))
+
+
+def test_fuel_of_a_lap_is_counted_from_where_the_lap_began(tmp_path: Path) -> None:
+    frames, _ = drive(2)
+    lap = '  lap: {expr: "floor(integrate(speed) / 7200)", unit: none}\n'
+    used = "  used: {method: fuel_used, fuel: fuel}\n  of_lap: {method: fuel_used, fuel: fuel, lap: lap}\n"
+    of = channels(aim_car(tmp_path, lap + used), [frames])
+    whole, part, laps = of("used"), of("of_lap"), of("lap")
+    begins = laps.t[np.flatnonzero(np.diff(laps.values)) + 1]
+    assert len(begins) > 3
+    for begin, end in pairwise(begins.tolist()):
+        burnt = whole.at(np.array([end - 0.05]))[0] - whole.at(np.array([begin + 0.05]))[0]
+        assert part.at(np.array([end - 0.05]))[0] == pytest.approx(burnt, abs=0.05)
 
 
 def test_fuel_used_is_what_the_simulated_engine_burnt(tmp_path: Path) -> None:
