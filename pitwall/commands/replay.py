@@ -71,8 +71,9 @@ def replay(
     if diff:
         from pitwall.commands.differing import show_changes
 
-        if len(sessions) != 1 or every:
-            raise UsageError("--diff compares one session", hint="pitwall replay SESSION --diff --car draft.yaml")
+        if len(sessions) != 1 or every or force or strict:
+            what = "--diff compares one session, and rebuilds nothing"
+            raise UsageError(what, hint="pitwall replay SESSION --diff --car draft.yaml")
         show_changes(find(places.logs, sessions[0]), places, draft, as_json=as_json)
         return
     if context.get_parameter_source("draft") is ParameterSource.COMMANDLINE:

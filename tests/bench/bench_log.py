@@ -141,7 +141,9 @@ def recovering(base: Path, drive: Frames) -> Iterator[Result]:
         times.append(time.perf_counter() - began)
         again.close()
     note = "verified, ended, and a new session begun; sealed in the background"
-    yield Result("verify and end a 60 s tail", statistics.median(times) * 1e3, "ms", less_is_better=True, note=note)
+    yield Result(
+        "verify and end a 60 s tail", statistics.median(times) * 1e3, "ms", goal=50, less_is_better=True, note=note
+    )
 
 
 def sizes(base: Path) -> Iterator[Result]:

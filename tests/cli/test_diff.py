@@ -85,6 +85,7 @@ def test_what_makes_no_sense_is_said_and_nothing_is_replayed(
     assert "did you mean 'offset'?" in told.line()
     assert "can't be read" in pitwall("replay", "drive", "--diff", "--car", "none.yaml").line()
     assert "compares one session" in pitwall("replay", "--diff", "--car", wrong).line()
+    assert "rebuilds nothing" in pitwall("replay", "drive", "--diff", "--strict").line()
     assert "--diff" in pitwall("replay", "drive", "--car", wrong).line()
     monkeypatch.setenv("PITWALL_CAR", "bmw-e46-m3")
     assert pitwall("replay", "drive").code == 0
