@@ -16,6 +16,7 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -250,6 +251,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_was_sent_is_there(self) -> None:
+        self._wait()
         for name, known in self.known.items():
             if not known.archived:
                 assert self._frames(name) == known.sent, name
@@ -276,6 +278,15 @@ class LogMachine(RuleBasedStateMachine):
     def _one(self, data: st.DataObject, wanted: Any) -> str | None:
         names = [name for name, known in self.known.items() if wanted(known) and not name.endswith("gone")]
         return data.draw(st.sampled_from(names)) if names else None
+
+    def _wait(self) -> None:
+        """Until what the hold does behind us is done: each step begins where it did when it is repeated."""
+        while self.hold is not None:
+            done = threading.Event()
+            self.hold._jobs.put(done.set)
+            assert done.wait(60), "the hold hangs"
+            if self.hold._jobs.empty():
+                return
 
     def _held(self) -> Hold:
         self.hold = self.hold or Hold(self.logs, disk=self.disk)
