@@ -71,6 +71,7 @@ lock: ## choose the newest versions that fit together (needs uv)
 	uv pip compile --quiet --upgrade $(LOCK) pyproject.toml -o requirements.lock
 	uv pip compile --quiet --upgrade $(LOCK) --extra mf4 -c requirements.lock pyproject.toml -o requirements-mf4.lock
 	uv pip compile --quiet --upgrade $(LOCK) --all-extras -c requirements-mf4.lock pyproject.toml -o requirements-dev.lock
+	printf 'moto[s3]\nflask\nflask-cors\n' | uv pip compile --quiet --upgrade $(LOCK) - -o requirements-s3.lock
 
 LOCK := --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
