@@ -172,6 +172,7 @@ class Follower(Companion):
                     self.stopping.wait(LOOK_S)
                 else:
                     self._project(folder)
+                    failed = ("", 0)
                     self._rest(folder)
             except Exception as error:  # noqa: BLE001  the rim of this thread: whatever it is, the server goes on
                 name = folder.name if folder else ""
@@ -181,12 +182,12 @@ class Follower(Companion):
 
     def _project(self, folder: Path) -> None:
         """Follows the session in `folder`, or shows the last values of one that is over."""
+        self._unkept = False
         session = find(self._logs, folder.name)
         definition = self._definitions.get(session.header.car)
         if session.state == "ended" and not stale(session, definition.car, self._generations):
             self._shown = finished(session, definition.car, self._generations, self._shown.number + 1)
             return
-        self._unkept = False
         self._unkept = not self._chase.run(session, definition)
 
     def _rest(self, folder: Path) -> None:

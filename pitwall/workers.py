@@ -73,6 +73,7 @@ class Worker:
             stderr=subprocess.PIPE,
             start_new_session=True,
             text=True,
+            errors="replace",
         )
         self._threads = [
             threading.Thread(target=listen, name=f"pitwall-worker-{order.session}", daemon=True)
@@ -129,6 +130,8 @@ class Worker:
         for line in self._process.stdout:
             with suppress(ValueError):
                 said = json.loads(line)
+                if not isinstance(said, dict):
+                    continue  # a library's remark
                 if "rows" in said:
                     self.done, self.rows = said["done"], said["rows"]
                 else:

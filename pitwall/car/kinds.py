@@ -173,6 +173,9 @@ def quantity(wanted: str, most: float = math.inf) -> Kind:
         if not 0 < value < math.inf:
             entry.problem(f"must be greater than 0, and is {text}")
             return None
+        if round(value * 1e9) < 1:
+            entry.problem(f"must be at least 1e-09 {wanted}, and is {text}")
+            return None
         if value > most:
             entry.problem(f"must be at most {most:g} {wanted}, and is {text}")
             return None

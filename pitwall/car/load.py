@@ -19,6 +19,10 @@ from pitwall.errors import CarError, UsageError
 DEFINITION: Final = "car.yaml"
 """The file that makes a folder a car's."""
 
+_PACKAGE: Final = Path(__file__).parents[1]
+SHIPPED: Final = (_PACKAGE / "cars", _PACKAGE.parent / "cars")
+"""Where the cars that come with pitwall lie: within the package of a wheel, beside it in a working tree."""
+
 TABLES: Final = frozenset(
     {"built_from", "channels", "control", "ids", "rejected", "signals", "laps", "sectors", "corners"}
 )
@@ -43,7 +47,10 @@ def load(cars: Path, name: str, draft: Path | None = None) -> Car:
     """
     known = names(cars)
     if name not in known:
+        shipped = next((folder for folder in SHIPPED if (folder / name / DEFINITION).is_file()), None)
         hint = suggestion(name, known) or f"a car is a folder with a {DEFINITION}"
+        if shipped is not None:
+            hint = f"it ships with pitwall: copy {shipped / name} there, or say --cars {shipped}"
         raise UsageError(f"there is no car {name!r}", where=cars, hint=hint)
     folder = cars / name
     problems = Problems()

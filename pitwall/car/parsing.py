@@ -50,7 +50,8 @@ def parse(text: str, unit_of: Callable[[str], str | None] = lambda name: None) -
             warnings.simplefilter("ignore")  # Python warns of its own plans: `1if a` is read, and means what it says
             body = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else "too deep"
+        deep = isinstance(error, (RecursionError, MemoryError))
+        reason = "too deep" if deep else error.msg if isinstance(error, SyntaxError) else "it is no text"
         raise ExpressionError(f"the expression can't be read: {reason}") from error
     tree = _Reader(text, unit_of).node(body)
     inputs = channels(tree)

@@ -62,6 +62,8 @@ def why(places: Places, session: str, channel: str, t: str, deep: bool, as_json:
     if as_json:
         print_json({"session": found.id, "car": car.name, "t": t_ns / 1e9, "channels": [facts(one) for one in told]})
     else:
+        if found.state == "ended" and t_ns > found.duration_s * 1e9:
+            click.echo(f"pitwall: {found.id} ended at {_clock(round(found.duration_s * 1e9))}", err=True)
         for count, one in enumerate(told):
             click.echo("\n" * bool(count) + "\n".join(lines(one, t_ns)))
     end_with_losses(damages, "the log is damaged: what it still holds was replayed")

@@ -86,8 +86,13 @@ def _made(parent: Path, prefix: str) -> tuple[Path, int]:
         folder.mkdir(mode=0o700)
         with contextlib.suppress(FileNotFoundError):  # swept between the two lines: make another
             fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            if _locked(fd) and folder.is_dir():
-                return folder, fd
+            try:
+                if _locked(fd) and folder.is_dir():
+                    return folder, fd
+            except OSError:  # a file system that knows no locks
+                os.close(fd)
+                folder.rmdir()
+                raise
             os.close(fd)
 
 
@@ -106,6 +111,8 @@ def _sweep(parent: Path, prefix: str) -> None:
             about = os.fstat(fd)
             if about.st_uid == os.getuid() and stat.S_IMODE(about.st_mode) == 0o700 and _locked(fd):
                 shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # no locks are known there: nobody can tell that it is left over
+            continue
         finally:
             os.close(fd)
 

@@ -258,3 +258,10 @@ def test_an_unknown_car_is_answered_with_those_there_are(tmp_path: Path, name: s
         load(car(tmp_path, HEAD, name="a-car"), name)
     assert f"there is no car {name!r}" in str(raised.value)
     assert hint in raised.value.hint
+
+
+def test_a_car_that_ships_is_told_where_it_is_to_who_has_cars_of_their_own(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as raised:
+        load(car(tmp_path, HEAD, name="a-car"), "bmw-e46-m3")
+    assert "it ships with pitwall: copy" in raised.value.hint
+    assert load(Path(raised.value.hint.rpartition("--cars ")[2]), "bmw-e46-m3").name == "bmw-e46-m3"

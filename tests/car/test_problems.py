@@ -160,7 +160,7 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
         + "channels:\n  a: {from: yaw, limits: [3, 1], low_pass: 0, hold: 5 bar}\n"
         + "  b: {from: yaw, limits: 5, despike: {by: 1, off: 3}}\n"
         + "  c: {from: yaw, despike: {by: -1, of: 4}, hold: long}\n"
-        + "  d: {from: yaw, zero: 2 min}\n"
+        + "  d: {from: yaw, zero: 2 min, hold: 1e-12}\n"
         + "  e: {from: plain, table: [[0, 1]], unit: bar}\n"
         + "  f: {from: plain, table: [[0, 1], [0, 2]], unit: bar}\n"
         + "  h: {from: plain, table: [[0, 1], [5, 1]], unit: bar}\n"
@@ -177,6 +177,7 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
             "6:36: channels.c.despike.of: must be odd, 3 to 25, and is 4 (it is the middle one that counts)",
             "6:44: channels.c.hold: a number, with or without a unit, is expected here, not 'long' (1 s)",
             "7:18: channels.d.zero: must be at most 60 s, and is 2 min",
+            "7:31: channels.d.hold: must be at least 1e-09 s, and is 1e-12",
             "8:20: channels.e.table: a table has 2 to 200 points, and this one 1 ([[raw, value], …])",
             "9:20: channels.f.table: raw values must rise, and 0 comes behind 0",
             "10:20: channels.h.table: would make every value 1",

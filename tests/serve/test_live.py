@@ -269,3 +269,16 @@ def test_what_a_killed_server_leaves_is_swept_by_the_next(tmp_path, drive):
         until(lambda: status(stand)["projection"]["committed"] == 1_001)
         assert len(list((tmp_path / "projections").glob("*.building"))) == 1
     writer.end(int(drive.t[1_000]))
+
+
+def test_a_session_that_is_whole_is_shown_once_and_not_again_and_again(tmp_path, drive):
+    writer = begin(tmp_path / "logs")
+    write(writer, drive, 0, 200)
+    writer.end(10**9)
+    session = find(tmp_path / "logs", "latest")
+    with open_projection(session, cars_of.load(CARS, CAR), Generations(tmp_path / "projections")):
+        follower = Follower(tmp_path / "logs", tmp_path / "projections", Definitions(CARS))
+        follower._unkept = True  # the one before it was not kept, for lack of room
+        follower._project(session.path)
+        assert follower.picture().status.state == "ended"
+        assert not follower._unkept, "there is nothing to be kept of it, and nothing to come back for at once"
