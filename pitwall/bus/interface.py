@@ -9,11 +9,14 @@ import difflib
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from pitwall.bus.address import Address, Settings
 from pitwall.bus.message import impossible, to_frames
 from pitwall.bus.pythoncan import can
+from pitwall.bus.source import Cause, Plug
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Control, Frames, concat, control, empty
 
@@ -54,6 +57,11 @@ class InterfaceSource:
         self.name = name
         self._bus, self._zero, self._clock = bus, zero, clock
         self._closed = threading.Event()
+        self._malformed = 0
+
+    def counted(self) -> Mapping[Cause, int]:
+        """As `Source.counted`."""
+        return {Cause.MALFORMED: self._malformed}
 
     def read(self, timeout_s: float) -> Frames | None:
         """As `Source.read`: waits for a first frame, then takes what has gathered behind it."""
@@ -65,6 +73,7 @@ class InterfaceSource:
             while message is not None:
                 if why := impossible(message):
                     nonsense.append(why)
+                    self._malformed += 1
                 else:
                     messages.append(message)
                     times.append(self._clock() - self._zero)
@@ -90,7 +99,19 @@ class InterfaceSource:
             self._bus.shutdown()
 
 
-def open_source(interface: str, channel: str | None = None, *, zero: int, **options: Any) -> InterfaceSource:
-    """`open_bus` as a source, named after interface and channel."""
-    bus = open_bus(interface, channel, **options)
-    return InterfaceSource(bus, f"{interface} {channel}" if channel else interface, zero=zero)
+def plug(address: Address, settings: Settings, zero: int) -> Plug:
+    """Any of python-can's interfaces, by its name; its channel is the address's place."""
+    interface, channel = address.scheme, address.place or None
+    options: dict[str, Any] = {
+        "bitrate": settings.bitrate,
+        "data_bitrate": settings.data_bitrate,
+        "fd": settings.fd or None,
+        **address.options,
+    }
+    name = f"{interface} {channel}" if channel else interface
+
+    def opened() -> InterfaceSource:
+        return InterfaceSource(open_bus(interface, channel, **options), name, zero=zero)
+
+    node = Path(channel) if channel and channel.startswith("/dev/") else None
+    return Plug(name, opened, node)

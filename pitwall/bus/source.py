@@ -1,14 +1,28 @@
-"""Where live frames come from: a `Source` gives what it heard since it was last asked, and says when it has ended.
+"""Where live frames come from: a `Source` gives what it heard since it was last asked, and says when it has ended; a
+`Plug` is what it is opened from, as often as it takes.
 
-Law: `t` is ns of the monotonic clock since the `zero` that the source was given when it was opened, taken when the
-frame was received; it never runs backwards within a source.
+Laws: `t` is ns of the monotonic clock since the `zero` that the source was given when it was opened, taken when the
+frame was received; it never runs backwards within a source.  What a source can't give is counted, by its cause.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from pitwall.frames import Frames
+
+
+class Cause(StrEnum):
+    """Why frames, or bytes that should have been frames, are not in the log."""
+
+    ADAPTER = "adapter"  # its own buffers overran: how many frames that cost it may not know, so each report is one
+    KERNEL = "kernel"  # the socket's or the tty's buffer overran
+    QUEUE = "queue"  # ours did
+    MALFORMED = "malformed"  # what came is no frame that a CAN bus can carry
 
 
 class Source(Protocol):
@@ -26,6 +40,23 @@ class Source(Protocol):
         """
         ...
 
+    def counted(self) -> Mapping[Cause, int]:
+        """What was lost or refused since the source was opened, by cause; the numbers only grow."""
+        ...
+
     def close(self) -> None:
         """Release the device; a `read` under way returns soon.  To close once more does nothing."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """What a source is opened from.
+
+    name: as the source's.  open: a new source; raises PitwallError where the device can't be had just now, UsageError
+    where it never will be.  node: the device's node, whose return is the moment to try; None: there is none to watch.
+    """
+
+    name: str
+    open: Callable[[], Source]
+    node: Path | None = None

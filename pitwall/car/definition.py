@@ -125,12 +125,14 @@ class Bus:
 
     messages: what its DBCs name; none where it has no DBC: its frames are recorded and listed all the same.
     dbc: the files' names, relative to the car's folder.
-    interface, channel, bitrate, data_bitrate, fd: how to open it, in python-can's words; None: not said.
+    source: where it is heard, as an address (`pitwall.bus.address`), or else interface, channel, bitrate, data_bitrate
+    and fd: how to open it, in python-can's words; None: not said.
     """
 
     name: str
     messages: tuple[Message, ...]
     dbc: tuple[str, ...] = ()
+    source: str | None = None
     interface: str | None = None
     channel: str | None = None
     bitrate: int | None = None

@@ -145,6 +145,7 @@ class _Reader:
             name=name,
             messages=tuple(messages.checked(keys.get("messages"), found, complete=self._complete)),
             dbc=tuple(self._named(Path(file.file)) for file in files),
+            source=values.get("source"),
             interface=values.get("interface"),
             channel=values.get("channel"),
             bitrate=values.get("bitrate"),

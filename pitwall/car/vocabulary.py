@@ -31,6 +31,7 @@ BUS: Final[Mapping[str, Key]] = {
     "dbc": Key(FILES, "a DBC file, or a list of them"),
     "protocol": Key(PROTOCOL, "what its frames are, beyond what the DBC says"),
     "messages": Key(MESSAGES, "which messages have a counter, and which a checksum"),
+    "source": Key(TEXT, "where it is heard, as an address: slcan:/dev/ttyACM0, socketcan:can0, …"),
     "interface": Key(TEXT, "how python-can opens it: socketcan, slcan, …"),
     "channel": Key(TEXT, "what python-can opens: can0, /dev/ttyACM0, …"),
     "bitrate": Key(BITRATE, "bits a second"),

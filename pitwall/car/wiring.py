@@ -42,6 +42,7 @@ def _bus(name: str, entry: Entry) -> Bus:
     return Bus(
         name=name,
         messages=(),
+        source=values.get("source"),
         interface=values.get("interface"),
         channel=values.get("channel"),
         bitrate=values.get("bitrate"),

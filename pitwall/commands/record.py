@@ -83,7 +83,8 @@ def record(
         hold = Hold(places.logs, reserve_bytes=RESERVE_BYTES)
         opened.callback(hold.close)
         sources = []
-        for source in wanted.sources(buses, zero):
+        for plug in wanted.plugs(buses, zero):
+            source = plug.open()
             opened.callback(source.close)
             sources.append(source)
         with Shown() as shown:

@@ -1,13 +1,13 @@
 """What to record, as the command line and the car's definition say it: flags in, open sources out.
 
-A car with several buses takes `--channel BUS=CHANNEL` (and `--interface`, `--bitrate` likewise), once a bus; a value
-without a bus's name holds for the car's only bus, or for all of them.
+A car with several buses takes `--source BUS=ADDRESS`, or `--channel BUS=CHANNEL` (and `--interface`, `--bitrate`
+likewise), once a bus; a value without a bus's name holds for the car's only bus, or for all of them.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ from pitwall.commands.options import Places, option
 from pitwall.errors import UsageError
 
 if TYPE_CHECKING:
-    from pitwall.bus.source import Source
+    from pitwall.bus.source import Plug
     from pitwall.car.definition import Bus
 
 SIMULATED_CAR: Final = "bmw-e46-m3"
@@ -24,7 +24,7 @@ SIMULATED_CAR: Final = "bmw-e46-m3"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be recorded, as it was asked for.  interface, channel, bitrate: `VALUE` or `BUS=VALUE`."""
+    """What is to be recorded, as it was asked for.  source, interface, channel, bitrate: `VALUE` or `BUS=VALUE`."""
 
     car: str | None
     simulate: bool
@@ -32,6 +32,7 @@ class Wanted:
     interface: tuple[str, ...]
     channel: tuple[str, ...]
     bitrate: tuple[str, ...]
+    source: tuple[str, ...] = ()
 
     @property
     def car_name(self) -> str:
@@ -42,7 +43,12 @@ class Wanted:
 
     def arguments(self) -> list[str]:
         """The same wishes, as arguments of `pitwall record`."""
-        lists = {"--interface": self.interface, "--channel": self.channel, "--bitrate": self.bitrate}
+        lists = {
+            "--source": self.source,
+            "--interface": self.interface,
+            "--channel": self.channel,
+            "--bitrate": self.bitrate,
+        }
         return [
             *(["--car", self.car] if self.car else []),
             *(["--simulate", "--seed", str(self.seed)] if self.simulate else []),
@@ -59,12 +65,14 @@ class Wanted:
         if self.simulate:
             return buses[:1]
         names = [bus.name for bus in buses]
+        source = by_bus("--source", self.source, names)
         interface = by_bus("--interface", self.interface, names)
         channel = by_bus("--channel", self.channel, names)
         bitrate = by_bus("--bitrate", self.bitrate, names)
         opened = [
             replace(
                 bus,
+                source=source.get(bus.name, bus.source),
                 interface=interface.get(bus.name, bus.interface),
                 channel=channel.get(bus.name, bus.channel),
                 bitrate=_whole(bitrate[bus.name]) if bus.name in bitrate else bus.bitrate,
@@ -73,31 +81,27 @@ class Wanted:
         ]
         for bus in opened:
             for value, flag in ((bus.interface, "--interface"), (bus.channel, "--channel")):
-                if not value:
+                if not value and not bus.source:
                     what = f"nobody says how to open the bus {bus.name!r} of {self.car_name}"
-                    raise UsageError(what, hint=f"give {flag}, or {flag[2:]}: in car.yaml")
+                    raise UsageError(what, hint=f"give {flag} or --source, or {flag[2:]}: in car.yaml")
         return tuple(opened)
 
-    def sources(self, buses: Sequence[Bus], zero: int) -> Iterator[Source]:
-        """The buses, opened one after the other.  zero: what `time.monotonic_ns()` was at t = 0."""
+    def plugs(self, buses: Sequence[Bus], zero: int) -> list[Plug]:
+        """What each bus is opened from.  zero: what `time.monotonic_ns()` was at t = 0."""
+        from pitwall.bus.source import Plug
+
         if self.simulate:
             from pitwall.bus.simulator.drive import simulate
             from pitwall.bus.simulator.realtime import SimulatorSource
 
-            yield SimulatorSource(simulate(seed=self.seed), zero_ns=zero)
-            return
-        from pitwall.bus.interface import open_source
+            return [Plug("simulator", lambda: SimulatorSource(simulate(seed=self.seed), zero_ns=zero))]
+        from pitwall.bus.address import Address, Settings, parse, plug
 
+        plugs = []
         for bus in buses:
-            assert bus.interface is not None
-            yield open_source(
-                bus.interface,
-                bus.channel,
-                zero=zero,
-                bitrate=bus.bitrate,
-                data_bitrate=bus.data_bitrate,
-                fd=bus.fd or None,
-            )
+            address = parse(bus.source) if bus.source else Address(bus.interface or "", bus.channel or "", {})
+            plugs.append(plug(address, Settings(bus.bitrate, bus.data_bitrate, bus.fd), zero))
+        return plugs
 
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,9 +116,10 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
         interface: tuple[str, ...],
         channel: tuple[str, ...],
         bitrate: tuple[str, ...],
+        source: tuple[str, ...],
         **rest: Any,
     ) -> Any:
-        return function(wanted=Wanted(car, simulate, seed, interface, channel, bitrate), **rest)
+        return function(wanted=Wanted(car, simulate, seed, interface, channel, bitrate, source), **rest)
 
     of_a_bus: dict[str, Any] = {"multiple": True, "metavar": "[BUS=]VALUE"}
     for decorate in reversed(
@@ -122,6 +127,12 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
             option("--car", metavar="CAR", help="The car: a folder's name in --cars."),
             option("--simulate", is_flag=True, help="Record a simulated car instead of a bus."),
             option("--seed", type=int, default=1, help="Another seed is another drive of the simulated car."),
+            option(
+                "--source",
+                multiple=True,
+                metavar="[BUS=]ADDRESS",
+                help="Where a bus is heard: slcan:/dev/ttyACM0, socketcan:can0, …",
+            ),
             option("--interface", **of_a_bus, help="python-can's interface: slcan, socketcan, …"),
             option("--channel", **of_a_bus, help="Its channel: /dev/ttyACM0, can0, …"),
             option("--bitrate", **of_a_bus, help="Bits a second; car.yaml usually says it."),

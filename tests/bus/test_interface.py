@@ -8,7 +8,8 @@ import os
 import numpy as np
 import pytest
 
-from pitwall.bus.interface import open_bus, open_source
+from pitwall.bus.address import Address, Settings, parse, plug
+from pitwall.bus.interface import open_bus
 from pitwall.bus.pythoncan import can
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Control, Flag
@@ -36,7 +37,7 @@ MESSAGES = [
 def test_what_is_on_the_bus_is_heard_in_its_order_with_the_time_of_its_reception(wire):
     name, bus = wire
     ticks = itertools.count(1_000_000, 1000)
-    source = open_source("virtual", name, zero=500_000)
+    source = plug(Address("virtual", name, {}), Settings(), 500_000).open()
     source._clock = lambda: next(ticks)
     for message in MESSAGES:
         bus.send(message)
@@ -54,14 +55,14 @@ def _fields(message):
 
 
 def test_silence_is_no_end_and_a_closed_source_has_ended(wire):
-    source = open_source("virtual", wire[0], zero=0)
+    source = plug(Address("virtual", wire[0], {}), Settings(), 0).open()
     assert len(source.read(0)) == 0
     source.close()
     assert source.read(0) is None
 
 
 def test_a_device_that_is_lost_is_told_behind_what_it_still_gave(wire):
-    source = open_source("virtual", wire[0], zero=0)
+    source = plug(Address("virtual", wire[0], {}), Settings(), 0).open()
     wire[1].send(MESSAGES[0])
     real, calls = source._bus.recv, iter([None])
 
@@ -78,7 +79,7 @@ def test_a_device_that_is_lost_is_told_behind_what_it_still_gave(wire):
 
 
 def test_what_no_bus_can_have_carried_is_counted_in_the_stream_itself(wire):
-    source = open_source("virtual", wire[0], zero=0)
+    source = plug(Address("virtual", wire[0], {}), Settings(), 0).open()
     wire[1].send(can.Message(arbitration_id=0x12345678, is_extended_id=False, data=b""))
     wire[1].send(MESSAGES[0])
     rows = source.read(1)
@@ -111,3 +112,23 @@ def test_a_driver_that_is_not_installed_is_named():
     with pytest.raises(UsageError, match="driver") as caught:
         open_bus("gs_usb", "0", bitrate=500_000)
     assert "gs_usb" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("slcan:/dev/ttyACM0?bitrate=500000", Address("slcan", "/dev/ttyACM0", {"bitrate": "500000"})),
+        ("slcan://127.0.0.1:3333", Address("slcan", "127.0.0.1:3333", {})),
+        ("slcan:///dev/ttyACM0", Address("slcan", "/dev/ttyACM0", {})),
+        ("gs_usb:", Address("gs_usb", "", {})),
+        ("socketcan:can0?receive_own_messages=", Address("socketcan", "can0", {"receive_own_messages": ""})),
+    ],
+)
+def test_an_address_is_a_scheme_a_place_and_options(text, address):
+    assert parse(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "can0", ":can0"])
+def test_what_has_no_scheme_is_no_address(text):
+    with pytest.raises(UsageError, match="is no source"):
+        parse(text)

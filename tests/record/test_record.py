@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from pitwall.bus.interface import open_source
+from pitwall.bus.address import Address, Settings, plug
 from pitwall.bus.pythoncan import can
 from pitwall.errors import LogError, PitwallError, UsageError
 from pitwall.frames import Control, concat, empty, moved, same
@@ -39,7 +39,7 @@ def test_what_is_on_a_bus_is_in_the_log(tmp_path):
             stop.set()
 
     with can.Bus(name, "virtual") as bus:
-        source = open_source("virtual", name, zero=zero)
+        source = plug(Address("virtual", name, {}), Settings(), zero).open()
         for message in sent:
             bus.send(message)
         result = recorded(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from pitwall.bus.simulator.drive import Drive
 from pitwall.bus.simulator.motion import SECOND_NS
+from pitwall.bus.source import Cause
 from pitwall.frames import Frames, cut, empty, moved
 
 
@@ -55,6 +56,10 @@ class SimulatorSource:
         heard = moved(cut(self._lap, self._next, max(last, self._next)), 0)
         self._next = max(last, self._next)
         return replace(heard, t=heard.t + self._ahead_ns)
+
+    def counted(self) -> Mapping[Cause, int]:
+        """As `Source.counted`: a simulator loses nothing."""
+        return {}
 
     def close(self) -> None:
         """End the drive; a `read` that waits returns at once."""

@@ -1,0 +1,68 @@
+"""Where a bus is heard, as people write it, in; what it is opened from, out.
+
+    slcan:/dev/ttyACM0?bitrate=500000      scheme:place?option=value&option=value
+    socketcan:can0                         any of python-can's interfaces is a scheme
+    slcan://127.0.0.1:3333                 the slashes of a URL may stand before a place, and mean nothing
+
+A scheme of pitwall's own is a line in `SCHEMES`; what serves it is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl
+
+from pitwall.bus.source import Plug
+from pitwall.errors import UsageError
+
+SCHEMES: Final[Mapping[str, str]] = {}
+"""Scheme -> the module whose `plug(address, settings, zero)` serves it.  All others are python-can's."""
+
+PYTHON_CAN: Final = "pitwall.bus.interface"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`scheme:place?options`."""
+
+    scheme: str
+    place: str
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a bus is to be opened, as its car says.  bitrate, data_bitrate: bits/s.  None: the adapter's own.
+
+    sends: whether anything may ever be sent on it; else the adapter is told to listen only, where it can be.
+    """
+
+    bitrate: int | None = None
+    data_bitrate: int | None = None
+    fd: bool = False
+    sends: bool = False
+
+
+def parse(text: str) -> Address:
+    """The address that `text` is.  UsageError where it is none."""
+    scheme, colon, rest = text.partition(":")
+    if not colon or not scheme:
+        raise UsageError(f"{text!r} is no source", hint="scheme:place, as slcan:/dev/ttyACM0 or socketcan:can0")
+    place, _, query = rest.partition("?")
+    if place.startswith("//"):
+        place = place[2:]
+    return Address(scheme, place, dict(parse_qsl(query, keep_blank_values=True)))
+
+
+def plug(address: Address, settings: Settings, zero: int) -> Plug:
+    """What the bus at `address` is opened from.  zero: what `time.monotonic_ns()` was at t = 0.
+
+    Raises UsageError where there is no such scheme, or an option makes no sense.
+    """
+    module = importlib.import_module(SCHEMES.get(address.scheme, PYTHON_CAN))
+    made = module.plug(address, settings, zero)
+    assert isinstance(made, Plug)
+    return made
