@@ -31,6 +31,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "replay": ("replay:replay", "Rebuild the projections that are stale."),
     "sessions": ("sessions:sessions", "List the sessions of the log."),
     "channels": ("channels:channels", "List the channels of a session."),
+    "laps": ("laps:laps", "List the laps of a session."),
+    "compare": ("compare:compare", "Show where a lap loses time to another."),
     "why": ("why:why", "Tell what made a channel's value at some time."),
     "query": ("query:query", "Ask a session's projection in SQL."),
     "export": ("export:export", "Write a session's frames or channels to a file."),

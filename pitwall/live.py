@@ -21,6 +21,7 @@ from typing import Any, Final
 import duckdb
 
 from pitwall.errors import PitwallError
+from pitwall.frames import Control
 from pitwall.log import lock, requests
 from pitwall.log.folder import header, header_by_name
 from pitwall.log.published import Recorder
@@ -160,6 +161,10 @@ class Follower(Companion):
     def end(self, session: str) -> None:
         """Has the session that is being recorded end.  LogError: it can't be."""
         requests.ask(self._logs, {"end": session})
+
+    def set_line(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Has a start line put into the session's log, recorded or ended.  LogError: it can't be."""
+        requests.ask(self._logs, {"control": int(Control.START_LINE), "fact": dict(fact), "session": session})
 
     def run(self) -> None:
         failed: tuple[str, int] = ("", 0)  # the session that failed last, and how often

@@ -85,4 +85,4 @@ def _track_row(track: Track, length_m: float | None) -> tuple[object, ...]:
 def _lap_row(lap: Lap) -> tuple[object, ...]:
     whole = (lap.number, lap.kind, lap.t_start, lap.t_end, lap.time_s, lap.flying, lap.valid, lap.why or None)
     best = (lap.best, lap.best_so_far_s, lap.delta_s)
-    return (*whole, *best, lap.distance_m, lap.top_speed, lap.min_speed, lap.fuel_used)
+    return (*whole, *best, lap.distance_m, lap.top_speed_mps, lap.min_speed_mps, lap.fuel_used)

@@ -76,8 +76,8 @@ FIXED: Final = {
         ("best_so_far_s", "DOUBLE"),
         ("delta_s", "DOUBLE"),
         ("distance_m", "DOUBLE"),
-        ("top_speed", "DOUBLE"),
-        ("min_speed", "DOUBLE"),
+        ("top_speed_mps", "DOUBLE"),
+        ("min_speed_mps", "DOUBLE"),
         ("fuel_used", "DOUBLE"),
     ),
     "sectors": (

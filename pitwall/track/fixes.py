@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from pitwall.car import units
 from pitwall.derive.channel import Float64, Rows, Table
 from pitwall.frames import Int64
 
@@ -34,7 +35,7 @@ _LONG_AGO: Final = -(1 << 62)
 class Fixes:
     """`n` fixes in log order.  at: int64 (n,), the log offset that each is complete at.  t: int64 (n,), ns.
 
-    lat, lon: float64 (n,), degrees.  speed, fuel: float64 (n,), the newest there, in the car's units; NaN: none.
+    lat, lon: float64 (n,), degrees.  speed: float64 (n,), the newest there, m/s.  fuel: the same, in the car's unit.
     """
 
     at: Int64
@@ -109,6 +110,13 @@ class Fixing:
         """roles: the channel of each role that the car has one for."""
         places = {channel.name: (table.name, i) for table in tables for i, channel in enumerate(table.channels)}
         self._columns = {role: _Column(*places[roles[role]]) for role in ROLES if roles.get(role) in places}
+        units_of = {channel.name: channel.unit for table in tables for channel in table.channels}
+        self._mps = 1.0
+        if "speed" in self._columns:
+            try:
+                self._mps = units.converted(1.0, units_of[roles["speed"]], "m/s")
+            except units.UnitError:  # a speed in no unit of one says nothing
+                del self._columns["speed"]
         self._lat, self._lon = np.nan, np.nan
 
     @property
@@ -136,7 +144,7 @@ class Fixing:
         new = (north != np.append(self._lat, north[:-1])) | (east != np.append(self._lon, east[:-1]))
         self._lat, self._lon = float(north[-1]), float(east[-1])
         at = at[new]
-        return Fixes(at, t[new], north[new], east[new], self._of("speed", at), self._of("fuel", at))
+        return Fixes(at, t[new], north[new], east[new], self._of("speed", at) * self._mps, self._of("fuel", at))
 
     def _of(self, role: str, at: Int64) -> Float64:
         column = self._columns.get(role)

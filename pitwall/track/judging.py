@@ -68,8 +68,8 @@ class Judge:
                 best_so_far_s=None if self.reference is None else self.reference.time_s,
                 delta_s=None,
                 distance_m=lap.way_m,
-                top_speed=_some(lap.top),
-                min_speed=_some(lap.least),
+                top_speed_mps=_some(lap.top),
+                min_speed_mps=_some(lap.least),
                 fuel_used=None,
             )
         )
@@ -103,8 +103,8 @@ class Judge:
                 best_so_far_s=None if before is None else before.time_s,
                 delta_s=None if before is None else time_s - before.time_s,
                 distance_m=way_m,
-                top_speed=_some(lap.top),
-                min_speed=_some(lap.least),
+                top_speed_mps=_some(lap.top),
+                min_speed_mps=_some(lap.least),
                 fuel_used=_some(lap.fuel - float(piece.fixes.fuel[crossing.index])),
             )
         )

@@ -13,7 +13,7 @@ class Lap:
     time_s: from line to line, of an out lap with the lap into the pits and the stop there; None: it has no such time.
     why: why it can't be trusted, or is none.
     best: the best one up to then.  best_so_far_s: of the flying, valid laps before it.  delta_s: to that.
-    distance_m: driven.  top_speed, min_speed: at its fixes, in the speed channel's unit.  fuel_used: in the fuel's.
+    distance_m: driven.  top_speed_mps, min_speed_mps: at its fixes.  fuel_used: in the fuel's.
     """
 
     number: int
@@ -27,8 +27,8 @@ class Lap:
     best_so_far_s: float | None
     delta_s: float | None
     distance_m: float
-    top_speed: float | None
-    min_speed: float | None
+    top_speed_mps: float | None
+    min_speed_mps: float | None
     fuel_used: float | None
 
     @property

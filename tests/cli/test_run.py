@@ -185,6 +185,31 @@ def test_a_session_ends_on_request_and_the_next_frame_begins_another(
     assert pitwall("end").code == 1
 
 
+def test_a_start_line_is_set_in_a_session_that_is_recorded_and_in_one_that_is_over(
+    running: subprocess.Popen[str], pitwall: Pitwall
+) -> None:
+    where = address(running)
+    first = until(lambda: (health(where) or {}).get("live", {}).get("session"))
+    line = {"line": [[52.41837042, -0.62775437], [52.41824463, -0.62775828]], "name": "by hand"}
+    client = http.client.HTTPConnection(*where, timeout=20)
+
+    def set_line(session: str) -> int:
+        client.request("POST", f"/session/{session}/start-line", body=json.dumps(line))
+        answer = client.getresponse()
+        answer.read()
+        return answer.status
+
+    assert set_line("_live") == 200
+    assert pitwall("end").out.strip() == first
+    assert until(lambda: set_line(first) == 200)
+    client.close()
+    running.terminate()
+    assert running.wait(60) == 0
+    facts = pitwall("query", first, "SELECT fact FROM control WHERE kind = 'start_line'", "--json").json
+    assert [json.loads(row["fact"]) for row in facts] == [line, line]
+    assert pitwall("query", first, "SELECT name FROM track", "--json").json == [{"name": "by hand"}]
+
+
 def test_whatever_kills_the_supervisor_takes_its_children_along(running: subprocess.Popen[str]) -> None:
     address(running)
     halves = children(running.pid)

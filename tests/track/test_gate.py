@@ -36,7 +36,9 @@ def slow(line: Gate, t: list[int], points: list[tuple[float, float]]) -> list[tu
     return found
 
 
-@given(points=POINTS, ends=st.tuples(METRES, METRES, METRES, METRES), steps=st.lists(st.integers(1, 10**9), min_size=12))
+@given(
+    points=POINTS, ends=st.tuples(METRES, METRES, METRES, METRES), steps=st.lists(st.integers(1, 10**9), min_size=12)
+)
 def test_crossings_are_those_of_exact_arithmetic(
     points: list[tuple[float, float]], ends: tuple[float, float, float, float], steps: list[int]
 ) -> None:
