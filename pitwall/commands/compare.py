@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import numpy as np
 
 from pitwall.commands.asking import asking
 from pitwall.commands.laps import clock, lap_facts
@@ -96,6 +95,8 @@ def _lap(connection: duckdb.DuckDBPyConnection, session: str, lap: str) -> _Lap:
 
 
 def _compared(mine: _Lap, theirs: _Lap) -> dict[str, Any]:
+    import numpy as np
+
     from pitwall.track.comparing import lost
 
     delta = lost(mine.trace, theirs.trace)

@@ -26,7 +26,7 @@ SMOOTH: Final = (
     4  # steps either side that a direction is taken over: centimetres of noise turn it by a fraction of 1 deg
 )
 FAR_M: Final = 25.0  # from the path: the pit lane, or the grass; no place on the track
-ANCHOR_M: Final = 80.0  # of way between two looks around: two lines through that much road differ by a metre or two
+ANCHOR_M: Final = 150.0  # of way between two looks around: two lines through that much road differ by a metre or two
 AROUND_M: Final = 40.0  # looked around then
 LOST_M: Final = 400.0  # and after a gap
 BLEND_M: Final = 120.0  # from an end, by which distances lean to the line there
@@ -36,16 +36,15 @@ BLEND_M: Final = 120.0  # from an end, by which distances lean to the line there
 class Path:
     """A lap as it was driven.  x_m, y_m: float64 (n + 1,), points `step_m` apart along it, both ends among them.
 
-    to_x, to_y: float64 (n + 1,), its direction there.  lean: of the lines at its start and its end: metres along the
-    path for each metre to the left.
+    legs: float64 (n, 6), from each point to the next: x, y, by how much they change, and the path's direction.
+    lean: of the lines at its start and its end: metres along the path for each metre to the left.
     """
 
     length_m: float
     step_m: float
     x_m: Float64
     y_m: Float64
-    to_x: Float64
-    to_y: Float64
+    legs: Float64
     lean: tuple[float, float]
 
 
@@ -75,7 +74,8 @@ def path(s_m: Float64, x_m: Float64, y_m: Float64, lines: tuple[tuple[float, flo
     norm = np.where(norm > 0, norm, 1.0)
     to_x, to_y = dx / norm, dy / norm
     lean = (_lean(lines[0], to_x[0], to_y[0]), _lean(lines[1], to_x[-1], to_y[-1]))
-    return Path(length, step, x, y, to_x, to_y, lean)
+    legs = np.stack([x[:-1], y[:-1], np.diff(x), np.diff(y), to_x[:-1], to_y[:-1]], axis=1)
+    return Path(length, step, x, y, legs, lean)
 
 
 def timed(path: Path, number: int, s_m: Float64, t_s: Float64, time_s: float) -> Reference:
@@ -90,7 +90,7 @@ def timed(path: Path, number: int, s_m: Float64, t_s: Float64, time_s: float) ->
 def at_distance(path: Path, column: Float64, s_m: Float64) -> Float64:
     """A column of the path's points, float64 (n + 1,), at distances float64 (m,); straight on beyond its ends."""
     along = s_m / path.step_m
-    low = np.clip(np.floor(np.where(np.isnan(along), 0.0, along)), 0, len(column) - 2).astype(np.int64)
+    low = np.minimum(np.maximum(np.nan_to_num(along).astype(np.int64), 0), len(column) - 2)
     first = column[low]
     result: Float64 = first + (column[low + 1] - first) * (along - low)
     return result
@@ -101,21 +101,21 @@ def located(path: Path, near_m: Float64, x_m: Float64, y_m: Float64) -> tuple[Fl
 
     The foot of the perpendicular, by stepping along the path's direction; from within a quarter of a bend it is found.
     """
-    s = near_m
-    left = s
+    s, left = near_m, near_m
+    highest = len(path.legs) - 1
     for _ in range(_STEPS):
         along = s / path.step_m
-        low = np.clip(np.floor(along), 0, len(path.x_m) - 2).astype(np.int64)
+        low = np.minimum(np.maximum(along.astype(np.int64), 0), highest)
+        px, py, dx, dy, to_x, to_y = path.legs.take(low, axis=0).T
         part = along - low
-        px, py = path.x_m[low], path.y_m[low]
-        dx = x_m - (px + (path.x_m[low + 1] - px) * part)
-        dy = y_m - (py + (path.y_m[low + 1] - py) * part)
-        to_x, to_y = path.to_x[low], path.to_y[low]
-        s = s + (dx * to_x + dy * to_y)
-        left = dy * to_x - dx * to_y
-    start = np.clip(1.0 - s / BLEND_M, 0.0, 1.0)
-    end = np.clip(1.0 - (path.length_m - s) / BLEND_M, 0.0, 1.0)
-    return s - left * (start * path.lean[0] + end * path.lean[1]), left
+        ex, ey = x_m - (px + dx * part), y_m - (py + dy * part)
+        s = s + (ex * to_x + ey * to_y)
+        left = ey * to_x - ex * to_y
+    if float(s.min()) < BLEND_M or float(s.max()) > path.length_m - BLEND_M:  # elsewhere it would change nothing
+        start = np.clip(1.0 - s / BLEND_M, 0.0, 1.0)
+        end = np.clip(1.0 - (path.length_m - s) / BLEND_M, 0.0, 1.0)
+        s = s - left * (start * path.lean[0] + end * path.lean[1])
+    return s, left
 
 
 _STEPS: Final = 2
@@ -168,7 +168,9 @@ class Follower:
         unknown = np.isnan(near)
         s, left = located(path, np.where(unknown, 0.0, near), x_m, y_m)
         far = unknown | (np.abs(left) > FAR_M) | (np.abs(s - near) > 2 * AROUND_M)
-        return np.where(far, np.nan, s), np.where(far, np.nan, left)
+        if far.any():
+            s, left = np.where(far, np.nan, s), np.where(far, np.nan, left)
+        return s, left
 
 
 def delta_by_distance(path: Path, lap: Reference, other: Reference, every_m: float) -> tuple[Float64, Float64]:
