@@ -19,12 +19,11 @@ from typing import Final
 import numpy as np
 
 from pitwall.derive.channel import Float64
-from pitwall.frames import Int64
 from pitwall.track.definition import SECTORS, Track
 from pitwall.track.distance import Follower
 from pitwall.track.driven import AWAY_M, COLUMNS, SECOND, Driven, Piece, piece_of
 from pitwall.track.fixes import NONE, Fixes, joined
-from pitwall.track.gate import Crossing, Gate, crossings, directed, gate
+from pitwall.track.gate import WINDOW, Crossing, Gate, crossings, directed, gate, refined
 from pitwall.track.judging import Judge
 from pitwall.track.lap import Crossed
 from pitwall.track.plane import plane_about
@@ -58,7 +57,7 @@ class Cutter:
         self._finish = None if track.finish is None else gate(track.finish, self.plane)
         self._lines = [gate(line, self.plane) for line in track.sectors]
         self.judge = Judge(self._start, self._finish or self._start, len(self._lines))
-        self._before = NONE  # the newest fix
+        self._before = NONE  # the newest fixes
         self._standing = Standing()
         self._open: Driven | None = None
         self._begun = False
@@ -85,10 +84,11 @@ class Cutter:
                 self._open = self._opened(int(fixes.t[0]), from_line=False)
         known = joined([self._before, fixes])
         x, y = self.plane.metres(known.lat, known.lon)
-        piece = piece_of(fixes, known.t, x, y)
-        self._before = fixes.part(slice(-1, None))
+        first = max(0, len(known) - n - 1)
+        piece = piece_of(fixes, known.t[first:], x[first:], y[first:])
+        self._before = known.part(slice(-WINDOW, None))
         done = 0
-        for index, act in self._events(piece, known.t, x, y):
+        for index, act in self._events(piece, known, x, y):
             if index > done:
                 self._drive(piece, done, index)
                 done = index
@@ -99,16 +99,17 @@ class Cutter:
     def end(self, t_ns: int) -> None:
         """The session is over: the lap that is under way came to no end."""
         if self._open is not None and self._begun:
-            last = int(self._before.t[0]) if len(self._before) else t_ns
+            last = int(self._before.t[-1]) if len(self._before) else t_ns
             self.judge.cut_short(self._open, "in", max(last, self._open.t_ns), "the session ended on it")
         self._open = None
 
-    def _events(self, piece: Piece, t: Int64, x: Float64, y: Float64) -> list[tuple[int, Callable[[], None]]]:
-        """What happens, and before which of the new fixes; in order.  t, x, y: as `piece_of` takes them."""
+    def _events(self, piece: Piece, known: Fixes, x: Float64, y: Float64) -> list[tuple[int, Callable[[], None]]]:
+        """What happens, and before which of the new fixes; in order.  known: those, and in front some before them."""
         found: list[tuple[int, int, int, Callable[[], None]]] = [
             (index, 0, -1, partial(self._note_gap, piece, index)) for index in np.flatnonzero(piece.gaps).tolist()
         ]
-        at = len(t) - len(piece.x)
+        at = len(known) - len(piece.x)
+        first = max(0, at - 1)
         passing: list[tuple[Gate, _Act]] = [
             (line, partial(self._pass_sector, place)) for place, line in enumerate(self._lines)
         ]
@@ -116,8 +117,10 @@ class Cutter:
             passing.append((self._finish, self._pass_finish))
         passing.append((self._start, self._pass_start))
         for order, (line, act) in enumerate(passing):
-            for each in crossings(line, t, x, y):
-                crossing = replace(each, index=each.index - at)
+            for each in crossings(line, known.t[first:], x[first:], y[first:]):
+                upto = slice(max(0, first + each.index + 1 - WINDOW), first + each.index + 1)
+                told = refined(each, line, known.t[upto], x[upto], y[upto], known.speed[upto])
+                crossing = replace(told, index=first + each.index - at)
                 found.append((crossing.index, crossing.t_ns, order, partial(act, piece, crossing)))
         found += [
             (stop.index, 0, SECTORS + 2, partial(self._stand, piece, stop))

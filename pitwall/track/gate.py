@@ -2,9 +2,11 @@
 
 Laws:
 
-1. A crossing's time is linear in time between the two fixes either side of the line, as loggers do it.
+1. A crossing's time is linear in time between the two fixes either side of the line, as loggers do it; where fixes
+   scatter about the way that the speed tells, it is that of this way, laid through all fixes of the last moment.
 2. A fix on the line is across it: a path that touches the line and goes on has crossed it once.
-3. A crossing depends on its two fixes alone, so that it is the same however the path came in pieces.
+3. A crossing depends on its two fixes, and on a fixed number before them, so that it is the same however the path came
+   in pieces.
 
 Pure.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -98,6 +101,48 @@ def crossings(gate: Gate, t: Int64, x_m: Float64, y_m: Float64) -> list[Crossing
             t_ns = int(t[i]) + round(part * int(t[i + 1] - t[i]))
             found.append(Crossing(i + 1, part, t_ns, x, y, 1 if after > before else -1))
     return found
+
+
+WINDOW_NS: Final = 800_000_000
+"""So long before a crossing fixes are looked at: a speed's error grows to centimetres meanwhile, theirs is divided by
+the root of their number."""
+WINDOW: Final = 32
+"""And no more than so many."""
+FEWEST: Final = 6
+"""Of fewer no scatter can be told."""
+SCATTER_M: Final = 0.15
+"""Below it a receiver, or its bus, is as even as the speed: two fixes say all there is to say."""
+
+
+def refined(crossing: Crossing, gate: Gate, t: Int64, x_m: Float64, y_m: Float64, speed_mps: Float64) -> Crossing:
+    """The same crossing, its time told by the speed as well, where fixes scatter: by noise, or as they came late.
+
+    t, x_m, y_m, speed_mps: (n,), the fixes up to the one behind the line, that one included; at most WINDOW of them
+    count.  The way across the line is the speed's part in that direction, by the course that the fixes have, summed up
+    over time; it is laid through the fixes by the mean of their distances to it, and then crosses the line where it
+    does.  A receiver's slow drift is in all of them, and stays.
+    """
+    t, x_m, y_m, speed_mps = t[-WINDOW:], x_m[-WINDOW:], y_m[-WINDOW:], speed_mps[-WINDOW:]
+    recent = t >= t[-1] - WINDOW_NS
+    t, x_m, y_m, speed_mps = t[recent], x_m[recent], y_m[recent], speed_mps[recent]
+    east, north = float(x_m[-1] - x_m[0]), float(y_m[-1] - y_m[0])
+    chord_m = math.sqrt(east * east + north * north)
+    if len(t) < FEWEST or chord_m == 0 or np.isnan(speed_mps).any():
+        return crossing
+    # of a metre of way, so much is over the line
+    across = (north * gate.along_x - east * gate.along_y) / (chord_m * gate.length_m)
+    pace = speed_mps * across
+    way = np.cumsum(np.append(0.0, (pace[1:] + pace[:-1]) * 0.5e-9 * np.diff(t)))
+    off = gate.beyond(x_m, y_m) / gate.length_m - way
+    mean = float(np.add.reduce(off)) / len(off)
+    scatter = off - mean
+    if float(np.add.reduce(scatter * scatter)) < SCATTER_M * SCATTER_M * len(off):
+        return crossing
+    step = float(way[-1] - way[-2])
+    if step == 0:
+        return crossing
+    part = min(max((-mean - float(way[-2])) / step, 0.0), 1.0)  # never beyond the two fixes that saw the line crossed
+    return replace(crossing, t_ns=int(t[-2]) + round(part * int(t[-1] - t[-2])))
 
 
 def directed(line: Line, plane: Plane, sense: int) -> Line:
