@@ -5,8 +5,8 @@ have carried is counted and never guessed.  A transfer holds whole host frames, 
 
 Facts from Linux' drivers/net/can/usb/gs_usb.c and candleLight's firmware.  All numbers are little-endian:
 
-    host frame    echo_id u32, can_id u32, can_dlc u8, channel u8, flags u8, reserved u8, data 8 (CAN FD: 64), then, where
-                  it was asked for, timestamp_us u32
+    host frame    echo_id u32, can_id u32, can_dlc u8, channel u8, flags u8, reserved u8, data 8 (CAN FD: 64), then,
+                  where it was asked for, timestamp_us u32
     can_id        bits 31 extended, 30 remote, 29 error, as in linux/can.h; echo_id 0xffffffff: heard, else sent by us
 """
 

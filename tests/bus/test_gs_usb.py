@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from typing import NamedTuple
 
 import gs_usb.constants as their_constants
@@ -117,7 +118,7 @@ def test_any_cut_between_transfers_gives_the_same_rows_and_counts(transfers, cut
     whole, cut = Decoder(fd=fd), Decoder(fd=fd)
     at_once = whole.decode(transfers)
     edges = [0, *sorted(min(cut, len(transfers)) for cut in cuts), len(transfers)]
-    parts = [cut.decode(transfers[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [cut.decode(transfers[a:b]) for a, b in pairwise(edges)]
     assert same(concat([part.rows for part in parts]), at_once.rows)
     assert [us for part in parts for us in part.stamp_us.tolist()] == at_once.stamp_us.tolist()
     assert [
