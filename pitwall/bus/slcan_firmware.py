@@ -4,8 +4,8 @@ Law: a channel that may only listen is never opened by a command that could make
 disturb the bus.
 
 There are two families.  `lawicel` answers each command, CR for done and BEL for refused, and opens a silent channel by
-`L` (LAWICEL CAN232 and CANUSB, USBtin, Nakakiyo092's firmware for CANable 2 and USB2CANFD).  `canable` never answers but
-to `V`, does not know `L`, and is made silent by `M1` before `O` (normaldotcom's firmware for CANable 1 and 2).
+`L` (LAWICEL CAN232 and CANUSB, USBtin, Nakakiyo092's firmware for CANable 2 and USB2CANFD).  `canable` answers to
+nothing but `V`, does not know `L`, and is made silent by `M1` before `O` (normaldotcom's for CANable 1 and 2).
 Two things are never sent: an empty line, since CANable 2 then repeats what it sent last, and `X`, which means automatic
 polling to one firmware and an update of itself to another (WeActStudio.USB2CANFDV1).
 Sources: LAWICEL CAN232 manual, 2.3; canable-fw and canable2-fw, src/slcan.c; Nakakiyo092/canable2-fw, README.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -94,14 +95,14 @@ class Channel:
         """UsageError for what no firmware, or not the one that is named, can be told."""
         if self.firmware is not NONE:
             known = [self.firmware] if self.firmware else [CANABLE, LAWICEL]
-            _command(self.bitrate, "bitrate", {k: v for one in known for k, v in one.bitrates.items()}, where)
-            _command(
-                self.data_bitrate, "data_bitrate", {k: v for one in known for k, v in one.data_bitrates.items()}, where
-            )
+            for what, rate, tables in (
+                ("bitrate", self.bitrate, [one.bitrates for one in known]),
+                ("data_bitrate", self.data_bitrate, [one.data_bitrates for one in known]),
+            ):
+                _command(rate, what, ChainMap(*map(dict, tables)), where)
         if self.stamps is not None and self.stamps not in STAMPS:
-            raise UsageError(
-                f"timestamps={self.stamps} makes no sense", where=where, hint=f"one of {', '.join(STAMPS)}"
-            )
+            hint = f"one of {', '.join(STAMPS)}"
+            raise UsageError(f"timestamps={self.stamps} makes no sense", where=where, hint=hint)
 
 
 def open_channel(stream: ByteStream, channel: Channel) -> tuple[Firmware, bytes]:
@@ -128,7 +129,7 @@ def open_channel(stream: ByteStream, channel: Channel) -> tuple[Firmware, bytes]
 
 
 _SPEAKS_LAWICEL: Final = re.compile(rb"V|\r|\a")
-"""How an answer to `V` begins: `V1013`, `VL2K0 …`, or a refusal.  CANable's begins with its version, or there is none."""
+"""How an answer to `V` begins: `V1013`, `VL2K0 …`, or a refusal.  CANable begins with its version, or is silent."""
 
 
 class _Talk:

@@ -27,7 +27,7 @@ from pitwall.bus.bytestream import ByteStream
 from pitwall.bus.slcan import STAMPS, Decoder, encode
 from pitwall.bus.slcan_firmware import FIRMWARES, NONE, Channel, open_channel
 from pitwall.bus.source import Cause, Plug
-from pitwall.bus.stamps import AdapterClock, with_anchors
+from pitwall.bus.stamps import AdapterClock
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Frames, empty
 
@@ -67,9 +67,9 @@ class SlcanSource:
         except BaseException:
             stream.close()
             raise
-        digits, self._ticks = STAMPS[channel.stamps] if channel.stamps else (0, None)
+        digits, ticks = STAMPS[channel.stamps] if channel.stamps else (0, None)
         self._decoder = Decoder(digits, fd=channel.fd, amid=self.firmware is NONE)
-        self._adapter_clock = AdapterClock(self._ticks) if self._ticks else None
+        self._adapter_clock = AdapterClock(ticks) if ticks else None
         self._closed = threading.Event()
         self._lost: PitwallError | None = None
         self._overruns = 0
@@ -77,12 +77,10 @@ class SlcanSource:
 
     def read(self, timeout_s: float) -> Frames | None:
         """As `Source.read`."""
-        if self._lost:
-            raise self._lost
-        pieces, times = self._gathered(timeout_s)
-        if self._closed.is_set():
-            return None
+        pieces, times = self._gathered(timeout_s) if self._lost is None else ([], [])
         if not pieces:
+            if self._closed.is_set():
+                return None
             if self._lost:
                 raise self._lost
             return empty()
@@ -90,10 +88,9 @@ class SlcanSource:
         self._ask_status(heard.answers, times[-1])
         piece = np.searchsorted(np.cumsum([len(piece) for piece in pieces]), heard.ends, side="right")
         received = np.array(times, np.int64)[piece] - self._zero
-        if self._adapter_clock is None or self._ticks is None:
+        if self._adapter_clock is None:
             return replace(heard.rows, t=received)
-        t, anchors = self._adapter_clock.lay(heard.stamps, received)
-        return with_anchors(replace(heard.rows, t=t), anchors, self._ticks, self.name)
+        return self._adapter_clock.laid(heard.rows, heard.stamps, received, self.name)
 
     def _gathered(self, timeout_s: float) -> tuple[list[bytes], list[int]]:
         """Pieces of the stream, and when each came.  A device that is lost is told once they are given."""
@@ -120,7 +117,10 @@ class SlcanSource:
                 self._overruns += 1
         if self._asked is not None and now - self._asked > STATUS_S * 1e9:
             self._asked = now
-            self._stream.write(b"F\r")
+            try:
+                self._stream.write(b"F\r")
+            except PitwallError as error:
+                self._lost = error  # told once what was heard is given
 
     def counted(self) -> Mapping[Cause, int]:
         """As `Source.counted`.  ADAPTER: how often its status told of an overrun."""

@@ -1,12 +1,12 @@
 """Adapters' stamps and the host's times of reception in, one `t` out: the adapter's spacing on the host's clock.
 
 An adapter stamps a frame when it is on the bus, with a counter of its own that wraps, and drifts; the host hears of it
-later, by leave of USB's polling and the scheduler.  How late the quickest of them came is what nobody can know; so a frame
-is laid where the quickest so far would have come without delay.
+later, by leave of USB's polling and the scheduler.  How late the quickest of them was is what nobody can know; a frame is
+laid as if that one had come at once.
 
-Laws: `t` is never after the reception; it never runs backwards; between two anchors the difference of two `t` is that of
-their stamps, to the ns (but for a frame that would run backwards: it is at the one before); any cut into batches gives
-the same.  Pure: no clock.
+Laws: `t` is never after the reception; it never runs backwards; between two anchors two `t` differ by what their stamps
+do, to the ns (but for a frame that would run backwards: it is at the one before); any cut into batches gives the same.
+Pure: no clock.
 
 An anchor is a frame from which on the two clocks are laid together anew: where a stamp would be after its reception (a
 frame came quicker than any before, or the adapter's clock runs fast), and where for `WINDOW_NS` even the quickest came
@@ -17,8 +17,8 @@ it, so that a clock that runs fast by 50 ppm sets one every 10 s, not one a fram
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -90,6 +90,29 @@ class AdapterClock:
             self._t = int(t[-1])
         return t, anchors
 
+    def laid(self, rows: Frames, stamps: Int64, received: Int64, source: str) -> Frames:
+        """The rows, each at its `t`, and before each anchor's a control row that tells of it; as `lay`.
+
+        A frame that was stamped `stamp` is at `laid_ns` from the control row's `t` (before it, where that would have run
+        backwards), and was received at `received_ns` from it; `tick_ns` and `period` are the counter's.
+        """
+        t, anchors = self.lay(stamps, received)
+        rows = replace(rows, t=t)
+        parts, done = [], 0
+        for anchor in anchors:
+            at = int(t[anchor.row])
+            fact = {
+                "source": source,
+                "stamp": anchor.stamp,
+                "laid_ns": anchor.t_ns - at,
+                "received_ns": anchor.t_ns + anchor.late_ns - at,
+                "tick_ns": self._ticks.tick_ns,
+                "period": self._ticks.period,
+            }
+            parts += [cut(rows, done, anchor.row), control(Control.CLOCKS, at, json.dumps(fact).encode())]
+            done = anchor.row
+        return concat([*parts, cut(rows, done, len(rows))]) if parts else rows
+
     def _unwrapped(self, stamps: Int64, host: Int64) -> Int64:
         """int64 (n,): the stamps in ns, without wraps: of those a counter may have made, as many as time has passed."""
         tick, period = self._ticks.tick_ns, self._ticks.period * self._ticks.tick_ns
@@ -128,25 +151,3 @@ class AdapterClock:
             self._window, self._least = int(host[k]), int(late[k])
             offset[k] = self._offset
             i = k + 1
-
-
-def with_anchors(rows: Frames, anchors: Sequence[Anchor], ticks: Ticks, source: str) -> Frames:
-    """The rows, laid by an `AdapterClock`, and before the row of each anchor a control row that tells of it.
-
-    Of a frame that is stamped `stamp` there, the time is `laid_ns` after the control row's `t` (before, where negative:
-    it would have run backwards), and it was received `received_ns` after it; `tick_ns` and `period` are the counter's.
-    """
-    parts, done = [], 0
-    for anchor in anchors:
-        parts.append(cut(rows, done, anchor.row))
-        t, done = int(rows.t[anchor.row]), anchor.row
-        fact = {
-            "source": source,
-            "stamp": anchor.stamp,
-            "laid_ns": anchor.t_ns - t,
-            "received_ns": anchor.t_ns + anchor.late_ns - t,
-            "tick_ns": ticks.tick_ns,
-            "period": ticks.period,
-        }
-        parts.append(control(Control.CLOCKS, t, json.dumps(fact).encode()))
-    return concat([*parts, cut(rows, done, len(rows))]) if anchors else rows
