@@ -19,6 +19,7 @@ from pitwall.bus.source import Plug
 from pitwall.errors import UsageError
 
 SCHEMES: Final[Mapping[str, str]] = {
+    "slcan": "pitwall.bus.slcan_source",
     "usb": "pitwall.bus.usb",
     "gs_usb": "pitwall.bus.usb",
 }

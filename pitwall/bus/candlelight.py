@@ -19,12 +19,14 @@ from pitwall.bus.bittiming import timing
 from pitwall.bus.gs_usb import Decoder, Mode, Request
 from pitwall.bus.libusb import Device, Inflow, Interface
 from pitwall.bus.source import Cause
-from pitwall.bus.stamps import AdapterClock, Ticks, with_anchors
+from pitwall.bus.stamps import AdapterClock, Ticks
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Frames, empty
 
 TICKS: Final = Ticks(1000, 1 << 32)
 """The adapter's clock: microseconds, which begin again after 71.6 minutes."""
+GATHER_S: Final = 0.005
+"""So long what comes is gathered before it is decoded at once; each transfer has its own time."""
 _TELL: Final = 0x41
 _ASK: Final = 0xC1
 """bmRequestType of a vendor's request to an interface, out and in."""
@@ -80,15 +82,14 @@ class GsUsbSource:
         """As `Source.read`."""
         if self._closed.is_set():
             return None
-        arrived = self._inflow.take(timeout_s)
+        arrived = self._inflow.take(timeout_s, GATHER_S)
         if not arrived:
             return None if self._closed.is_set() else empty()
         decoded = self._decoder.decode([data for _, data in arrived])
         received = np.fromiter((t for t, _ in arrived), np.int64, len(arrived))[decoded.transfer] - self._zero
         if decoded.stamp_us is None:
             return replace(decoded.rows, t=received)
-        t, anchors = self._adapter_clock.lay(decoded.stamp_us.astype(np.int64), received)
-        return with_anchors(replace(decoded.rows, t=t), anchors, TICKS, self.name)
+        return self._adapter_clock.laid(decoded.rows, decoded.stamp_us.astype(np.int64), received, self.name)
 
     def counted(self) -> Mapping[Cause, int]:
         """As `Source.counted`."""

@@ -28,8 +28,6 @@ TRANSFER_BYTES: Final = 512
 """Of one of them: the largest packet of USB 2, so that none is ever longer than what it was given."""
 WAITING: Final = 65_536
 """Transfers that may wait for whoever reads them: 8 s of a saturated 1 Mbit/s bus whose frames come one by one."""
-GATHER_S: Final = 0.004
-"""So long more are waited for once one has come: read one by one, 8,000 frames/s would cost a core; each has its time."""
 EVENTS_S: Final = 0.1
 """libusb is asked for events for so long at once: so soon the thread hears that it shall end, whatever it was told."""
 CLOSE_S: Final = 2.0
@@ -278,16 +276,16 @@ class Inflow:
         self._thread = threading.Thread(target=self._run, name=f"usb {device.name}", daemon=True)
         self._thread.start()
 
-    def take(self, timeout_s: float) -> list[tuple[int, bytes]]:
-        """All transfers that wait, each with the time it was over at, as soon as there is one; none where none came.
+    def take(self, timeout_s: float, gather_s: float = 0.0) -> list[tuple[int, bytes]]:
+        """All transfers that wait, each with the time it was over at, `gather_s` after the first; none where none came.
 
         Raises PitwallError where the device is gone and nothing waits any more.
         """
         with self._changed:
             if not self._arrived and not self._why and not self._closing:
                 self._changed.wait(timeout_s)
-                if self._arrived and timeout_s > 0:
-                    self._changed.wait_for(lambda: bool(self._why) or self._closing, GATHER_S)
+                if self._arrived and gather_s:
+                    self._changed.wait_for(lambda: bool(self._why) or self._closing, gather_s)
             arrived, self._arrived = self._arrived, []
             if not arrived and self._why and not self._closing:
                 raise PitwallError(f"is lost: {self._why}", where=self._device.name, hint="plug it in again")

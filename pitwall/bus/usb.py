@@ -17,12 +17,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pitwall.bus import cdc, libusb
+from pitwall.bus import cdc, libusb, slcan_source
 from pitwall.bus.address import Address, Settings
 from pitwall.bus.bytestream import ByteStream, inherited
 from pitwall.bus.candlelight import Channel, GsUsbSource
 from pitwall.bus.handed import Handed, socket_path
 from pitwall.bus.libusb import Device, Wanted
+from pitwall.bus.slcan_source import SlcanSource
 from pitwall.bus.source import Plug, Source
 from pitwall.errors import PitwallError, UsageError
 
@@ -39,7 +40,7 @@ ANDROID_FD: Final = "TERMUX_USB_FD"
 """Where `termux-usb -E -e` says the descriptor."""
 
 _OPTIONS: Final = ("channel", "serial", "sample_point", "socket")
-"""Those of a USB device; all others are SLCAN's."""
+"""Those that SLCAN has no use for."""
 
 
 class _Opening:
@@ -47,40 +48,42 @@ class _Opening:
 
     def __init__(self, address: Address, settings: Settings, zero: int) -> None:
         self.usb1: Callable[[], Any] = libusb.library
-        self._zero, self._settings = zero, settings
-        self._gs_usb = address.scheme == "gs_usb"
-        options = {name: value for name, value in address.options.items() if name in _OPTIONS}
-        self._slcan = {name: value for name, value in address.options.items() if name not in _OPTIONS}
-        place = address.place
-        if self._gs_usb and place.isdecimal():
-            options.setdefault("channel", place)
-            place = ""
-        self.place, self.socket = place, options.get("socket")
+        self.name = f"{address.scheme}:{address.place}"
+        self.place, options = address.place, dict(address.options)
+        self._zero, self._settings, self._gs_usb = zero, settings, address.scheme == "gs_usb"
+        if self._gs_usb and self.place.isdecimal():
+            self.place = ""
+            options["channel"] = address.place
+        for name in options:
+            if name not in (*_OPTIONS, *slcan_source.OPTIONS):
+                known = ", ".join((*_OPTIONS, *slcan_source.OPTIONS))
+                raise UsageError(f"has no option {name!r}", where=self.name, hint=f"one of {known}")
+        self.socket, self._serial_number = options.get("socket"), options.get("serial")
+        self._slcan = {name: value for name, value in options.items() if name not in _OPTIONS}
         self._channel = Channel(
-            _number(options, "channel", int) or 0,
-            settings.bitrate,
-            settings.data_bitrate,
-            settings.fd,
-            settings.sends,
-            _number(options, "sample_point", float),
+            number=self._whole(options, "channel") or 0,
+            bitrate=self._whole(options, "bitrate") or settings.bitrate,
+            data_bitrate=self._whole(options, "data_bitrate") or settings.data_bitrate,
+            fd=settings.fd or "data_bitrate" in options,
+            sends=settings.sends,
+            sample_point=self._sample_point(options.get("sample_point")),
         )
-        self._wanted = Wanted(serial=options.get("serial"))
 
     def opener(self) -> Callable[[], Source]:
         """What opens the source that the place says.  UsageError where it says none."""
         if self.place == "":
-            return lambda: self.search(self._wanted)
+            return lambda: self.search(Wanted(serial=self._serial_number))
         if self.place == "fd" or self.place.startswith("fd:"):
             number = self.place[3:] or os.environ.get(ANDROID_FD, "")
             if not number.isdecimal():
                 what = f"{number!r} is no descriptor" if number else f"{ANDROID_FD} says no descriptor"
-                raise UsageError(what, where=f"usb:{self.place}", hint="usb:fd:7")
+                raise UsageError(what, where=self.name, hint="usb:fd:7")
             return lambda: self.wrap(int(number))
         ids = re.fullmatch(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})", self.place)
         if ids is None:
             hint = "usb:, usb:1d50:606f, usb:fd:7 or usb:handed"
-            raise UsageError(f"{self.place!r} is no USB device", hint=hint)
-        wanted = Wanted(int(ids[1], 16), int(ids[2], 16), self._wanted.serial)
+            raise UsageError(f"{self.place!r} is no USB device", where=self.name, hint=hint)
+        wanted = Wanted(int(ids[1], 16), int(ids[2], 16), self._serial_number)
         return lambda: self.search(wanted)
 
     def search(self, wanted: Wanted) -> Source:
@@ -106,7 +109,23 @@ class _Opening:
             raise
 
     def _serial(self, stream: ByteStream) -> Source:
-        raise NotImplementedError
+        name = f"slcan {stream.name}"
+        try:
+            channel = slcan_source.channel_of(self._slcan, self._settings, name)
+        except BaseException:
+            stream.close()
+            raise
+        return SlcanSource(stream, channel, name, zero=self._zero)
+
+    def _whole(self, options: Mapping[str, str], option: str) -> int | None:
+        return slcan_source.whole(options[option], option, self.name) if option in options else None
+
+    def _sample_point(self, text: str | None) -> float | None:
+        if text is None:
+            return None
+        if not re.fullmatch(r"0?\.\d{1,4}", text):
+            raise UsageError(f"sample_point={text} is no part of a bit", where=self.name, hint="sample_point=0.875")
+        return float(text)
 
     def _is_adapter(self, device: Device) -> bool:
         if self._gs_usb:
@@ -117,15 +136,7 @@ class _Opening:
 def plug(address: Address, settings: Settings, zero: int) -> Plug:
     """A USB adapter.  UsageError where the address names none."""
     opening = _Opening(address, settings, zero)
-    name = f"{address.scheme}:{address.place}"
     if opening.place == "handed":
-        handed = Handed(Path(opening.socket) if opening.socket else socket_path(), name, opening.wrap)
-        return Plug(name, handed.open, handed.marker)
-    return Plug(name, opening.opener())
-
-
-def _number(options: Mapping[str, str], name: str, kind: type[Any]) -> Any:
-    try:
-        return kind(options[name]) if name in options else None
-    except ValueError as error:
-        raise UsageError(f"{name}={options[name]} is no number", hint=f"?{name}=0") from error
+        handed = Handed(Path(opening.socket) if opening.socket else socket_path(), opening.name, opening.wrap)
+        return Plug(opening.name, handed.open, handed.marker)
+    return Plug(opening.name, opening.opener())
