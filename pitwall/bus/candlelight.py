@@ -58,7 +58,9 @@ class GsUsbSource:
         self, device: Device, channel: Channel, *, zero: int, clock: Callable[[], int] = time.monotonic_ns
     ) -> None:
         """Raises UsageError where the adapter can't do what is wanted, PitwallError where it won't be had just now."""
-        self.name = f"gs_usb {device.vendor:04x}:{device.product:04x}" + f" channel {channel.number}" * bool(channel.number)
+        self.name = f"gs_usb {device.vendor:04x}:{device.product:04x}" + f" channel {channel.number}" * bool(
+            channel.number
+        )
         self._device, self._channel, self._zero = device, channel, zero
         self._closed = threading.Event()
         interface = _interface(device)

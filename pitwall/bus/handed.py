@@ -83,7 +83,7 @@ class Handed:
         self._fd: int | None = None
 
     def open(self) -> Source:
-        """What is heard behind the newest descriptor.  PitwallError where none has come, or it isn't good (any more)."""
+        """What is heard behind the newest descriptor.  PitwallError where none has come, or it is no good."""
         self.listen()
         with self._mutex:
             new, self._new = self._new, None
@@ -102,7 +102,7 @@ class Handed:
         return source
 
     def listen(self) -> None:
-        """Be there for descriptors from now on.  PitwallError where the socket can't be made, or another listens there."""
+        """Be there for descriptors from now on.  PitwallError where that can't be."""
         if self._listening is not None:
             return
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -1,8 +1,8 @@
 """A USB device in, its requests and its bytes out: the one place where libusb's objects (PyPI's `libusb1`) enter.
 
 Laws: a device that is gone raises at once, and never looks like silence; what came before is given first.  It is never
-reset: that would drop what its queue holds, and on a phone the permission to use it.  Bytes are taken off the device by a
-thread that waits for nobody; what finds no room is counted.
+reset: that would drop what its queue holds, and on a phone the permission to use it.  Bytes are taken off the device by
+a thread that waits for nobody; what finds no room is counted.
 
 `usb1` below is the package, or what stands for it in a test: contexts, handles and transfers, and `USBError`.
 """
@@ -292,7 +292,7 @@ class Inflow:
             return arrived
 
     def close(self) -> bool:
-        """End the thread, and a `take` under way; whether the device gave back its transfers, so that it may be closed."""
+        """End the thread, and a `take` under way.  Whether all transfers are back, so that the device may be closed."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -395,8 +395,5 @@ def _context(usb1: Any, *, discovers: bool) -> Any:
 
 
 def _said(error: Any, what: str, where: str) -> PitwallError:
-    if error.value == Code.NO_DEVICE:
-        what = "is lost: it is unplugged"
-    else:
-        what = f"{what}: {error}"
+    what = "is lost: it is unplugged" if error.value == Code.NO_DEVICE else f"{what}: {error}"
     return PitwallError(what, where=where, hint=_HINTS.get(error.value, "is it plugged in, and yours?"))

@@ -46,8 +46,8 @@ _OPTIONS: Final = ("channel", "serial", "sample_point", "socket")
 class _Opening:
     """How a source is made of a device, or of a descriptor: what the address and the settings say."""
 
-    def __init__(self, address: Address, settings: Settings, zero: int) -> None:
-        self.usb1: Callable[[], Any] = libusb.library
+    def __init__(self, address: Address, settings: Settings, zero: int, usb1: Callable[[], Any]) -> None:
+        self._usb1 = usb1
         self.name = f"{address.scheme}:{address.place}"
         self.place, options = address.place, dict(address.options)
         self._zero, self._settings, self._gs_usb = zero, settings, address.scheme == "gs_usb"
@@ -88,13 +88,13 @@ class _Opening:
 
     def search(self, wanted: Wanted) -> Source:
         """The device that is plugged in."""
-        return self._of(libusb.found(self.usb1(), wanted, self._is_adapter))
+        return self._of(libusb.found(self._usb1(), wanted, self._is_adapter))
 
     def wrap(self, fd: int) -> Source:
         """The device, or the serial line, behind a descriptor."""
         if os.isatty(fd):
             return self._serial(inherited(fd))
-        return self._of(libusb.wrapped(self.usb1(), fd))
+        return self._of(libusb.wrapped(self._usb1(), fd))
 
     def _of(self, device: Device) -> Source:
         try:
@@ -133,9 +133,9 @@ class _Opening:
         return (device.vendor, device.product) in GS_USB or cdc.pair(device) is not None
 
 
-def plug(address: Address, settings: Settings, zero: int) -> Plug:
-    """A USB adapter.  UsageError where the address names none."""
-    opening = _Opening(address, settings, zero)
+def plug(address: Address, settings: Settings, zero: int, *, usb1: Callable[[], Any] = libusb.library) -> Plug:
+    """A USB adapter.  usb1: gives libusb's objects.  UsageError where the address names no device."""
+    opening = _Opening(address, settings, zero, usb1)
     if opening.place == "handed":
         handed = Handed(Path(opening.socket) if opening.socket else socket_path(), opening.name, opening.wrap)
         return Plug(opening.name, handed.open, handed.marker)

@@ -1,8 +1,8 @@
 """USB adapters that aren't there: what stands for `usb1` at the transfer boundary, and two firmwares behind it.
 
 A bus' frames are put on an `Adapter`; its own thread fills the transfers that wait, in order, a packet each.  It can be
-unplugged in the middle (what waits ends with NO_DEVICE), plugged in again, halted, held, and made to send partial frames
-and garbage; `delivered` are the frames that were in completed transfers, to the last byte, while it was plugged in.
+unplugged in the middle (what waits ends with NO_DEVICE), plugged in again, halted, held, and made to send parts of
+frames and garbage; `delivered` are those that were in completed transfers, to the last byte, while it was plugged in.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Found:
     def getSerialNumber(self) -> str:
         return self._adapter.serial
 
-    def iterSettings(self) -> list[Setting]:
+    def iterSettings(self) -> tuple[Setting, ...]:
         return self._adapter.settings
 
     def open(self) -> Handle:
@@ -249,7 +249,7 @@ class Adapter:
     """A device: descriptors, a queue of packets, and the thread that fills transfers with them."""
 
     vendor, product, packet = 0, 0, 64
-    settings: list[Setting] = []
+    settings: tuple[Setting, ...] = ()
 
     def __init__(self, hub: Hub, serial: str = "0001") -> None:
         self.hub, self.serial = hub, serial
@@ -377,8 +377,8 @@ class Adapter:
                     transfer.end(STALL)
                     continue
                 data, whole = self._packets.popleft()
-                transfer.end(COMPLETED, data[: transfer.room])
                 self.delivered += whole
+                transfer.end(COMPLETED, data[: transfer.room])
                 self._changed.notify_all()
 
 
@@ -386,7 +386,7 @@ class SlcanAdapter(Adapter):
     """A CANable with its SLCAN firmware (CDC-ACM): it answers to nothing but `V`, is silent by `M1`, opened by `O`."""
 
     vendor, product = 0xAD50, 0x60C4
-    settings = [Setting(0, 2, Endpoint(0x82, 3)), Setting(1, 10, Endpoint(0x81), Endpoint(0x01))]
+    settings = (Setting(0, 2, Endpoint(0x82, 3)), Setting(1, 10, Endpoint(0x81), Endpoint(0x01)))
 
     def started(self) -> None:
         self.commands: list[str] = []
@@ -433,7 +433,7 @@ class GsUsbAdapter(Adapter):
     """
 
     vendor, product = 0x1D50, 0x606F
-    settings = [Setting(0, 255, Endpoint(0x81), Endpoint(0x02))]
+    settings = (Setting(0, 255, Endpoint(0x81), Endpoint(0x02)),)
     features = 1 | 1 << 4 | 1 << 8
     clock_hz = 48_000_000
 
