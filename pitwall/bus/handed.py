@@ -4,8 +4,8 @@ On Android a USB device is opened by the system's leave, in a process that `term
 replug; the recorder goes on meanwhile.  `pitwall hand-over` in that process sends the descriptor over a Unix socket
 (SCM_RIGHTS) and hears what became of it.
 
-Laws: only who has our uid is listened to; a descriptor is ours once it has come, and closed when a newer one takes its
-place.  With each that comes the marker is made anew: a plug's `node`, so that it is tried at once.
+Laws: only who has our uid is listened to; a descriptor is ours once it has come, and closed when one that can be opened
+takes its place.  With each that comes the marker is made anew: a plug's `node`, so that it is tried at once.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pitwall.bus.source import Source
 from pitwall.errors import PitwallError, UsageError
+
+if TYPE_CHECKING:
+    from pitwall.bus.source import Source  # heavy, and whoever hands over has no use for it
 
 logger = logging.getLogger(__name__)
 
@@ -87,18 +89,24 @@ class Handed:
         self.listen()
         with self._mutex:
             new, self._new = self._new, None
-        if new is not None:
-            if self._fd is not None:
-                os.close(self._fd)
-            self._fd = new[0]
-        if self._fd is None:
-            raise PitwallError("no descriptor was handed over yet", where=self._name, hint="pitwall hand-over")
+        if new is None:
+            if self._fd is None:
+                raise PitwallError("no descriptor was handed over yet", where=self._name, hint="pitwall hand-over")
+            return self._wrap(self._fd)
+        fd, connection = new
         try:
-            source = self._wrap(self._fd)
+            source = self._wrap(fd)
         except BaseException as error:
-            _answer(new, Answer(False, str(error)))
+            _answer(connection, Answer(False, str(error)))
+            if self._fd is None:
+                self._fd = fd  # the adapter behind it may answer the next time
+            else:
+                os.close(fd)  # a device that is no adapter doesn't take the place of one
             raise
-        _answer(new, Answer(True, f"heard as {source.name}"))
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd = fd
+        _answer(connection, Answer(True, f"heard as {source.name}"))
         return source
 
     def listen(self) -> None:
@@ -131,21 +139,23 @@ class Handed:
     def take(self, connection: socket.socket) -> None:
         """What one connection hands over: kept until it is opened, in place of one that was not opened yet."""
         connection.settimeout(SAY_S)
+        data, fds, _, _ = socket.recv_fds(
+            connection, len(GREETING), 1
+        )  # heard out: who is refused must be able to hear
+        why_not = "" if data == GREETING and len(fds) == 1 else "no descriptor came with it"
         if _peer(connection) not in (None, _own()):
-            _answer((-1, connection), Answer(False, "only its own user may hand something to this recorder"))
-            return
-        data, fds, _, _ = socket.recv_fds(connection, len(GREETING), 1)
-        if data != GREETING or len(fds) != 1:
+            why_not = "only its own user may hand something to this recorder"
+        if why_not:
             for fd in fds:
                 os.close(fd)
-            _answer((-1, connection), Answer(False, "no descriptor came with it"))
+            _answer(connection, Answer(False, why_not))
             return
         os.set_inheritable(fds[0], False)
         with self._mutex:
             before, self._new = self._new, (fds[0], connection)
         if before is not None:
             os.close(before[0])
-            _answer(before, Answer(False, "another one was handed over before it was opened"))
+            _answer(before[1], Answer(False, "another one was handed over before it was opened"))
         with contextlib.suppress(OSError):
             self.marker.unlink(missing_ok=True)
             self.marker.touch(0o600)
@@ -199,10 +209,8 @@ def _accept(listening: socket.socket, handed: weakref.ref[Handed]) -> None:
         del owner
 
 
-def _answer(new: tuple[int, socket.socket] | None, answer: Answer) -> None:
-    if new is None:
-        return
-    with new[1] as connection, contextlib.suppress(OSError):  # it may have waited long enough
+def _answer(connection: socket.socket, answer: Answer) -> None:
+    with connection, contextlib.suppress(OSError):  # it may have waited long enough
         connection.sendall(json.dumps({"taken": answer.taken, "said": answer.said}).encode() + b"\n")
 
 
