@@ -166,7 +166,7 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="[BUS=]N",
                 help="The same, as an open descriptor: a USB device, a tty or a socket.",
             ),
-            option("--interface", **of_a_bus, help="python-can's interface: slcan, socketcan, …"),
+            option("--interface", **of_a_bus, help="slcan, or python-can's: socketcan, …"),
             option("--channel", **of_a_bus, help="Its channel: /dev/ttyACM0, can0, …"),
             option("--bitrate", **of_a_bus, help="Bits a second; car.yaml usually says it."),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import socket
 import threading
@@ -188,7 +189,7 @@ def test_an_adapter_that_is_unplugged_is_lost_behind_all_that_it_gave_and_can_be
             puller = threading.Thread(target=adapter.unplug)
             puller.start()
             with pytest.raises(PitwallError, match="is lost"):
-                heard.extend(lines_of(rows) for rows in iter(lambda: source.read(0.1), None))
+                heard.extend(map(lines_of, map(source.read, itertools.repeat(0.1))))
             puller.join()
             assert [one for lines in heard for one in lines] == adapter.sent[before:]
             with pytest.raises(PitwallError, match="is lost"):
