@@ -37,7 +37,7 @@ CANABLE_VERSION = b"b158aa7 github.com/normaldotcom/canable-fw.git\r"
 class Adapter:
     """One adapter.
 
-    firmware: "canable" (answers to V alone), "mute" (to nothing), "lawicel" (CR and BEL; stamps ms), "lawicel-us" (us too).
+    firmware: "canable" (answers to V alone), "mute" (to nothing), "lawicel" (stamps ms), "lawicel-us" (us too).
     link: where the device appears, on a pty; None: on a TCP port of the loopback.  clock: its own, in ns.
     commands: all that it got.  sent: the lines that it wholly sent while it was plugged in and its channel open.
     in_doubt: those that the host had not read when it was unplugged, if it did not read for `DRAIN_S`.
@@ -302,7 +302,7 @@ def line(n: int) -> bytes:
 
 
 def main() -> None:
-    """Send numbered frames at a rate to whoever opens the channel; lines of JSON on stdout tell the address and the end."""
+    """Send numbered frames to whoever opens the channel; lines of JSON on stdout tell the address, and the end."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--firmware", default="canable")
     parser.add_argument("--link", type=Path, help="where the pty appears; without it: a TCP port")
