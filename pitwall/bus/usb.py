@@ -39,7 +39,7 @@ GS_USB: Final = {
 """Vendor and product of what speaks gs_usb, as Linux' driver and the gs_usb package list them."""
 USB_MAJOR: Final = 189
 """The number of /dev/bus/usb, by Linux' admin-guide/devices.txt; any other character device is a serial one."""
-_OPTIONS: Final = ("channel", "serial", "sample_point", "socket")
+OPTIONS: Final = ("channel", "serial", "sample_point", "socket")
 """Those that SLCAN has no use for."""
 
 
@@ -55,11 +55,11 @@ class _Opening:
             self.place = ""
             options["channel"] = address.place
         for name in options:
-            if name not in (*_OPTIONS, *slcan_source.OPTIONS):
-                known = ", ".join((*_OPTIONS, *slcan_source.OPTIONS))
+            if name not in (*OPTIONS, *slcan_source.OPTIONS):
+                known = ", ".join((*OPTIONS, *slcan_source.OPTIONS))
                 raise UsageError(f"has no option {name!r}", where=self.name, hint=f"one of {known}")
         self.socket, self._serial_number = options.get("socket"), options.get("serial")
-        self._slcan = {name: value for name, value in options.items() if name not in _OPTIONS}
+        self._slcan = {name: value for name, value in options.items() if name not in OPTIONS}
         self._channel = Channel(
             number=self._counted(options.get("channel", "0"), "channel"),
             bitrate=self._whole(options, "bitrate") or settings.bitrate,
