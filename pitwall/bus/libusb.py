@@ -148,7 +148,8 @@ def found(usb1: Any, wanted: Wanted, is_ours: Callable[[Device], bool]) -> Devic
             except usb1.USBError as error:
                 refused.append(_said(error, "can't be opened", one.name))
         if not fitting:
-            raise refused[0] if refused else PitwallError("no USB adapter is plugged in", hint="lsusb tells what is")
+            hint = "usb:VID:PID, where pitwall doesn't know it by its ids"
+            raise refused[0] if refused else PitwallError("no USB adapter is plugged in", hint=hint)
         if len(fitting) > 1:
             names = ", ".join(one.name for one in fitting)
             raise PitwallError(f"several USB adapters are plugged in: {names}", hint="usb:VID:PID, or ?serial=")
@@ -167,6 +168,7 @@ class Device:
         self._handle = handle
         self._device = handle.getDevice() if device is None else device
         self.vendor, self.product = self._device.getVendorID(), self._device.getProductID()
+        self._closed = False
         self._claimed: list[int] = []
         self._detached: list[int] = []
 
@@ -230,7 +232,10 @@ class Device:
         return transfer
 
     def close(self) -> None:
-        """Let go of the device, as far as it lets us; none of its transfers may be under way."""
+        """Let go of the device; none of its transfers may be under way.  Once more does nothing."""
+        if self._closed:  # libusb would touch what it has freed
+            return
+        self._closed = True
         gone = self.usb1.USBError
         for interface in self._claimed:
             with contextlib.suppress(gone):
@@ -345,8 +350,11 @@ class Inflow:
             return
         halted, self._halted = self._halted, []
         self._stalls += 1
-        if not self._why and not self._closing:
-            self._device.resume(self._endpoint)
+        try:
+            if not self._why and not self._closing:
+                self._device.resume(self._endpoint)
+        except self._device.usb1.USBError as error:
+            self._lose(_WHY[Status.NO_DEVICE] if error.value == Code.NO_DEVICE else str(error))
         for transfer in halted:
             if self._why or self._closing:
                 self._land(transfer)

@@ -6,7 +6,8 @@
     usb:handed               whatever `pitwall hand-over` hands to the running recorder, again after each replug
     gs_usb:0                 channel 0 of a gs_usb adapter; gs_usb: takes what usb: takes, and ?channel=
 
-What speaks gs_usb is known by its ids, or said by the scheme; a serial device (CDC-ACM) is taken to speak SLCAN.
+What speaks gs_usb is known by its ids, or said by the scheme; a serial device (CDC-ACM) that is known by its ids, or
+was named, is taken to speak SLCAN.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ GS_USB: Final = {
     (0x1209, 0xCA01): "CANnectivity",
 }
 """Vendor and product of what speaks gs_usb, as Linux' driver and the gs_usb package list them."""
+SLCAN: Final = {
+    (0xAD50, 0x60C4): "CANable",
+    (0x16D0, 0x117E): "CANable 2",
+}
+"""Of what speaks SLCAN, those who have ids of their own."""
 USB_MAJOR: Final = 189
 """The number of /dev/bus/usb, by Linux' admin-guide/devices.txt; any other character device is a serial one."""
 OPTIONS: Final = ("channel", "serial", "sample_point", "socket")
@@ -135,9 +141,9 @@ class _Opening:
         return float(text)
 
     def _is_adapter(self, device: Device) -> bool:
-        if self._gs_usb:
-            return (device.vendor, device.product) in GS_USB or ":" in self.place
-        return (device.vendor, device.product) in GS_USB or cdc.pair(device) is not None
+        """By its ids, unless they were said: another serial device (a modem, a GPS) must not be talked to."""
+        ids = (device.vendor, device.product)
+        return self.place != "" or ids in GS_USB or (ids in SLCAN and not self._gs_usb)
 
 
 def plug(address: Address, settings: Settings, zero: int, *, usb1: Callable[[], Any] = libusb.library) -> Plug:

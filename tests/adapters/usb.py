@@ -72,8 +72,8 @@ class Context:
         assert self._discovers, "a phone's sandbox forbids to look"
         return [Found(self, adapter) for adapter in self._hub.adapters if adapter.plugged]
 
-    def wrapSysDevice(self, fd: int) -> Handle:
-        found = os.fstat(fd).st_ino
+    def wrapSysDevice(self, sys_device: int) -> Handle:
+        found = os.fstat(sys_device).st_ino
         for adapter in self._hub.adapters:
             if found in adapter.inodes:
                 if not adapter.plugged or found != adapter.inodes[-1]:
@@ -165,24 +165,28 @@ class Handle:
     def getDevice(self) -> Found:
         return Found(self.context, self._adapter)
 
-    def claimInterface(self, number: int) -> None:
-        if number in self._there().kernel_has:
+    def claimInterface(self, interface: int) -> None:
+        if interface in self._there().kernel_has:
             raise USBErrorBusy
-        self._adapter.claimed.add(number)
+        self._adapter.claimed.add(interface)
 
-    def detachKernelDriver(self, number: int) -> None:
-        self._there().kernel_has.discard(number)
+    def detachKernelDriver(self, interface: int) -> None:
+        self._there().kernel_has.discard(interface)
 
-    def attachKernelDriver(self, number: int) -> None:
-        self._there().kernel_has.add(number)
+    def attachKernelDriver(self, interface: int) -> None:
+        self._there().kernel_has.add(interface)
 
-    def releaseInterface(self, number: int) -> None:
-        self._there().claimed.discard(number)
+    def releaseInterface(self, interface: int) -> None:
+        self._there().claimed.discard(interface)
 
-    def controlRead(self, kind: int, request: int, value: int, index: int, length: int, timeout: int = 0) -> bytearray:
+    def controlRead(
+        self, request_type: int, request: int, value: int, index: int, length: int, timeout: int = 0
+    ) -> bytearray:
         return bytearray(self._there().asked(request, value)[:length])
 
-    def controlWrite(self, kind: int, request: int, value: int, index: int, data: bytes, timeout: int = 0) -> int:
+    def controlWrite(
+        self, request_type: int, request: int, value: int, index: int, data: bytes, timeout: int = 0
+    ) -> int:
         self._there().told(request, value, bytes(data))
         return len(data)
 
@@ -212,8 +216,8 @@ class Transfer:
     def __init__(self, handle: Handle) -> None:
         self._handle, self._status, self._length, self._flies = handle, COMPLETED, 0, False
 
-    def setBulk(self, endpoint: int, length: int, callback=None) -> None:
-        self.room, self._callback, self._buffer = length, callback, bytearray(length)
+    def setBulk(self, endpoint: int, buffer_or_len: int, callback=None) -> None:
+        self.room, self._callback, self._buffer = buffer_or_len, callback, bytearray(buffer_or_len)
 
     def submit(self) -> None:
         assert not self._flies

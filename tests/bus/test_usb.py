@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import struct
 import sys
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import usb1
 
 from pitwall.bus import address, libusb, usb
 from pitwall.bus.address import Settings
@@ -19,6 +21,7 @@ from pitwall.bus.message import payloads
 from pitwall.bus.source import Cause
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Control, Flag, concat, in_log_order, take
+from tests.adapters import usb as fakes
 from tests.adapters.usb import Frame, GsUsbAdapter, Hub, SlcanAdapter
 
 SETTINGS = Settings(bitrate=500_000)
@@ -335,6 +338,44 @@ def test_what_can_not_be_is_said_before_a_frame_is_waited_for(hub, text, setting
         plugged(text, hub, settings).open()
 
 
+def test_a_serial_device_that_is_not_known_is_talked_to_only_when_it_is_named(hub):
+    modem = SlcanAdapter(hub)
+    modem.vendor, modem.product = 0x0483, 0x5740
+    modem.plug_in()
+    with pytest.raises(PitwallError, match="no USB adapter is plugged in"):
+        plugged("usb:", hub).open()
+    assert modem.commands == modem.line == []
+    source = plugged("usb:0483:5740", hub).open()
+    assert modem.listens_only
+    source.close()
+
+
+def test_a_bitrate_that_slcan_has_no_command_for_is_said_and_the_device_let_go(hub):
+    adapter = SlcanAdapter(hub)
+    adapter.plug_in()
+    with pytest.raises(UsageError, match="83333"):
+        plugged("usb:", hub, Settings(83_333)).open()
+    assert not adapter.claimed
+
+
+def test_what_is_no_adapter_is_said_and_let_go(hub):
+    adapter = SlcanAdapter(hub)
+    adapter.settings = GsUsbAdapter.settings
+    adapter.plug_in()
+    with pytest.raises(PitwallError, match="ad50:60c4 is no CAN adapter that pitwall knows"):
+        plugged("usb:", hub).open()
+
+
+def test_a_device_that_goes_while_its_endpoint_is_halted_is_lost(hub):
+    adapter = GsUsbAdapter(hub)
+    adapter.plug_in()
+    source = plugged("usb:", hub).open()
+    adapter.resume = adapter.unplug
+    adapter.halt()
+    assert "is lost: it is unplugged" in str(rest_of(source)[1])
+    source.close()
+
+
 def test_an_adapter_that_can_not_be_silent_is_not_opened_unless_its_bus_may_be_sent_on(hub):
     adapter = GsUsbAdapter(hub)
     adapter.features = 1 << 4
@@ -386,6 +427,42 @@ def test_what_is_missing_is_said_with_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "usb1", SimpleNamespace(loadLibrary=missing))
     with pytest.raises(UsageError, match="need the library libusb "):
         libusb.library()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (fakes.Context, usb1.USBContext),
+        (fakes.Found, usb1.USBDevice),
+        (fakes.Setting, usb1.USBInterfaceSetting),
+        (fakes.Endpoint, usb1.USBEndpoint),
+        (fakes.Handle, usb1.USBDeviceHandle),
+        (fakes.Transfer, usb1.USBTransfer),
+    ],
+)
+def test_what_stands_for_usb1_is_called_as_usb1_is(ours, theirs):
+    called = {
+        "Context": "open getDeviceIterator wrapSysDevice handleEventsTimeout interruptEventHandler",
+        "Found": "getVendorID getProductID getSerialNumber iterSettings open",
+        "Setting": "getNumber getClass __iter__",
+        "Endpoint": "getAddress getAttributes",
+        "Handle": "getDevice claimInterface detachKernelDriver attachKernelDriver releaseInterface controlRead "
+        "controlWrite bulkWrite clearHalt getTransfer",
+        "Transfer": "setBulk submit cancel getStatus getActualLength getBuffer",
+    }[ours.__name__].split()
+    for name in called:
+        wanted = list(inspect.signature(getattr(ours, name)).parameters)
+        assert wanted == list(inspect.signature(getattr(theirs, name)).parameters)[: len(wanted)], name
+
+
+def test_the_numbers_of_errors_and_statuses_are_libusbs():
+    assert {status.name: int(status) for status in libusb.Status} == {
+        status.name: getattr(usb1, f"TRANSFER_{status.name}") for status in libusb.Status
+    }
+    for code in libusb.Code:
+        assert code == getattr(usb1, f"ERROR_{code.name}")
+    assert usb1.OPTION_NO_DEVICE_DISCOVERY == libusb.NO_DISCOVERY
+    assert usb1.USBErrorNoDevice.value == libusb.Code.NO_DEVICE == fakes.USBErrorNoDevice.value
 
 
 def test_python_cans_name_for_these_adapters_reaches_ours():

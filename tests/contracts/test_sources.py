@@ -35,4 +35,4 @@ def test_every_option_firmware_and_rate_of_slcan_is_told() -> None:
 def test_every_option_of_a_usb_device_and_all_ids_are_told() -> None:
     section = PAGE[PAGE.index("\n## `usb`") :]
     assert all(f"`{option}`" in section for option in usb.OPTIONS)
-    assert all(f"{vendor:04x}:{product:04x}" in section for vendor, product in usb.GS_USB)
+    assert all(f"{vendor:04x}:{product:04x}" in section for vendor, product in (*usb.GS_USB, *usb.SLCAN))
