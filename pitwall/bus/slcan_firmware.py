@@ -28,7 +28,7 @@ ANSWER_S: Final = 0.3
 """An answer comes within some ms; so long is waited for one of a firmware that may give none."""
 QUIET_S: Final = 0.05
 """A closed channel says nothing any more: what comes within so long was on its way."""
-CLOSING_S: Final = 2.0
+CLOSING_S: Final = 1.0
 """What was on its way has come by then; whoever talks on has not understood."""
 ANSWER_BYTES: Final = 1024
 """No answer is longer."""

@@ -117,6 +117,8 @@ def test_a_line_that_is_cut_off_takes_no_neighbour_with_it(written, data):
     [
         b"t10080102\r",  # 8 bytes announced, 2 given
         b"t1239AABB\r",  # a dlc of 9
+        b"t1239" + b"AA" * 12 + b"\r",  # and as many bytes as CAN FD means by it
+        b"r1239\r",
         b"t1002AABBCC1234\r",  # more than announced
         b"t1002AAB\r",
         b"t1002AABG\r",
