@@ -121,9 +121,11 @@ def open_channel(stream: ByteStream, channel: Channel) -> tuple[Firmware, bytes]
     ]
     if channel.stamps and not firmware.answers:
         raise UsageError(f"{firmware.name} firmware stamps no frames", where=stream.name, hint="leave out timestamps=")
-    for command in [*filter(None, settings), *(firmware.normal if channel.sends else firmware.silent)]:
-        if command in (firmware.silent[-1], firmware.normal[-1]) and firmware.answers:
-            talk.stamp(channel.stamps)
+    for command in filter(None, settings):
+        talk.tell(command, answers=firmware.answers)
+    if firmware.answers:
+        talk.stamp(channel.stamps)
+    for command in firmware.normal if channel.sends else firmware.silent:
         talk.tell(command, answers=firmware.answers)
     return firmware, talk.rest
 

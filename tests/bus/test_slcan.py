@@ -168,3 +168,7 @@ def test_what_can_not_be_sent_as_it_is_is_refused():
     long = frames(0, **row, len=11, flags=int(Flag.FD), more=pa.array([bytes(3)], pa.binary()))
     with pytest.raises(UsageError, match="11 bytes"):
         encode(long)
+    with pytest.raises(UsageError, match="12 bytes"):
+        encode(frames(0, **row, len=12))
+    wide = frames(0, t=[0], id=[0x12345], data=np.zeros((1, 8), np.uint8), len=0, flags=int(Flag.TX))
+    assert encode(wide) == b"T000123450\r"

@@ -7,6 +7,8 @@ import errno
 import itertools
 import os
 import socket
+import struct
+import termios
 import threading
 import time
 from random import Random
@@ -298,6 +300,25 @@ def test_a_frame_is_at_the_read_that_brought_the_end_of_its_line():
     assert rows.id.tolist() == [0x123, 0x124, 0x125, 0x126]
     assert rows.t.tolist() == [1000, 1000, 3000, 4000]
     assert len(source.read(1)) == 0
+
+
+def test_what_the_kernel_counts_is_counted_from_the_opening_on(pty_link, monkeypatch):
+    counters = [0] * 20
+    counters[7], counters[10] = 3, 4  # overrun and buf_overrun, from before
+
+    def ioctl(fd, request, argument=0):
+        if request == termios.TIOCGICOUNT:
+            argument[:] = struct.pack("20i", *counters)
+
+    with Adapter(link=pty_link):
+        monkeypatch.setattr(bytestream.fcntl, "ioctl", ioctl)
+        stream = serial(str(pty_link))
+        assert stream.overruns() == 0
+        counters[7] += 1
+        counters[10] += 1
+        assert stream.overruns() == 2
+        stream.close()
+        assert stream.overruns() == 2
 
 
 def test_a_pipe_is_a_source_that_only_talks():
