@@ -1,1 +1,1 @@
-"""Channels in, laps out: lines, crossings, laps, and the time lost by each distance.  Pure: no clock, no files."""
+"""Channels in, laps out: lines, crossings, laps, corners, delta.  Pure: no clock, no files."""
