@@ -163,11 +163,13 @@ class Follower:
         if len(way_m):
             self.cell = int(cells[-1])
         self.way_m, self.s_m = ways[-1], None if np.isnan(places[-1]) else places[-1]
-        of = np.searchsorted(np.array(looks, np.int64), np.arange(len(way_m)), side="right")
-        near = np.array(places)[of] + (way_m - np.array(ways)[of])
-        unknown = np.isnan(near)
-        s, left = located(path, np.where(unknown, 0.0, near), x_m, y_m)
-        far = unknown | (np.abs(left) > FAR_M) | (np.abs(s - near) > 2 * AROUND_M)
+        counts = np.diff([0, *looks, len(way_m)])  # fixes behind each look, and in front of the first
+        near = np.repeat(places, counts) + (way_m - np.repeat(ways, counts))
+        unknown = np.isnan(near) if np.isnan(places[0]) else None  # a place that was found is never lost again
+        s, left = located(path, near if unknown is None else np.where(unknown, 0.0, near), x_m, y_m)
+        far = (np.abs(left) > FAR_M) | (np.abs(s - near) > 2 * AROUND_M)
+        if unknown is not None:
+            far |= unknown
         if far.any():
             s, left = np.where(far, np.nan, s), np.where(far, np.nan, left)
         return s, left

@@ -132,13 +132,10 @@ class Fixing:
         lat, lon = self._columns["lat"], self._columns["lon"]
         if len(lat.at) == 1 and len(lon.at) == 1:
             return NONE
-        at = lat.at[1:] if lat.table == lon.table and len(lat.at) == len(lon.at) else _either(lat.at[1:], lon.at[1:])
-        newest_lat, newest_lon = lat.newest(at), lon.newest(at)
-        together = np.abs(lat.t[newest_lat] - lon.t[newest_lon]) <= TOGETHER_NS
-        north, east = lat.values[newest_lat], lon.values[newest_lon]
-        there = together & ((north != 0) | (east != 0)) & (np.abs(north) < 90)
-        at, north, east = at[there], north[there], east[there]
-        t = np.maximum(lat.t[newest_lat[there]], lon.t[newest_lon[there]])
+        at, t, north, east = _together(lat, lon)
+        there = ((north != 0) | (east != 0)) & (np.abs(north) < 90)
+        if not there.all():
+            at, t, north, east = at[there], t[there], north[there], east[there]
         if not len(at):
             return NONE
         new = (north != np.append(self._lat, north[:-1])) | (east != np.append(self._lon, east[:-1]))
@@ -151,5 +148,12 @@ class Fixing:
         return np.full(len(at), np.nan) if column is None else column.values[column.newest(at)]
 
 
-def _either(a: Int64, b: Int64) -> Int64:
-    return np.unique(np.concatenate([a, b]))
+def _together(lat: _Column, lon: _Column) -> tuple[Int64, Int64, Float64, Float64]:
+    """(at, t, latitudes, longitudes) of the samples that came together."""
+    if lat.table == lon.table and np.array_equal(lat.at, lon.at):  # in one frame
+        return lat.at[1:], lat.t[1:], lat.values[1:], lon.values[1:]
+    at = np.unique(np.concatenate([lat.at[1:], lon.at[1:]]))
+    newest_lat, newest_lon = lat.newest(at), lon.newest(at)
+    together = np.abs(lat.t[newest_lat] - lon.t[newest_lon]) <= TOGETHER_NS
+    at, newest_lat, newest_lon = at[together], newest_lat[together], newest_lon[together]
+    return at, np.maximum(lat.t[newest_lat], lon.t[newest_lon]), lat.values[newest_lat], lon.values[newest_lon]

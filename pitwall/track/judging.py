@@ -43,6 +43,10 @@ class Judge:
         _, _, delta, age, predicted = piece.columns
         t = piece.fixes.t[part]
         now = (t - lap.t_ns) * 1e-9 - at_distance(self.path, self.reference.t_s, s)
+        if not np.isnan(now.min()):  # the usual case: nothing is held
+            delta[part], age[part], predicted[part] = now, 0.0, self.reference.time_s + now
+            lap.delta, lap.delta_ns = float(now[-1]), int(t[-1])
+            return
         newest = np.maximum.accumulate(np.where(np.isnan(now), 0, np.arange(1, len(t) + 1)))
         held = np.append(lap.delta, now)[newest]
         since = np.append(np.int64(lap.delta_ns), t)[newest]
