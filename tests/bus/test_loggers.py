@@ -256,6 +256,12 @@ def test_units_that_a_vbo_says_are_converted_and_what_nobody_can_convert_keeps_i
     assert found["height"][0][1] == 7, "a height in furlongs is no altitude in metres"
 
 
+def test_titles_that_do_not_fit_the_columns_are_told(tmp_path: Path) -> None:
+    capture = read_capture(write(tmp_path, "x.vbo", vbo(["113221.00 60 60 3.6"], header="time\nvelocity mph")))
+    assert values(capture)["speed"][0][1] == 1.0
+    assert any("2 titles for 4 columns" in note for note in capture.notes)
+
+
 def test_the_flags_in_racelogics_satellites_are_kept_apart(tmp_path: Path) -> None:
     rows = ["137 162235.40 +03119.09973 +00058.49277", "009 162235.50 +03119.09973 +00058.49277"]
     found = values(read_capture(write(tmp_path, "x.vbo", vbo(rows, "sats time lat long"))))
