@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pitwall.frames import Frames
 
@@ -46,6 +46,18 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the device; a `read` under way returns soon.  To close once more does nothing."""
+        ...
+
+
+@runtime_checkable
+class Sender(Protocol):
+    """A bus that can be sent on, too.  Nobody sends but who was asked for by name: playing, and polling."""
+
+    def send(self, rows: Frames) -> None:
+        """Put the frames on the bus, in log order; from the thread that reads.
+
+        What is sent is not heard: who sends it, logs it.  Raises PitwallError where a frame can't be sent just now.
+        """
         ...
 
 
