@@ -73,7 +73,12 @@ class Control(IntEnum):
     NOTE = 7  # a person's words
     IMPORTED = 8  # a capture file began here: its name, and what of it could not be read
     CAR_EDITED = 9  # another definition is shown from here on: its fingerprint, its text, its DBCs' digests
+    START_LINE = 11  # where laps begin, and sectors: {"line": [[lat, lon], [lat, lon]], "sectors": [line, …], "name"}
+    LOGGER = 12  # what a logger's file says beside its values: its header, its columns and their ids, its own laps
 
+
+LOGGER_BUS: Final = "gps"
+"""The bus that GPS loggers' values are on, whatever the car: the shipped DBC decodes it where the car defines none."""
 
 STREAM_FLAGS: Final = int(Flag.EXTENDED | Flag.REMOTE | Flag.ERROR | Flag.TX | Flag.CONTROL)
 """The flags that, with bus and id, keep one stream of frames apart from another: an echo is not what was heard."""

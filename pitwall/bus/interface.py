@@ -20,7 +20,7 @@ from pitwall.bus.message import impossible, to_frames, to_messages
 from pitwall.bus.pythoncan import can
 from pitwall.bus.source import Cause, Plug
 from pitwall.errors import PitwallError, UsageError
-from pitwall.frames import Control, Frames, concat, control, empty
+from pitwall.frames import Control, Flag, Frames, concat, control, empty, take
 
 READ_FRAMES = 4096
 """Frames taken in one read: as many as the recorder gathers before it writes."""
@@ -91,6 +91,7 @@ class InterfaceSource:
 
     def send(self, rows: Frames) -> None:
         """As `Sender.send`."""
+        rows = take(rows, np.flatnonzero(rows.flags & np.uint8(Flag.CONTROL | Flag.ERROR) == 0))
         for message in to_messages(rows, np.zeros(len(rows)), [None]):
             try:
                 self._bus.send(message)

@@ -51,12 +51,12 @@ class Source(Protocol):
 
 @runtime_checkable
 class Sender(Protocol):
-    """A bus that can be sent on, too.  Nobody sends but who was asked for by name: playing, and polling."""
+    """A source that may also send.  Only where `Settings.sends` says so is anything ever given to it."""
 
     def send(self, rows: Frames) -> None:
-        """Put the frames on the bus, in log order; from the thread that reads.
+        """Put frames on the bus, now, in their order; control rows and error frames are passed over.
 
-        What is sent is not heard: who sends it, logs it.  Raises PitwallError where a frame can't be sent just now.
+        For any thread.  Raises PitwallError where one can't be sent, and sends nothing behind it.
         """
         ...
 
