@@ -19,7 +19,10 @@ from urllib.parse import parse_qsl
 from pitwall.bus.source import Plug
 from pitwall.errors import UsageError
 
-SCHEMES: Final[Mapping[str, str]] = {}
+SCHEMES: Final[Mapping[str, str]] = {
+    "nmea": "pitwall.bus.receiver",
+    "sensorserver": "pitwall.bus.phone",
+}
 """Scheme -> the module whose `plug(address, settings, zero)` serves it.  All others are python-can's."""
 
 PYTHON_CAN: Final = "pitwall.bus.interface"
