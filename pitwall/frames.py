@@ -73,6 +73,7 @@ class Control(IntEnum):
     NOTE = 7  # a person's words
     IMPORTED = 8  # a capture file began here: its name, and what of it could not be read
     CAR_EDITED = 9  # another definition is shown from here on: its fingerprint, its text, its DBCs' digests
+    CLOCKS = 10  # an adapter's clock is laid on ours anew from the next frame of its bus on: a stamp, and its time
     START_LINE = 11  # where laps begin, and sectors: {"line": [[lat, lon], [lat, lon]], "sectors": [line, …], "name"}
     LOGGER = 12  # what a logger's file says beside its values: its header, its columns and their ids, its own laps
 

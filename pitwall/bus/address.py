@@ -22,6 +22,7 @@ from pitwall.errors import UsageError
 SCHEMES: Final[Mapping[str, str]] = {
     "nmea": "pitwall.bus.receiver",
     "sensorserver": "pitwall.bus.phone",
+    "slcan": "pitwall.bus.slcan_source",
 }
 """Scheme -> the module whose `plug(address, settings, zero)` serves it.  All others are python-can's."""
 

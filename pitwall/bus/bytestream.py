@@ -138,7 +138,7 @@ class DescriptorStream:
 def serial(path: str, baud: int | None = None) -> DescriptorStream:
     """A serial device or a pty, raw and for us alone.  baud: bits/s of its line; None: as it is (USB has none).
 
-    Raises PitwallError where it can't be opened just now, UsageError where it is no serial device or knows no such rate.
+    Raises PitwallError where it can't be opened just now, UsageError where it is no serial device, or has no such rate.
     """
     fd = _opened(path)
     try:

@@ -160,6 +160,8 @@ class Polled:
             )
             try:
                 self._sender.send(row)
+            except UsageError:  # it was opened to listen only
+                raise
             except PitwallError as error:  # nobody answers it, then: the poller sees to that
                 if error.what != self._unsent:
                     logger.warning("%s", error)
