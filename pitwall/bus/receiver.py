@@ -6,7 +6,7 @@
 
 Laws:
 
-1. A fix is given when it is whole: once the next one begins, or `PAUSE_NS` after its last sentence; its `t` is when its
+1. A fix is given when it is whole: once the next one begins, or no byte has come for `PAUSE_NS`; its `t` is when its
    first sentence came.  Its own time is beside it, as `unix_time`, or `time_of_day` until the receiver says the date.
 2. What is no sentence, and a fix whose end a lost connection has swallowed, is counted, and no part of it is given.
 """
@@ -39,7 +39,7 @@ LOOPBACK: Final = "127.0.0.1"
 
 @dataclass(slots=True)
 class _Epoch:
-    """A fix, as far as it was said.  t_ns: when its first sentence came; last_ns: when its last one did."""
+    """A fix, as far as it was said.  t_ns: when its first sentence came; last_ns: when the last byte did."""
 
     time_ns: int
     t_ns: int
@@ -115,6 +115,8 @@ class Receiver:
     def _heard(self, data: bytes) -> list[tuple[int, dict[str, float]]]:
         """The fixes that `data`, or that nothing came for long enough, makes whole."""
         now = self._now()
+        if data and self._epoch is not None:
+            self._epoch.last_ns = now
         rows = []
         for fix in self._nmea.feed(data):
             if self._epoch is not None and fix.time_ns != self._epoch.time_ns:
@@ -128,7 +130,6 @@ class Receiver:
 
     def _add(self, fix: Fix, now: int) -> None:
         epoch = self._epoch or _Epoch(fix.time_ns, now, now)
-        epoch.last_ns = now
         epoch.unix_ns = epoch.unix_ns if fix.unix_ns is None else fix.unix_ns
         epoch.values |= fix.values
         self._epoch = epoch
