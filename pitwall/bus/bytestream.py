@@ -17,7 +17,6 @@ import struct
 import termios
 import threading
 import time
-from collections.abc import Callable
 from typing import Final, Protocol
 
 from pitwall.errors import PitwallError, UsageError
@@ -60,14 +59,11 @@ class ByteStream(Protocol):
 
 
 class DescriptorStream:
-    """An open file descriptor as a `ByteStream`; it is closed with it.
+    """An open file descriptor as a `ByteStream`; it is closed with it."""
 
-    overruns: as `ByteStream.overruns`, since whenever.
-    """
-
-    def __init__(self, fd: int, name: str, overruns: Callable[[int], int] = lambda _fd: 0) -> None:
+    def __init__(self, fd: int, name: str) -> None:
         self.name = name
-        self._fd, self._count = fd, overruns
+        self._fd = fd
         os.set_blocking(fd, False)
         self._woken, self._wake = os.pipe()
         self._reading, self._writing = threading.Lock(), threading.Lock()
@@ -76,7 +72,7 @@ class DescriptorStream:
         for poll, what in ((self._readable, select.POLLIN), (self._writable, select.POLLOUT)):
             poll.register(fd, what)
             poll.register(self._woken, select.POLLIN)
-        self._overruns, self._before = 0, overruns(fd)
+        self._overruns, self._before = 0, tty_overruns(fd)
 
     def read(self, timeout_s: float) -> bytes:
         """As `ByteStream.read`."""
@@ -117,7 +113,7 @@ class DescriptorStream:
         """As `ByteStream.overruns`."""
         with self._reading:
             if not self._closed.is_set():
-                self._overruns = max(self._overruns, self._count(self._fd) - self._before)
+                self._overruns = max(self._overruns, tty_overruns(self._fd) - self._before)
         return self._overruns
 
     def close(self) -> None:
@@ -127,6 +123,8 @@ class DescriptorStream:
         self._closed.set()
         os.write(self._wake, b"x")
         with self._reading, self._writing:  # nobody polls what is closed: its number may soon be another file's
+            with contextlib.suppress(OSError):  # others may have it open, too: it is ours alone no longer
+                fcntl.ioctl(self._fd, termios.TIOCNXCL)
             for fd in (self._fd, self._woken, self._wake):
                 with contextlib.suppress(OSError):  # a device that is gone may fail to close
                     os.close(fd)
@@ -146,7 +144,7 @@ def serial(path: str, baud: int | None = None) -> DescriptorStream:
         with contextlib.suppress(OSError):
             fcntl.ioctl(fd, termios.TIOCEXCL)
         termios.tcflush(fd, termios.TCIOFLUSH)
-        return DescriptorStream(fd, path, tty_overruns)
+        return DescriptorStream(fd, path)
     except BaseException:
         os.close(fd)
         raise
@@ -165,7 +163,7 @@ def inherited(number: int) -> DescriptorStream:
         raise UsageError(what, where=name, hint="whoever starts pitwall hands one over") from error
     if os.isatty(fd):
         raw(fd, name, None)
-    return DescriptorStream(fd, name, tty_overruns)
+    return DescriptorStream(fd, name)
 
 
 def tcp(host: str, port: int) -> DescriptorStream:

@@ -1,8 +1,8 @@
 """Adapters' stamps and the host's times of reception in, one `t` out: the adapter's spacing on the host's clock.
 
 An adapter stamps a frame when it is on the bus, with a counter of its own that wraps, and drifts; the host hears of it
-later, by leave of USB's polling and the scheduler.  How late the quickest of them was is what nobody can know; a frame is
-laid as if that one had come at once.
+later, by leave of USB's polling and the scheduler.  How late the quickest of them was nobody can know: a frame is laid
+as if that one had come at once.
 
 Laws: `t` is never after the reception; it never runs backwards; between two anchors two `t` differ by what their stamps
 do, to the ns (but for a frame that would run backwards: it is at the one before); any cut into batches gives the same.
@@ -93,7 +93,7 @@ class AdapterClock:
     def laid(self, rows: Frames, stamps: Int64, received: Int64, source: str) -> Frames:
         """The rows, each at its `t`, and before each anchor's a control row that tells of it; as `lay`.
 
-        A frame that was stamped `stamp` is at `laid_ns` from the control row's `t` (before it, where that would have run
+        A frame that was stamped `stamp` is at `laid_ns` from the control row's `t` (before it, where that would run
         backwards), and was received at `received_ns` from it; `tick_ns` and `period` are the counter's.
         """
         t, anchors = self.lay(stamps, received)
