@@ -167,6 +167,12 @@ def control(kind: Control, t_ns: int, fact: bytes, *, start: int = 0, bus: int =
     )
 
 
+def without_control(rows: Frames) -> Frames:
+    """The frames among rows in log order."""
+    heard = rows.flags & np.uint8(Flag.CONTROL) == 0
+    return rows if heard.all() else take(rows, np.flatnonzero(heard))
+
+
 def take(rows: Frames, index: npt.NDArray[Any]) -> Frames:
     """The rows at `index`, in that order, as if they were a log of their own from `rows.start`."""
     return Frames(

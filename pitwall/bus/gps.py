@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -97,6 +97,24 @@ IDS: Final[Mapping[str, int]] = {
 }
 """The signals of the shipped DBC, and the ids of their messages.  Here, because who records reads no DBC."""
 
+_OF_UNIT: Final[Mapping[str, str]] = {
+    "s": ("unix_time time_of_day elapsed_time"),
+    "deg": ("lat lon heading slope lean_angle steering"),
+    "m": ("altitude geoid_separation position_accuracy altitude_accuracy turn_radius distance"),
+    "": ("fix fix_type satellites hdop vdop pdop lap_number beacon fragment gear"),
+    "m/s": ("speed vertical_speed speed_accuracy calc_speed obd_speed"),
+    "g": ("g_long g_lat g_vert g_combined accel_x accel_y accel_z calc_g_long calc_g_lat"),
+    "deg/s": ("gyro_x gyro_y gyro_z yaw_rate"),
+    "rpm": ("rpm"),
+    "%": ("throttle accelerator engine_load logger_charge"),
+    "degC": ("water_temp exhaust_temp oil_temp"),
+    "bar": ("oil_pressure brake"),
+    "Hz": ("update_rate_gps update_rate_calc update_rate_accel update_rate_gyro update_rate_obd"),
+    "V": ("logger_voltage"),
+}
+UNITS: Final[Mapping[str, str]] = {name: unit for unit, names in _OF_UNIT.items() for name in names.split()}
+"""The unit of each signal, as the shipped DBC has it."""
+
 OTHER: Final = 0x1000_0000
 """Where the extended ids begin of what the DBC does not name: this, and the low 28 bits of the name's CRC-32."""
 
@@ -104,10 +122,13 @@ KNOTS_MPS: Final = 1852 / 3600
 """Metres per second of a knot, exactly 1852 m an hour."""
 
 
-def id_of(name: str, taken: Sequence[int] = ()) -> int:
-    """The id of the value called `name`: the DBC's, or one made of its name; the next where that is `taken`."""
-    if name in IDS:
-        return IDS[name]
+def id_of(name: str) -> int:
+    """The id of the value called `name`: the DBC's, or one made of its name."""
+    return IDS[name] if name in IDS else made_id(name)
+
+
+def made_id(name: str, taken: Collection[int] = ()) -> int:
+    """An id made of the name of what the DBC does not know; the next where that is `taken`."""
     id = OTHER | zlib.crc32(name.encode()) & (OTHER - 1)
     while id in taken:
         id = OTHER | (id + 1) & (OTHER - 1)

@@ -4,8 +4,9 @@ A session may have a bus `gps` that its car does not define: a logger, or a GPS 
 bus of the shipped car `gps-logger`, whose channels come beside the car's own.  Laws:
 
 1. A car that defines such a bus, or is heard in a session without one, stays as it is, its fingerprint too.
-2. Every channel and every role of the car stays what it is.  A channel of the logger whose name is taken is called
-   `gps_NAME`; its channels play the roles that the car leaves open, `lat` and `lon` both or neither.
+2. Every channel of the car stays what it is; a channel of the logger whose name is taken is called `gps_NAME`.  So does
+   every role of the car; the logger's channels play those that it leaves open, `lat` and `lon` both or neither.  In a
+   session that has no other bus, where none of the car's own is heard, they play all that they can.
 3. Equal fingerprints mean equal channels, as for any car.
 """
 
@@ -42,12 +43,13 @@ def heard(car: Car, buses: Sequence[str]) -> Car:
     bus = _bus(logger.buses[0], {one.name for one in car.derived})
     messages = {old.name: new.name for old, new in zip(logger.buses[0].messages, bus.messages, strict=True)}
     channels = [replace(one, name=called[one.name], message=messages[one.message]) for one in logger.channels]
-    digest = hashlib.sha256(f"{car.fingerprint} {LOGGER_BUS} {logger.fingerprint}".encode())
+    roles = _roles(car, logger, called, alone=set(buses) == {LOGGER_BUS})
+    digest = hashlib.sha256(f"{car.fingerprint} {logger.fingerprint} {roles}".encode())
     return replace(
         car,
         buses=(*car.buses, bus),
         channels=(*car.channels, *channels),
-        roles=(*car.roles, *_roles(logger, dict(car.roles), called)),
+        roles=roles,
         fingerprint=digest.hexdigest(),
     )
 
@@ -86,8 +88,12 @@ def _bus(bus: Bus, derived: Collection[str]) -> Bus:
     return replace(bus, messages=tuple(replace(message, name=name(message.name)) for message in bus.messages))
 
 
-def _roles(logger: Car, own: dict[str, str], called: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    placed = bool(POSITION & own.keys())
-    return tuple(
-        (role, called[name]) for role, name in logger.roles if role not in own and not (placed and role in POSITION)
-    )
+def _roles(car: Car, logger: Car, called: dict[str, str], *, alone: bool) -> tuple[tuple[str, str], ...]:
+    """alone: none of the car's own buses is in the session."""
+    own = dict(car.roles)
+    offered = {role: called[name] for role, name in logger.roles}
+    if alone:
+        return tuple((own | offered).items())
+    if POSITION & own.keys():
+        offered = {role: name for role, name in offered.items() if role not in POSITION}
+    return tuple((offered | own).items())

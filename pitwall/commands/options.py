@@ -109,3 +109,16 @@ def seconds(text: str) -> float:
     if not 1 <= len(parts) <= 3 or not all(0 <= part < float("inf") for part in parts):
         raise click.BadParameter(f"{text!r} is no time: give seconds (90.5), or 1:30")
     return sum(part * 60.0**power for power, part in enumerate(reversed(parts)))
+
+
+def start_line(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The two ends of a line across the track, as LAT,LON,LAT,LON in degrees."""
+    try:
+        a, b, c, d = (float(part) for part in str(text).split(","))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no line: give LAT,LON,LAT,LON in degrees") from None
+    if not (all(abs(lat) <= 90 for lat in (a, c)) and all(abs(lon) <= 180 for lon in (b, d))):
+        raise click.BadParameter(f"{text!r} is no line: latitudes are within 90 degrees, longitudes within 180")
+    if (a, b) == (c, d):
+        raise click.BadParameter(f"{text!r} is a point: give both ends of a line across the track")
+    return (a, b), (c, d)

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitwall.bus.gps import IDS, OTHER, id_of, named_frames, value_frames
+from pitwall.bus.gps import IDS, OTHER, UNITS, id_of, made_id, named_frames, value_frames
 from pitwall.frames import Flag, same
 
 DBC = Path(__file__).parents[2] / "cars" / "gps-logger" / "gps-logger.dbc"
@@ -19,6 +19,7 @@ def test_the_ids_are_those_of_the_shipped_dbc() -> None:
     assert dict(re.findall(r"BO_ (\d+) \w+: 8 Logger\n SG_ (\w+) : 0\|64@1- \(1,0\)", text)) == {
         str(id): name for name, id in IDS.items()
     }
+    assert dict(re.findall(r' SG_ (\w+) : .* "(.*?)" ', text)) == UNITS
     assert {int(id) for id in re.findall(r"SIG_VALTYPE_ (\d+) \w+ : 2;", text)} == set(IDS.values())
 
 
@@ -45,4 +46,4 @@ def test_an_id_of_a_column_is_made_of_its_name_alone_until_two_names_have_the_sa
     first = id_of("boost")
     assert first == id_of("boost") >= OTHER
     assert first < 1 << 29
-    assert id_of("boost", [first]) == first + 1
+    assert made_id("boost", [first]) == first + 1

@@ -54,8 +54,14 @@ def test_a_loggers_channels_and_roles_come_beside_the_cars_own(tmp_path: Path) -
 
 def test_a_position_is_the_cars_or_the_loggers_and_never_half_of_each(tmp_path: Path) -> None:
     yaml = PLAIN + "channels:\n  north: {from: yaw, unit: deg/s}\nroles: {lat: north}\n"
-    both = heard(load(car(tmp_path, yaml), "test"), ["gps"])
+    both = heard(load(car(tmp_path, yaml), "test"), ["can", "gps"])
     assert (both.role("lat"), both.role("lon")) == ("north", None)
+
+
+def test_where_no_bus_of_the_car_is_heard_the_logger_plays_all_that_it_can(tmp_path: Path) -> None:
+    yaml = PLAIN + "channels:\n  lat: {from: yaw, unit: deg/s}\nroles: {lat: lat, fuel: plain}\n"
+    alone = heard(load(car(tmp_path, yaml), "test"), ["gps"])
+    assert (alone.role("lat"), alone.role("lon"), alone.role("fuel")) == ("gps_lat", "lon", "plain")
 
 
 def test_the_fingerprint_is_of_both_and_asking_twice_changes_nothing(tmp_path: Path) -> None:
@@ -63,7 +69,7 @@ def test_the_fingerprint_is_of_both_and_asking_twice_changes_nothing(tmp_path: P
     both = heard(own, ["can", "gps"])
     assert both.fingerprint != own.fingerprint
     assert heard(both, ["can", "gps"]) is both
-    assert heard(own, ["gps"]).fingerprint == both.fingerprint
+    assert heard(own, ["gps", "can", "other"]).fingerprint == both.fingerprint
     other = heard(load(car(tmp_path, PLAIN + "roles: {rpm: rpm}\n"), "test"), ["gps"])
     assert other.fingerprint != both.fingerprint
     assert origin(own, header("can", "gps")) == origin(both, header("can", "gps"))
