@@ -66,6 +66,15 @@ def parse(text: str) -> Address:
     return Address(scheme, place, dict(parse_qsl(query, keep_blank_values=True)))
 
 
+def endpoint(text: str, where: str) -> tuple[str, int]:
+    """`host:port`, or `[host]:port`, as host and port.  UsageError where it is none."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise UsageError(f"{text!r} is no host:port", where=where, hint="192.168.1.20:10110")
+    return host, int(port)
+
+
 def of_descriptor(number: int) -> str:
     """The address of an open descriptor that we were started with: a raw USB device, as Android hands it over, or a
     stream of SLCAN."""

@@ -99,16 +99,24 @@ IDS: Final[Mapping[str, int]] = {
 
 _OF_UNIT: Final[Mapping[str, str]] = {
     "s": ("unix_time time_of_day elapsed_time"),
-    "deg": ("lat lon heading slope lean_angle steering"),
-    "m": ("altitude geoid_separation position_accuracy altitude_accuracy turn_radius distance"),
-    "": ("fix fix_type satellites hdop vdop pdop lap_number beacon fragment gear"),
+    "deg": ("lat lon heading heading_accuracy slope lean_angle steering"),
+    "m": ("altitude ellipsoid_altitude geoid_separation position_accuracy altitude_accuracy turn_radius distance"),
+    "": (
+        "fix fix_type satellites hdop vdop pdop lap_number beacon fragment gear "
+        "phone_rotation_x phone_rotation_y phone_rotation_z phone_rotation_w"
+    ),
     "m/s": ("speed vertical_speed speed_accuracy calc_speed obd_speed"),
+    "m/s^2": (
+        "phone_accel_x phone_accel_y phone_accel_z phone_linear_accel_x phone_linear_accel_y phone_linear_accel_z"
+    ),
     "g": ("g_long g_lat g_vert g_combined accel_x accel_y accel_z calc_g_long calc_g_lat"),
     "deg/s": ("gyro_x gyro_y gyro_z yaw_rate"),
+    "rad/s": ("phone_gyro_x phone_gyro_y phone_gyro_z"),
     "rpm": ("rpm"),
     "%": ("throttle accelerator engine_load logger_charge"),
     "degC": ("water_temp exhaust_temp oil_temp"),
     "bar": ("oil_pressure brake"),
+    "hPa": ("phone_pressure"),
     "Hz": ("update_rate_gps update_rate_calc update_rate_accel update_rate_gyro update_rate_obd"),
     "V": ("logger_voltage"),
 }

@@ -26,9 +26,8 @@ from typing import Final
 
 import numpy as np
 
-from pitwall.bus.address import Address, Settings
+from pitwall.bus.address import Address, Settings, endpoint
 from pitwall.bus.gps import named_frames
-from pitwall.bus.receiver import endpoint
 from pitwall.bus.sensorserver import KINDS, USUAL, Sample, sample
 from pitwall.bus.source import Cause, Plug
 from pitwall.bus.stamps import AdapterClock, Ticks

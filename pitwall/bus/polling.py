@@ -29,7 +29,8 @@ from pitwall.frames import DATA_BYTES, Control, Flag, Frames, concat, control, e
 logger = logging.getLogger(__name__)
 
 HELD: Final = 64
-"""Frames sent to nobody that wait for an answer to be logged with: half an hour of asking a silent bus."""
+"""Frames sent to nobody that wait for an answer to be logged with: half an hour of asking a silent bus.  The oldest of
+more are only counted, in the row that says who is asked for what."""
 
 HEARS_ONLY: Final = ("listen_only", "listenonly", "silent")
 """Options of python-can's interfaces, and our own, that keep an adapter from sending."""
@@ -103,6 +104,7 @@ class Polled:
         self._poller, self._zero, self._clock = poller, zero, clock
         self._last = 0  # t of the last row given out, or waiting
         self._held: deque[Frames] = deque(maxlen=HELD)
+        self._unlogged = 0  # of those that found no room there
         self._unsent = ""  # why a request could not be sent, once that was told
         self._told: object = None  # what was said last of who is asked for what
 
@@ -129,6 +131,8 @@ class Polled:
                 self._held.clear()
             sent = self._send(self._poller.step(self._now(), heard))
             if self._poller.quiet or not self._poller.asks:
+                self._told = None  # who answers next may be another
+                self._unlogged += max(0, len(self._held) + len(sent) - HELD)
                 self._held.extend(sent)
             else:
                 parts += [*self._held, *sent]
@@ -181,5 +185,13 @@ class Polled:
         missing = [f"{pid:02X}" for pid in self._poller.missing]
         if missing:
             logger.warning("%s: no control unit has the PIDs %s", self.name, ", ".join(missing))
-        fact = {"source": self.name, "state": "polling", "sends": "OBD-II", "asks": asks, "missing": missing}
+        fact = {
+            "source": self.name,
+            "state": "polling",
+            "sends": "OBD-II",
+            "asks": asks,
+            "missing": missing,
+            "unlogged": self._unlogged,
+        }
+        self._unlogged = 0
         return [control(Control.SOURCE, self._last, json.dumps(fact).encode())]

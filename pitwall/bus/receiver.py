@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Final
 
 from pitwall.bus import bytestream
-from pitwall.bus.address import Address, Settings
+from pitwall.bus.address import Address, Settings, endpoint
 from pitwall.bus.bytestream import ByteStream
 from pitwall.bus.gps import named_frames
-from pitwall.bus.nmea import Fix, Nmea
+from pitwall.bus.nmea import LINE_BYTES, Fix, Nmea
 from pitwall.bus.source import Cause, Plug
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Frames, empty
@@ -71,7 +71,8 @@ class Receiver:
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.name = name
-        self._stream, self._zero, self._joined, self._clock = stream, zero, joined, clock
+        self._stream, self._zero, self._clock = stream, zero, clock
+        self._skips = LINE_BYTES if joined else 0  # so many bytes at most may be the rest of a sentence
         self._nmea = Nmea()
         self._epoch: _Epoch | None = None
         self._partial = 0
@@ -107,9 +108,11 @@ class Receiver:
             self._partial += self._epoch is not None
             self._epoch = None
             raise
-        if self._joined and data:
-            _, ended, data = data.partition(b"\n")
-            self._joined = not ended
+        if self._skips and data[:1] == b"$":
+            self._skips = 0
+        if self._skips and data:
+            rest, ended, data = data.partition(b"\n")
+            self._skips = 0 if ended else max(0, self._skips - len(rest))
         return data
 
     def _heard(self, data: bytes) -> list[tuple[int, dict[str, float]]]:
@@ -214,12 +217,3 @@ def _options(address: Address, where: str) -> int | None:
     if not baud.isdecimal() or not address.place.startswith("/"):
         raise UsageError(f"baud={baud} makes no sense", where=where, hint="bits/s of a serial device: baud=115200")
     return int(baud)
-
-
-def endpoint(text: str, where: str) -> tuple[str, int]:
-    """`host:port`, or `[host]:port`, as host and port.  UsageError where it is none."""
-    host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise UsageError(f"{text!r} is no host:port", where=where, hint="192.168.1.20:10110, or /dev/ttyUSB0")
-    return host, int(port)

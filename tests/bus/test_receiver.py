@@ -129,11 +129,18 @@ def test_a_fix_that_a_loss_cut_off_is_counted_and_no_part_of_it_is_given():
 
 
 def test_where_a_stream_is_joined_amid_a_sentence_nothing_is_counted():
-    source, rows = until_lost(
-        Script([(0, b"A,5020.0820,N*6"), (1, b"C\r\n" + b"".join(fix(0))), (10**9, b"\r\n")]), joined=True
-    )
+    steps = [(0, b"A,5020.0820,N*6"), (1, b"C\r\n" + b"".join(fix(0))), (10**9, b"\r\n")]
+    source, rows = until_lost(Script(steps), joined=True)
     assert len(fixes(rows)) == 1
     assert source.counted()[Cause.MALFORMED] == 0
+    source, rows = until_lost(Script([(0, b"".join(fix(0))), (10**9, b"\r\n")]), joined=True)
+    assert len(fixes(rows)) == 1, "a stream that begins with a sentence loses none"
+
+
+def test_bytes_at_a_wrong_rate_are_counted():
+    source, rows = until_lost(Script([*((n, b"\xf3" * 4000) for n in range(5)), (5, b"\n")]), joined=True)
+    assert len(rows) == 0
+    assert source.counted()[Cause.MALFORMED] == 1
 
 
 @given(st.lists(st.integers(1, 900), max_size=20, unique=True), st.lists(st.integers(0, 30), min_size=21, max_size=21))
