@@ -70,7 +70,8 @@ def read(reading: Reading) -> Iterator[Frames]:
         names: list[str] = []
         for cells in rows.head():
             stripped = [cell.strip() for cell in cells]
-            if stripped[0] == "Time" and len([cell for cell in stripped if cell]) > 2:
+            # the first row of that name says when it was: nothing but the time of day stands behind it
+            if stripped[0] == "Time" and ("Time" in head or len([cell for cell in stripped if cell]) > 2):
                 names = stripped
                 rows.named(cells)
                 break

@@ -8,7 +8,7 @@ has it.  Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Final
 
@@ -20,13 +20,19 @@ from pitwall.bus.gps import UNITS, id_of, made_id
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """How a column's numbers become a signal's: (number + bias) * factor / divisor, and nothing where all are idle."""
+    """How a column's numbers become a signal's: (number + bias) * factor / divisor, or what is left of it by `modulo`.
+
+    What is idle is not done: a number that needs nothing stays the very same.
+    """
 
     factor: float = 1.0
     divisor: float = 1.0
     bias: float = 0.0
+    modulo: int = 0
 
     def __call__(self, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        if self.modulo:
+            numbers = np.where(np.abs(numbers) >= self.modulo, np.mod(numbers, self.modulo), numbers)
         if self.bias:
             numbers = numbers + self.bias
         if self.factor != 1:
@@ -34,7 +40,8 @@ class Arithmetic:
         return numbers / self.divisor if self.divisor != 1 else numbers
 
     def __str__(self) -> str:
-        parts = [f"{self.bias:+g}"] if self.bias else []
+        parts = [f"mod {self.modulo}"] if self.modulo else []
+        parts += [f"{self.bias:+g}"] if self.bias else []
         parts += [f"* {self.factor:g}"] if self.factor != 1 else []
         return " ".join([*parts, f"/ {self.divisor:g}"] if self.divisor != 1 else parts)
 
@@ -99,12 +106,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A column as its file has it.  signal: what should hold it, if anything.  own: its name if nothing can."""
+    """A column as its file has it.  signal: what should hold it, if anything.  own: its name if nothing can.
+
+    modulo: what of its numbers counts, if not all.
+    """
 
     name: str
     unit: str
     signal: str | None
     own: str
+    modulo: int = 0
 
 
 def assigned(wishes: Iterable[Wish]) -> tuple[Column, ...]:
@@ -113,7 +124,9 @@ def assigned(wishes: Iterable[Wish]) -> tuple[Column, ...]:
     for wish in wishes:
         arithmetic = None if wish.signal is None else arithmetic_of(wish.unit, UNITS[wish.signal])
         if wish.signal is not None and arithmetic is not None and wish.signal not in columns:
-            columns[wish.signal] = Column(wish.name, wish.unit, wish.signal, id_of(wish.signal), arithmetic)
+            columns[wish.signal] = Column(
+                wish.name, wish.unit, wish.signal, id_of(wish.signal), replace(arithmetic, modulo=wish.modulo)
+            )
             continue
         called = next(name for name in _spellings(wish.own) if name not in columns and name not in UNITS)
         id = made_id(called, [column.id for column in columns.values()])

@@ -1,20 +1,22 @@
 """A text file of delimited rows in, its rows cell by cell out, with their lines: what the CSV of loggers has in common.
 
-Cells may be quoted; the delimiter is a comma, a semicolon or a tab, whichever a line has most of, and from the row of
-the columns' names on the one that is there; where it is no comma, a comma in a number is a decimal one.
+Cells may be quoted; the delimiter is a comma, a semicolon or a tab, whichever the first line with any has most of;
+where it is no comma, a comma in a number is a decimal one.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from pitwall.bus.lines import Lines
-from pitwall.bus.loggers.sheet import PROGRESS_ROWS, Sheet
+from pitwall.bus.loggers.sheet import PROGRESS_ROWS, Sheet, never_whole
 from pitwall.bus.reading import Reading
 
 DELIMITERS: Final = ",;\t"
+QUOTED: Final = re.compile(r'"[^"]*"')
 
 
 class Rows:
@@ -22,21 +24,20 @@ class Rows:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._lines = Lines(reading.path, reading.losses, silent=_is_empty, whole=self._is_whole)
-        self._delimiter = ""  # until the names of the columns are found
+        self._lines = Lines(reading.path, reading.losses, silent=_is_empty, whole=never_whole)
+        self._delimiter = ""  # until a line has one
         self._width = 0
-        self._newest = self._last = ""  # the line that was handed out last; the last that gave a row of values
 
     def head(self) -> Iterator[list[str]]:
         """The rows as they come, none of them a loss."""
         for line in self._lines:
             self._lines.answered()
-            self._newest = line
-            yield _cells(line, _delimiter(line))
+            self._delimiter = self._delimiter or _delimiter(line)
+            yield _cells(line, self._delimiter or ",")
 
     def named(self, cells: list[str]) -> None:
         """The row that `head` gave last has the names of the columns."""
-        self._delimiter, self._width = _delimiter(self._newest), len(cells)
+        self._width = len(cells)
 
     def into(self, sheet: Sheet, t_ns: Callable[[list[str]], int]) -> None:
         """The rest of the rows into the sheet, each at the time that `t_ns` tells.  ValueError: it has none."""
@@ -53,7 +54,6 @@ class Rows:
                 self._lines.missed(error)
                 continue
             self._lines.answered()
-            self._last = line
             sheet.add(at, cells, self._lines.number)
             if len(sheet) % PROGRESS_ROWS == 0:
                 self._reading.progress(self._lines.tell())
@@ -61,20 +61,16 @@ class Rows:
     def close(self) -> None:
         self._lines.close()
 
-    def _is_whole(self, line: str) -> bool:
-        """Of a line without an end: as many cells as there are columns, the last written like the one above it."""
-        if not self._width:
-            return False
-        cells, above = (_cells(text, self._delimiter) for text in (line, self._last))
-        return len(cells) == self._width == len(above) and _decimals(cells[-1]) == _decimals(above[-1])
-
 
 def _is_empty(line: str) -> bool:
     return not line.strip(' ,;\t\r\n"')
 
 
 def _delimiter(line: str) -> str:
-    return max(DELIMITERS, key=line.count)
+    """The delimiter that a line has most of outside quotes; "" if it has none."""
+    bare = QUOTED.sub("", line)
+    best = max(DELIMITERS, key=bare.count)
+    return best if best in bare else ""
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -85,8 +81,3 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return next(csv.reader([text], delimiter=delimiter), [])
     except csv.Error:
         return [text]
-
-
-def _decimals(cell: str) -> int:
-    """Digits behind the point or comma; -1 for a cell that has none."""
-    return len(cell.strip()) - max(cell.strip().rfind("."), cell.strip().rfind(",")) - 1 if cell.strip() else -1

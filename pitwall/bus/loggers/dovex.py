@@ -56,7 +56,8 @@ def read(reading: Reading) -> Iterator[Frames]:
                 names = [cell.strip() for cell in cells]
                 rows.named(cells)
                 break
-            head.append([cell.strip() for cell in cells])
+            if any(cells):
+                head.append([cell.strip() for cell in cells])
         if not names:
             raise UsageError("has no row of columns that begins with timestamp", where=reading.losses.path)
         wishes = ((name, *SIGNALS.get(name, (None, ""))) for name in names)

@@ -7,8 +7,8 @@
 Minutes, west positive, as everywhere in a .vbo, and two formats: latitude first and a line across the track, or
 longitude first and two points along the direction of travel, the gate lying square to them.  Nothing in the file says
 which; the path does: the order of the numbers is the one that puts the points near it, and two points are along the
-track where they lie within 45 degrees of how it is driven there.  A gate of two points along the track stands in their
-middle, as long as they are apart.  Pure.
+track where they lie within 45 degrees of how it is driven there.  Such a gate stands at the first of them, the second
+being where the heading goes (which may be off the track already), as wide as they are apart.  Pure.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def _gate(minutes: list[float], lat: Float64, lon: Float64) -> tuple[tuple[float
     ahead = _heading(x, y, nearest)
     if ahead is None or abs(east * ahead[0] + north * ahead[1]) < math.hypot(east, north) * math.sqrt(0.5):
         return ends
-    return _degrees(-north / 2, east / 2, middle), _degrees(north / 2, -east / 2, middle)
+    (x0, y0) = float(ends_x[0]), float(ends_y[0])
+    return _degrees(x0 - north / 2, y0 + east / 2, middle), _degrees(x0 + north / 2, y0 - east / 2, middle)
 
 
 def _heading(x: Float64, y: Float64, at: int) -> tuple[float, float] | None:

@@ -16,13 +16,19 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.bus.gps import fact_row, value_frames
+from pitwall.bus.gps import fact_row, made_id, value_frames
 from pitwall.bus.loggers.columns import Column
 from pitwall.bus.reading import Reading
 from pitwall.frames import LOGGER_BUS, Control, Frames, Int64
 
 SECONDS: Final = re.compile(r"([+-]?)(\d{1,11})(?:[.,](\d*))?")
 NS: Final = 1_000_000_000
+
+
+def never_whole(_line: str) -> bool:
+    """Whether a last line without an end is whole: of numbers nobody can tell, and half a number is a wrong one."""
+    return False
+
 
 PROGRESS_ROWS: Final = 4096
 """How often who waits is told."""
@@ -44,6 +50,8 @@ class Sheet:
     def __init__(self, reading: Reading, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
         self._reading = reading
+        self._sources = list(range(len(self.columns)))  # which cell of a row each column is made of
+        self._width = len(self.columns)
         self._times = array("q")
         self._cells = array("d")
 
@@ -93,9 +101,26 @@ class Sheet:
             yield fact_row(kind, first, fact, bus=bus)
         yield value_frames(t, [column.id for column in self.columns], self._values(), bus=bus)
 
+    def largest(self, signal: str) -> float:
+        """The largest number of the column of that signal, as the file has it; 0 where there is none."""
+        at = [i for i, column in enumerate(self.columns) if column.signal == signal]
+        return float(np.nanmax(self._raw()[:, at], initial=0.0))
+
+    def also(self, signal: str, name: str) -> None:
+        """Keep the column of that signal once more, as the file has it, called `name`."""
+        at = next(i for i, column in enumerate(self.columns) if column.signal == signal)
+        own = Column(
+            self.columns[at].name, self.columns[at].unit, name, made_id(name, [one.id for one in self.columns])
+        )
+        self.columns = (*self.columns, own)
+        self._sources.append(at)
+
+    def _raw(self) -> npt.NDArray[np.float64]:
+        return np.frombuffer(self._cells, np.float64).reshape(len(self), self._width)
+
     def _values(self) -> npt.NDArray[np.float64]:
         """float64 (rows, columns), in the units of the signals."""
-        raw = np.frombuffer(self._cells, np.float64).reshape(len(self), len(self.columns))
+        raw = self._raw()[:, self._sources]
         values = np.empty_like(raw)
         for i, column in enumerate(self.columns):
             values[:, i] = column.arithmetic(raw[:, i])

@@ -26,7 +26,7 @@ from pitwall.bus.loggers.columns import SAME, Wish, assigned
 from pitwall.bus.loggers.laptiming import gates, start_line
 from pitwall.bus.loggers.racechrono import SOURCES
 from pitwall.bus.loggers.racechrono import signal_of as racechrono_signal
-from pitwall.bus.loggers.sheet import PROGRESS_ROWS, Sheet, ns_of
+from pitwall.bus.loggers.sheet import PROGRESS_ROWS, Sheet, never_whole, ns_of
 from pitwall.bus.reading import Reading
 from pitwall.errors import UsageError
 from pitwall.frames import Control, Frames
@@ -36,6 +36,10 @@ DATE: Final = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})")
 TIME: Final = re.compile(r"\d{1,6}(?:[.,]\d*)?")
 UTC_DATE: Final = re.compile(r"UTC Date Started\s*:\s*(.*)", re.IGNORECASE)
 NAME: Final = re.compile(r"(?:name\s+|venue\s*:\s*)(.+)", re.IGNORECASE)
+
+FLAGGED: Final = 64
+"""RaceLogic adds it to the number of satellites while the brake trigger is on, and twice of it with a DGPS correction.
+`satellites` is the number without; where a file has such a row, the column `sats` is kept as it is, too."""
 
 SIGNALS: Final[Mapping[str, tuple[str, str]]] = {
     "sats": ("satellites", ""),
@@ -67,12 +71,7 @@ def read(reading: Reading) -> Iterator[Frames]:
     section = ""
     names: list[str] = []
     sheet: Sheet | None = None
-    last = ""  # the row before, for its length
-
-    def whole(line: str) -> bool:
-        return len(line.split()) == len(names) and len(line.strip()) == len(last.strip())
-
-    lines = Lines(reading.path, reading.losses, silent=lambda line: not line.strip(), whole=whole)
+    lines = Lines(reading.path, reading.losses, silent=lambda line: not line.strip(), whole=never_whole)
     day_ns, before_ns = 0, 0
     with closing(lines):
         for line in lines:
@@ -98,7 +97,6 @@ def read(reading: Reading) -> Iterator[Frames]:
                 before_ns = time_ns
                 seconds = f"{time_ns // 1_000_000_000}.{time_ns % 1_000_000_000:09d}"
                 sheet.add(day_ns + time_ns, [*_decimal(cells, names, seconds)], lines.number)
-                last = line
                 if len(sheet) % PROGRESS_ROWS == 0:
                     reading.progress(lines.tell())
             lines.answered()
@@ -113,6 +111,8 @@ def _decimal(cells: list[str], names: list[str], seconds: str) -> Iterator[str]:
 
 
 def _frames(sheet: Sheet, sections: Mapping[str, list[str]], reading: Reading) -> Iterator[Frames]:
+    if sheet.largest("satellites") >= FLAGGED:
+        sheet.also("satellites", "sats")
     found, wrong = gates(sections.get("laptiming", []), *sheet.path())
     for problem in wrong:
         reading.losses.add(problem)
@@ -133,6 +133,7 @@ def _columns(names: list[str], sections: Mapping[str, list[str]], reading: Readi
     header = sections.get("header", [])
     titles = header if len(header) == len(names) else [""] * len(names)
     units = sections.get("channel units", [])
+    units = units[:-1] if units and not units[-1] else units  # an empty line ends a section, and before it says no unit
     behind = (
         dict(zip(range(len(names) - len(units), len(names)), units, strict=True)) if len(units) < len(names) else {}
     )
@@ -152,7 +153,7 @@ def _wish(name: str, title: str, given: str) -> Wish:
         signal = racechrono_signal(small, source)
         unit = _UNITS_SAID.get(signal, "")
     said = given or (_SPELT.get(last, last) if last in _SPELT or last in SAME else "") or unit
-    return Wish(name, said, signal or None, name)
+    return Wish(name, said, signal or None, name, FLAGGED if signal == "satellites" else 0)
 
 
 _SPELT: Final = {"kmh": "km/h", "km/h": "km/h", "mph": "mph", "knots": "knots", "kts": "knots"}
