@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
 import socket
 import threading
 import time
+from random import Random
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from pitwall.bus.source import Cause
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Control, Flag, concat, frames
 from tests.adapters.slcan import Adapter, line
+from tests.bus.slcan_lines import slowly
 
 WAIT_S = 60.0
 RATE = Settings(bitrate=500_000)
@@ -199,6 +202,47 @@ def test_an_adapter_that_is_unplugged_is_lost_behind_all_that_it_gave_and_can_be
                 outlet.open()
             adapter.plug()
         assert not adapter.in_doubt
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_an_adapter_goes_through_each_whole_frame_is_heard_once_and_all_else_is_counted(link, seed):
+    random = Random(seed)
+    rubbish = [b"t12", b"T0123456", b"\xff\0\x80", b"t1239AABB\r", b"nonsense\r", b"\a", b"t123\a", b"0" * 400, b"B"]
+    with Adapter(link=link) as adapter:
+        outlet = plug(parse(adapter.address), RATE, 0)
+        numbers = itertools.count()
+        for _ in range(6):
+            source = outlet.open()
+            adapter.wait_open()
+            before, heard = len(adapter.sent), []
+            listener = threading.Thread(target=lambda source=source, heard=heard: _listen(source, heard))
+            listener.start()
+            for _ in range(random.randint(1, 12)):
+                adapter.frames(
+                    (line(next(numbers)) for _ in range(random.choice([1, 3, 40, 700]))),
+                    rate=random.choice([None, 5_000]),
+                    burst=random.choice([1, 7, 100]),
+                )
+                if random.random() < 0.5:
+                    adapter.bytes(random.choice(rubbish))
+                if random.random() < 0.2:
+                    time.sleep(0.02)
+            said = bytes(adapter.said)
+            adapter.unplug()
+            listener.join()
+            assert heard == adapter.sent[before:]
+            found, _, malformed = slowly(said, 0, False)
+            assert len(found) == len(heard)
+            assert source.counted()[Cause.MALFORMED] == malformed + (said[-1:] not in b"\r\a")
+            source.close()
+            adapter.plug()
+        assert not adapter.in_doubt
+
+
+def _listen(source, heard):
+    with contextlib.suppress(PitwallError):
+        for rows in map(source.read, itertools.repeat(0.05)):
+            heard += lines_of(rows)
 
 
 def test_a_status_that_tells_of_an_overrun_is_counted(pty_link, monkeypatch):
