@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -304,6 +305,13 @@ def test_garbage_behind_the_welcome_is_a_loss(said):
         with pytest.raises(PitwallError, match="is lost"):
             until_lost(source)
         source.close()
+
+
+def test_without_the_package_websockets_it_is_said_what_to_install(app, monkeypatch):
+    server = app({"gps": []})
+    monkeypatch.setitem(sys.modules, "websockets.client", None)
+    with pytest.raises(UsageError, match="the package websockets is missing"):
+        opened(server.port)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from pitwall.decode import plan
 from pitwall.derive import Deriver
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Control, Flag, concat, empty
+from tests.adapters.slcan import Adapter
 from tests.bus.units import Unit
 from tests.strategies import log
 
@@ -266,6 +267,27 @@ def test_a_source_that_only_listens_refuses_to_be_polled(monkeypatch):
     with pytest.raises(UsageError, match="deaf and mute: it only listens, and can't be polled"):
         plug(parse("virtual:x?poll=obd2"), Settings(), 0).open()
     assert Listener.closed
+
+
+def test_a_car_behind_slcan_is_polled_on_a_channel_that_may_send(tmp_path):
+    answers = {b"t7DF8020100": b"t7E88064100080000000A\r", b"t7E08020105": b"t7E8803410582AAAAAAAA\r"}
+    with Adapter("lawicel", link=tmp_path / "ttyACM0") as adapter:
+        source = plug(parse(f"{adapter.address}?poll=obd2"), Settings(bitrate=500_000), 0).open()
+        adapter.wait_open()
+        assert not adapter.silent
+        rows, answered, until = empty(), 0, time.monotonic() + 20
+        while not count(rows, 0x05):
+            assert time.monotonic() < until
+            rows = concat([rows, source.read(0.05)])
+            for command in adapter.commands[answered:]:
+                adapter.frames([answers[key] for key in answers if command.encode().startswith(key)])
+                answered += 1
+        source.close()
+        assert set(rows.id[rows.flags == Flag.TX].tolist()) == {0x7DF, 0x7E0}
+        silent = plug(parse(f"{adapter.address}?poll=obd2&firmware=none"), Settings(), 0).open()
+        with pytest.raises(UsageError, match="was opened to listen only"):
+            silent.read(1)
+        silent.close()
 
 
 def test_a_bus_that_takes_no_frame_is_one_that_does_not_answer(wire, caplog):
