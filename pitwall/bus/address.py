@@ -24,6 +24,7 @@ SCHEMES: Final[Mapping[str, str]] = {
     "nmea": "pitwall.bus.receiver",
     "sensorserver": "pitwall.bus.phone",
     "slcan": "pitwall.bus.slcan_source",
+    "ubx": "pitwall.bus.receiver",
 }
 """Scheme -> the module whose `plug(address, settings, zero)` serves it.  All others are python-can's."""
 

@@ -1,13 +1,15 @@
-"""A GPS receiver that speaks NMEA 0183 in, as its bytes come; frames of the bus `gps` out, a fix at a time.
+"""A GPS receiver in, as its bytes come, NMEA 0183 or u-blox' UBX; frames of the bus `gps` out, a fix at a time.
 
     nmea:/dev/ttyUSB0?baud=115200     a serial device; over USB it needs no baud
+    ubx:/dev/ttyACM0                  the same, of UBX-NAV-PVT messages: 10 to 25 a second, with their accuracies
     nmea:192.168.1.20:10110           a TCP server: a receiver in the network, an app on a phone
     nmea:udp:10110                    a UDP port of this machine's own; nmea:udp:0.0.0.0:10110 hears the network too
 
 Laws:
 
-1. A fix is given when it is whole: once the next one begins, or no byte has come for `PAUSE_NS`; its `t` is when its
-   first sentence came.  Its own time is beside it, as `unix_time`, or `time_of_day` until the receiver says the date.
+1. A fix is given when it is whole: a message of UBX at once, sentences of NMEA once the next fix begins, or no byte has
+   come for `PAUSE_NS`.  Its `t` is when its first sentence came; its own time is beside it, as `unix_time`, or
+   `time_of_day` until the receiver says the date.
 2. What is no sentence, and a fix whose end a lost connection has swallowed, is counted, and no part of it is given.
 """
 
@@ -27,6 +29,7 @@ from pitwall.bus.bytestream import ByteStream
 from pitwall.bus.gps import named_frames
 from pitwall.bus.nmea import LINE_BYTES, Fix, Nmea
 from pitwall.bus.source import Cause, Plug
+from pitwall.bus.ubx import Ubx
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Frames, empty
 
@@ -35,6 +38,9 @@ PAUSE_NS: Final = 40_000_000
 DATAGRAM_BYTES: Final = 65_536
 """The longest there can be."""
 LOOPBACK: Final = "127.0.0.1"
+
+PARSERS: Final[Mapping[str, type[Nmea] | type[Ubx]]] = {"nmea": Nmea, "ubx": Ubx}
+"""By the scheme."""
 
 
 @dataclass(slots=True)
@@ -58,7 +64,8 @@ class _Epoch:
 class Receiver:
     """A receiver's byte stream as a `Source`; it is closed with it.  zero: what `clock` was at t = 0.
 
-    joined: the stream began somewhere in a sentence: what comes before the first end of a line is none.
+    parser: folds the bytes into fixes.  joined: the stream began somewhere in a sentence: what comes before the first
+    end of a line is none.
     """
 
     def __init__(
@@ -67,20 +74,24 @@ class Receiver:
         name: str,
         *,
         zero: int,
+        parser: Nmea | Ubx | None = None,
         joined: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.name = name
         self._stream, self._zero, self._clock = stream, zero, clock
-        self._skips = LINE_BYTES if joined else 0  # so many bytes at most may be the rest of a sentence
-        self._nmea = Nmea()
+        self._parser = Nmea() if parser is None else parser
+        self._at_once = isinstance(self._parser, Ubx)
+        self._skips = (
+            LINE_BYTES if joined and not self._at_once else 0
+        )  # so many bytes at most may be the rest of a sentence
         self._epoch: _Epoch | None = None
         self._partial = 0
         self._closed = threading.Event()
 
     def counted(self) -> Mapping[Cause, int]:
         """As `Source.counted`."""
-        return {Cause.KERNEL: self._stream.overruns(), Cause.MALFORMED: self._nmea.malformed + self._partial}
+        return {Cause.KERNEL: self._stream.overruns(), Cause.MALFORMED: self._parser.malformed + self._partial}
 
     def close(self) -> None:
         """As `Source.close`."""
@@ -121,11 +132,14 @@ class Receiver:
         if data and self._epoch is not None:
             self._epoch.last_ns = now
         rows = []
-        for fix in self._nmea.feed(data):
+        for fix in self._parser.feed(data):
             if self._epoch is not None and fix.time_ns != self._epoch.time_ns:
                 rows.append(self._epoch.row())
                 self._epoch = None
             self._add(fix, now)
+            if self._at_once and self._epoch is not None:
+                rows.append(self._epoch.row())
+                self._epoch = None
         if self._epoch is not None and now - self._epoch.last_ns >= PAUSE_NS:
             rows.append(self._epoch.row())
             self._epoch = None
@@ -142,9 +156,10 @@ class Receiver:
 
 
 class Datagrams:
-    """A UDP port as a `ByteStream`: each datagram's bytes, with an end of line behind them; it is not written to."""
+    """A UDP port as a `ByteStream`, which is not written to.  end: what is put behind each datagram's bytes."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, end: bytes = b"") -> None:
+        self._end = end
         self.name = f"udp {host}:{port}"
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -170,7 +185,7 @@ class Datagrams:
                     raise PitwallError(f"is lost: {error.strerror}", where=self.name) from error
                 if sum(map(len, heard)) > bytestream.READ_BYTES:
                     break
-            return b"".join(data + b"\n" for data in heard)
+            return b"".join(data + self._end for data in heard)
 
     def write(self, data: bytes) -> None:
         """As `ByteStream.write`: never."""
@@ -188,23 +203,29 @@ class Datagrams:
 
 
 def plug(address: Address, settings: Settings, zero: int) -> Plug:
-    """A receiver at a serial device, a TCP server, or a UDP port of ours."""
+    """A receiver at a serial device, a TCP server, or a UDP port of ours; what it speaks is the scheme."""
     where = f"{address.scheme}:{address.place}"
-    baud = _options(address, where)
     name = f"{address.scheme} {address.place}"
-    if address.place.startswith("/"):
-        node = address.place
-        return Plug(
-            name,
-            lambda: Receiver(bytestream.serial(node, baud), name, zero=zero, joined=True),
-            Path(node) if node.startswith("/dev/") else None,
-        )
-    udp, colon, rest = address.place.partition(":")
+    baud = _options(address, where)
+    # of sentences, some apps leave the end of the line away; a message of UBX may be cut anywhere
+    connect, joined = _reached(address.place, baud, where, b"\n" if address.scheme == "nmea" else b"")
+
+    def opened() -> Receiver:
+        return Receiver(connect(), name, zero=zero, parser=PARSERS[address.scheme](), joined=joined)
+
+    return Plug(name, opened, Path(address.place) if address.place.startswith("/dev/") else None)
+
+
+def _reached(place: str, baud: int | None, where: str, end: bytes) -> tuple[Callable[[], ByteStream], bool]:
+    """How the stream to `place` is opened, and whether it may begin anywhere in a sentence."""
+    if place.startswith("/"):
+        return lambda: bytestream.serial(place, baud), True
+    udp, colon, rest = place.partition(":")
     if udp == "udp" and colon:
         host, port = endpoint(rest if ":" in rest else f"{LOOPBACK}:{rest}", where)
-        return Plug(name, lambda: Receiver(Datagrams(host, port), name, zero=zero))
-    host, port = endpoint(address.place, where)
-    return Plug(name, lambda: Receiver(bytestream.tcp(host, port), name, zero=zero, joined=True))
+        return lambda: Datagrams(host, port, end), False
+    host, port = endpoint(place, where)
+    return lambda: bytestream.tcp(host, port), True
 
 
 def _options(address: Address, where: str) -> int | None:
