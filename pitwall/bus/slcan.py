@@ -50,8 +50,9 @@ _KINDS: Final = {
     "B": Flag.FD | Flag.BRS | Flag.EXTENDED,
 }
 """The letter that a line of each kind of frame begins with -> its flags."""
-_LETTERS: Final = {flags: letter for letter, flags in _KINDS.items()}
-_KIND: Final = Flag.EXTENDED | Flag.REMOTE | Flag.FD | Flag.BRS
+_LETTERS: Final = {int(flags): letter for letter, flags in _KINDS.items()}
+_CLASSIC: Final = int(Flag.EXTENDED | Flag.REMOTE)
+_FD: Final = int(Flag.EXTENDED | Flag.FD | Flag.BRS)
 _LENGTHS: Final = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64, 0], np.int64)
 """Bytes by the digit of a dlc, above 8 those of CAN FD; the last: of what is no digit."""
 _ANSWER_BYTES: Final = 6
@@ -185,20 +186,20 @@ class Decoder:
 def encode(rows: Frames) -> bytes:
     """The frames among `rows` as lines, in their order; control rows and error frames are none.
 
-    Raises UsageError for a CAN FD frame whose length none has.
+    Raises UsageError for one whose length no frame has.
     """
     lines = []
     block, more = rows.data.tobytes(), rows.more.to_pylist() if rows.more is not None else [b""] * len(rows)
     for i, (id, bits, length) in enumerate(zip(rows.id.tolist(), rows.flags.tolist(), rows.len.tolist(), strict=True)):
         if bits & (Flag.CONTROL | Flag.ERROR):
             continue
-        letter = _LETTERS[Flag(bits) & _KIND]
+        bits = bits & (_FD if bits & Flag.FD else _CLASSIC) | (Flag.EXTENDED if id > 0x7FF else 0)
         payload = b"" if bits & Flag.REMOTE else block[8 * i : 8 * i + min(length, DATA_BYTES)] + more[i]
         code = int(np.searchsorted(_LENGTHS[:16], length))
-        if code > 15 or _LENGTHS[code] != length:
+        if code > (15 if bits & Flag.FD else 8) or _LENGTHS[code] != length:
             raise UsageError(f"no CAN frame has {length} bytes", where=f"frame {id:#x}")
         digits = 8 if bits & Flag.EXTENDED else 3
-        lines.append(f"{letter}{id:0{digits}X}{code:X}{payload.hex().upper()}\r")
+        lines.append(f"{_LETTERS[bits]}{id:0{digits}X}{code:X}{payload.hex().upper()}\r")
     return "".join(lines).encode()
 
 

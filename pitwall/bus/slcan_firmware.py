@@ -28,7 +28,7 @@ ANSWER_S: Final = 0.3
 """An answer comes within some ms; so long is waited for one of a firmware that may give none."""
 QUIET_S: Final = 0.05
 """A closed channel says nothing any more: what comes within so long was on its way."""
-CLOSING_S: Final = 2.0
+CLOSING_S: Final = 1.0
 """What was on its way has come by then; whoever talks on has not understood."""
 ANSWER_BYTES: Final = 1024
 """No answer is longer."""
@@ -121,9 +121,11 @@ def open_channel(stream: ByteStream, channel: Channel) -> tuple[Firmware, bytes]
     ]
     if channel.stamps and not firmware.answers:
         raise UsageError(f"{firmware.name} firmware stamps no frames", where=stream.name, hint="leave out timestamps=")
-    for command in [*filter(None, settings), *(firmware.normal if channel.sends else firmware.silent)]:
-        if command in (firmware.silent[-1], firmware.normal[-1]) and firmware.answers:
-            talk.stamp(channel.stamps)
+    for command in filter(None, settings):
+        talk.tell(command, answers=firmware.answers)
+    if firmware.answers:
+        talk.stamp(channel.stamps)
+    for command in firmware.normal if channel.sends else firmware.silent:
         talk.tell(command, answers=firmware.answers)
     return firmware, talk.rest
 

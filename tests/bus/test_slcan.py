@@ -117,6 +117,8 @@ def test_a_line_that_is_cut_off_takes_no_neighbour_with_it(written, data):
     [
         b"t10080102\r",  # 8 bytes announced, 2 given
         b"t1239AABB\r",  # a dlc of 9
+        b"t1239" + b"AA" * 12 + b"\r",  # and as many bytes as CAN FD means by it
+        b"r1239\r",
         b"t1002AABBCC1234\r",  # more than announced
         b"t1002AAB\r",
         b"t1002AABG\r",
@@ -166,3 +168,7 @@ def test_what_can_not_be_sent_as_it_is_is_refused():
     long = frames(0, **row, len=11, flags=int(Flag.FD), more=pa.array([bytes(3)], pa.binary()))
     with pytest.raises(UsageError, match="11 bytes"):
         encode(long)
+    with pytest.raises(UsageError, match="12 bytes"):
+        encode(frames(0, **row, len=12))
+    wide = frames(0, t=[0], id=[0x12345], data=np.zeros((1, 8), np.uint8), len=0, flags=int(Flag.TX))
+    assert encode(wide) == b"T000123450\r"

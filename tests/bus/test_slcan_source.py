@@ -7,6 +7,8 @@ import errno
 import itertools
 import os
 import socket
+import struct
+import termios
 import threading
 import time
 from random import Random
@@ -269,6 +271,67 @@ def test_what_may_send_sends_and_what_only_listens_does_not(pty_link):
         with pytest.raises(UsageError, match="listen only"):
             source.send(rows)
         source.close()
+
+
+class Script:
+    """A stream that gives one piece a read."""
+
+    name = "script"
+
+    def __init__(self, pieces):
+        self._pieces = iter(pieces)
+
+    def read(self, timeout_s):
+        return next(self._pieces, b"")
+
+    def overruns(self):
+        return 0
+
+    def close(self):
+        pass
+
+
+def test_a_frame_is_at_the_read_that_brought_the_end_of_its_line():
+    ticks = itertools.count(1_000_000, 1000)
+    stream = Script([b"?\rt1230", b"\rt1240\rt12", b"50", b"\r", b"t1260\r"])
+    channel = slcan_firmware.Channel(firmware=slcan_firmware.NONE)
+    source = slcan_source.SlcanSource(stream, channel, "script", zero=1_000_000, clock=lambda: next(ticks))
+    rows = source.read(1)
+    assert rows.id.tolist() == [0x123, 0x124, 0x125, 0x126]
+    assert rows.t.tolist() == [1000, 1000, 3000, 4000]
+    assert len(source.read(1)) == 0
+
+
+def test_what_the_kernel_counts_is_counted_from_the_opening_on(pty_link, monkeypatch):
+    counters = [0] * 20
+    counters[7], counters[10] = 3, 4  # overrun and buf_overrun, from before
+
+    def ioctl(fd, request, argument=0):
+        if request == termios.TIOCGICOUNT:
+            argument[:] = struct.pack("20i", *counters)
+
+    with Adapter(link=pty_link):
+        monkeypatch.setattr(bytestream.fcntl, "ioctl", ioctl)
+        stream = serial(str(pty_link))
+        assert stream.overruns() == 0
+        counters[7] += 1
+        counters[10] += 1
+        assert stream.overruns() == 2
+        stream.close()
+        assert stream.overruns() == 2
+
+
+def test_a_pipe_is_a_source_that_only_talks():
+    reading, writing = os.pipe()
+    source = plug(parse(f"slcan:fd:{reading}?firmware=none"), RATE, 0).open()
+    os.write(writing, b"AABB\rt1230\r")
+    assert lines_of(read_lines(source, 1)) == [b"t1230\r"]
+    assert source.counted()[Cause.MALFORMED] == 0
+    os.close(writing)
+    with pytest.raises(PitwallError, match="the other end has closed"):
+        source.read(1)
+    source.close()
+    os.close(reading)
 
 
 def test_a_read_under_way_ends_when_it_is_closed(link):
