@@ -14,16 +14,18 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from pitwall.bus.formats import FORMATS, HEAD_BYTES, KNOWN, SUFFIXES, Format
+from pitwall.bus.gps import IDS
 from pitwall.bus.gz import inflate
 from pitwall.bus.losses import Losses
 from pitwall.bus.reading import Reading
 from pitwall.errors import LossError, PitwallError, UsageError
-from pitwall.frames import Flag, Frames, concat, take
+from pitwall.frames import LOGGER_BUS, Flag, Frames, concat, take
 
 EARLIEST_NS = 631_152_000 * 1_000_000_000
 """1990: an earlier time is no date but a counter that began somewhere (python-can draws the same line)."""
@@ -155,7 +157,8 @@ def read_captures(paths: Sequence[Path], progress: Progress = lambda _done, _all
     """Captures on one time line: each where its date puts it; a bus of the same name is the same bus.
 
     Where one of several has no date, they follow one another in the order given, and a note says so.
-    Raises UsageError for the first that is no capture: then nothing has happened.
+    Raises UsageError for the first that is no capture, and for two receivers' positions at one time, which are no one
+    path: then nothing has happened.
     """
     if not paths:
         raise UsageError("no capture is named")
@@ -173,6 +176,7 @@ def read_captures(paths: Sequence[Path], progress: Progress = lambda _done, _all
         begins = [0, *np.cumsum([int(capture.frames.t[-1]) for capture in captures[:-1]]).tolist()]
         if len(captures) > 1:
             notes.append("not all of the files have a date: they follow one another in the order given")
+    _check_positions(captures, begins)
     buses, _ = _sorted_names({name: None for capture in captures for name in capture.buses})
     if len(buses) > 256:
         raise UsageError("more than 256 buses in these captures")
@@ -184,6 +188,19 @@ def read_captures(paths: Sequence[Path], progress: Progress = lambda _done, _all
     if np.any(np.diff(rows.t) < 0):
         rows = take(rows, np.argsort(rows.t, kind="stable"))
     return Timeline(buses, captures[0].started_at_ns, rows, tuple(captures), tuple(begins), tuple(notes))
+
+
+def _check_positions(captures: Sequence[Capture], begins: Sequence[int]) -> None:
+    spans = []
+    for capture, begin in zip(captures, begins, strict=True):
+        if LOGGER_BUS in capture.buses:
+            rows = capture.frames
+            heard = rows.t[(rows.bus == capture.buses.index(LOGGER_BUS)) & (rows.id == IDS["lat"])]
+            spans += [(begin + int(heard[0]), begin + int(heard[-1]), capture.path)] if len(heard) else []
+    for (_, end, one), (begin, _, other) in pairwise(sorted(spans)):
+        if begin < end:
+            what = f"says where the car was at the same time as {one}"
+            raise UsageError(what, where=other, hint="import them into sessions of their own")
 
 
 def write_capture(

@@ -51,7 +51,7 @@ def import_(
       Examples:
         pitwall import drive.blf --car bmw-e46-m3
         pitwall import drive.blf drive.vbo --car bmw-e46-m3
-    pitwall import kart.nmea --car gps-logger --start-line 45.73281,13.07329,45.73266,13.0733
+    pitwall import kart.nmea --car kart --start-line 45.73,13.07,45.74,13.08
     pitwall import front.log.gz rear.log.gz --car bmw-e46-m3 --session practice
     """
     from pitwall.car import heard, load

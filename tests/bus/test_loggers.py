@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pitwall.bus.capture import Capture, form_of, read_capture
+from pitwall.bus.capture import Capture, form_of, read_capture, read_captures
 from pitwall.bus.gps import IDS, OTHER, made_id
 from pitwall.bus.loggers.sheet import ns_of
 from pitwall.errors import UsageError
-from pitwall.frames import Control, Flag, without_control
+from pitwall.frames import Control, Flag, Frames, without_control
 
 files = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = {id: name for name, id in IDS.items()}
@@ -256,6 +256,12 @@ def test_units_that_a_vbo_says_are_converted_and_what_nobody_can_convert_keeps_i
     assert found["height"][0][1] == 7, "a height in furlongs is no altitude in metres"
 
 
+def test_titles_that_do_not_fit_the_columns_are_told(tmp_path: Path) -> None:
+    capture = read_capture(write(tmp_path, "x.vbo", vbo(["113221.00 60 60 3.6"], header="time\nvelocity mph")))
+    assert values(capture)["speed"][0][1] == 1.0
+    assert any("2 titles for 4 columns" in note for note in capture.notes)
+
+
 def test_the_flags_in_racelogics_satellites_are_kept_apart(tmp_path: Path) -> None:
     rows = ["137 162235.40 +03119.09973 +00058.49277", "009 162235.50 +03119.09973 +00058.49277"]
     found = values(read_capture(write(tmp_path, "x.vbo", vbo(rows, "sats time lat long"))))
@@ -433,6 +439,23 @@ def test_garbage_in_a_file_is_told_or_is_a_value_and_never_a_crash(
 def test_a_file_that_holds_nothing_says_why(tmp_path: Path, name: str, text: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         read_capture(write(tmp_path, name, text))
+
+
+def test_two_receivers_at_one_time_are_refused_and_one_after_the_other_are_not(tmp_path: Path) -> None:
+    rows = [[f"11{minute}{s:02}.00 2743.9 -784.3 5" for s in range(60)] for minute in (32, 33)]
+    first, second = (write(tmp_path, f"{i}.vbo", vbo(part)) for i, part in enumerate(rows))
+    both = write(tmp_path, "both.vbo", vbo(rows[0][30:] + rows[1][:5]))
+    assert len(without_control(read_captures([second, first]).frames)) == 2 * 60 * 4
+    with pytest.raises(UsageError, match=r"at the same time as .*0\.vbo"):
+        read_captures([first, both])
+    laps = write(
+        tmp_path, "laps.csv", racechrono([f"{DAY_S + 11 * 3600 + 32 * 60}.5,7"], "timestamp,rpm", "unix time,rpm", ",")
+    )
+    assert set(values_of(read_captures([first, laps]).frames)) >= {IDS["lat"], IDS["rpm"]}
+
+
+def values_of(rows: Frames) -> list[int]:
+    return without_control(rows).id.tolist()
 
 
 def test_loggers_formats_are_read_and_not_written() -> None:

@@ -132,6 +132,9 @@ def _columns(names: list[str], sections: Mapping[str, list[str]], reading: Readi
         raise UsageError(f"has two columns called {double!r}", where=reading.losses.path)
     header = sections.get("header", [])
     titles = header if len(header) == len(names) else [""] * len(names)
+    if titles is not header:
+        what = f"[header] has {len(header)} titles for {len(names)} columns: each is taken to be in its usual unit"
+        reading.notes.append(f"{reading.losses.path}: {what}")
     units = sections.get("channel units", [])
     units = units[:-1] if units and not units[-1] else units  # an empty line ends a section, and before it says no unit
     behind = (
