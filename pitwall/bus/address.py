@@ -21,10 +21,12 @@ from pitwall.bus.source import Plug
 from pitwall.errors import UsageError
 
 SCHEMES: Final[Mapping[str, str]] = {
+    "gs_usb": "pitwall.bus.usb",
     "nmea": "pitwall.bus.receiver",
     "sensorserver": "pitwall.bus.phone",
     "slcan": "pitwall.bus.slcan_source",
     "ubx": "pitwall.bus.receiver",
+    "usb": "pitwall.bus.usb",
 }
 """Scheme -> the module whose `plug(address, settings, zero)` serves it.  All others are python-can's."""
 
