@@ -34,6 +34,7 @@ IDS: Final[Mapping[str, int]] = {
     "pdop": 0x119,
     "position_accuracy": 0x11A,
     "altitude_accuracy": 0x11B,
+    "ellipsoid_altitude": 0x11C,
     "speed": 0x120,
     "heading": 0x121,
     "vertical_speed": 0x122,
@@ -41,6 +42,7 @@ IDS: Final[Mapping[str, int]] = {
     "slope": 0x124,
     "turn_radius": 0x125,
     "distance": 0x126,
+    "heading_accuracy": 0x127,
     "lap_number": 0x130,
     "beacon": 0x131,
     "fragment": 0x132,
@@ -78,21 +80,43 @@ IDS: Final[Mapping[str, int]] = {
     "update_rate_obd": 0x174,
     "logger_charge": 0x175,
     "logger_voltage": 0x176,
+    "phone_accel_x": 0x180,
+    "phone_accel_y": 0x181,
+    "phone_accel_z": 0x182,
+    "phone_linear_accel_x": 0x184,
+    "phone_linear_accel_y": 0x185,
+    "phone_linear_accel_z": 0x186,
+    "phone_gyro_x": 0x188,
+    "phone_gyro_y": 0x189,
+    "phone_gyro_z": 0x18A,
+    "phone_rotation_x": 0x18C,
+    "phone_rotation_y": 0x18D,
+    "phone_rotation_z": 0x18E,
+    "phone_rotation_w": 0x18F,
+    "phone_pressure": 0x190,
 }
 """The signals of the shipped DBC, and the ids of their messages.  Here, because who records reads no DBC."""
 
 _OF_UNIT: Final[Mapping[str, str]] = {
     "s": ("unix_time time_of_day elapsed_time"),
-    "deg": ("lat lon heading slope lean_angle steering"),
-    "m": ("altitude geoid_separation position_accuracy altitude_accuracy turn_radius distance"),
-    "": ("fix fix_type satellites hdop vdop pdop lap_number beacon fragment gear"),
+    "deg": ("lat lon heading heading_accuracy slope lean_angle steering"),
+    "m": ("altitude ellipsoid_altitude geoid_separation position_accuracy altitude_accuracy turn_radius distance"),
+    "": (
+        "fix fix_type satellites hdop vdop pdop lap_number beacon fragment gear "
+        "phone_rotation_x phone_rotation_y phone_rotation_z phone_rotation_w"
+    ),
     "m/s": ("speed vertical_speed speed_accuracy calc_speed obd_speed"),
+    "m/s^2": (
+        "phone_accel_x phone_accel_y phone_accel_z phone_linear_accel_x phone_linear_accel_y phone_linear_accel_z"
+    ),
     "g": ("g_long g_lat g_vert g_combined accel_x accel_y accel_z calc_g_long calc_g_lat"),
     "deg/s": ("gyro_x gyro_y gyro_z yaw_rate"),
+    "rad/s": ("phone_gyro_x phone_gyro_y phone_gyro_z"),
     "rpm": ("rpm"),
     "%": ("throttle accelerator engine_load logger_charge"),
     "degC": ("water_temp exhaust_temp oil_temp"),
     "bar": ("oil_pressure brake"),
+    "hPa": ("phone_pressure"),
     "Hz": ("update_rate_gps update_rate_calc update_rate_accel update_rate_gyro update_rate_obd"),
     "V": ("logger_voltage"),
 }

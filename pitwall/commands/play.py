@@ -32,7 +32,8 @@ def play(
 ) -> None:
     """Put SESSION's frames back on a bus, each at its time.
 
-    A session of several buses takes `--channel BUS=CHANNEL` for each bus to be played;
+    THIS SENDS: on a car's bus, whatever hears it takes the frames for the car's own.  It says so
+    before the first one goes out.  A session of several buses takes `--channel BUS=CHANNEL` for each bus to be played;
     the others stay silent.
 
     \b
@@ -62,6 +63,7 @@ def play(
             bus = open_bus(interface, value, bitrate=bitrate)
             opened.callback(bus.shutdown)
             onto[buses.index(name)] = bus
+            click.echo(f"pitwall: THIS SENDS on {interface} {value}: the frames of {name} in {found.id}", err=True)
         batches = bar.over(read(found.path, damaged=lambda damage: problems.append(str(damage))), found.rows)
         done = put(batches, onto, speed=speed, start_s=start, stop=stop)
     if as_json:

@@ -40,6 +40,8 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int) 
       pitwall run --simulate
       pitwall run --car bmw-e46-m3 --interface slcan --channel /dev/ttyACM0
       pitwall run --car bmw-e46-m3 --interface socketcan --channel can0
+      pitwall run --car gps-logger --source sensorserver:127.0.0.1:8080
+      pitwall run --car obd2 --source 'socketcan:can0?poll=obd2'
     """
     check_key()
     wanted.buses(places)
