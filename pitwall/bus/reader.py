@@ -33,8 +33,6 @@ SPIN_READS: Final = 1000
 """So many reads that give nothing, one behind the other ..."""
 SPIN_S: Final = 0.5
 """... within so long are no waiting: a source that waits comes back ten times a second."""
-SELDOM_S: Final = 10.0
-"""A bus that speaks again within so long is one that speaks seldom, and from then on given twice as long."""
 MAX_GIVEN_UP: Final = 4
 """Threads of a source that may hang at once: each holds a stack and perhaps the device, and one that spins holds the
 processor.  There is no more try until one of them comes back."""
@@ -210,10 +208,9 @@ class Reader:
                 return
             state, back = self._account.state, None
             if state is State.SILENT:
-                quiet_s = time.monotonic() - self._account.heard_s
-                if quiet_s <= SELDOM_S:
-                    self._silent_s = max(self._silent_s, 2 * quiet_s)
                 back = State.RECONNECTED if self._reopened else State.CONNECTED
+                if not self._reopened:  # it speaks seldom, and is given twice as long from now on
+                    self._silent_s = max(self._silent_s, 2 * (time.monotonic() - self._account.heard_s))
             elif state not in FINE:
                 back = self._account.returned
             self._tries, self._reopened = 0, False
@@ -286,12 +283,11 @@ class Reader:
             threading.Thread(target=close, args=(source,), name=f"close {self._plug.name}", daemon=True).start()
 
     def _look_for_silence(self, turn: Turn, quiet_s: float) -> None:
-        state = self._account.state
-        if state in FINE and quiet_s > self._silent_s:
+        mute_s, pause_s = self._patience.mute_s, self._patience.pauses_s[-1]
+        state, silent_s = self._account.state, min(self._silent_s, mute_s)
+        if state in FINE and quiet_s > silent_s:
             self._reopened = False
-            self._account.change(State.SILENT, f"no frame for {self._silent_s:.3g} s")
-        elif state is State.SILENT and self._account.heard_s:
+            self._account.change(State.SILENT, f"no frame for {silent_s:.3g} s")
+        elif state is State.SILENT and self._account.heard_s and quiet_s > (pause_s if self._reopened else mute_s):
             # a car that is switched off looks the same: an adapter that is opened again now and then does it no harm
-            mute_s = self._patience.pauses_s[-1] if self._reopened else max(self._patience.mute_s, self._silent_s)
-            if quiet_s > mute_s:
-                turn.again = self._reopened = True
+            turn.again = self._reopened = True
