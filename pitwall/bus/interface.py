@@ -45,7 +45,7 @@ def open_bus(interface: str, channel: str | None = None, **options: Any) -> can.
     try:
         # ignore_config: what isn't said on our command line must not come from a file in someone's home
         return can.Bus(channel, interface, ignore_config=True, **given)
-    except can.CanInterfaceNotImplementedError as error:
+    except (can.CanInterfaceNotImplementedError, ImportError) as error:
         raise UsageError(f"its driver is missing: {error}", where=where, hint="install what it needs") from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"can't be opened like this: {error}", where=where, hint="channel and bitrate?") from error
@@ -92,7 +92,7 @@ class InterfaceSource:
             if self._closed.is_set():
                 return None
             if not messages:
-                raise PitwallError(f"is lost: {error}", where=self.name, hint="plug it in again") from error
+                raise PitwallError(f"can't be read: {error}", where=self.name, hint="plug it in again") from error
             # what came before is given first; the next read meets the same error
         return to_frames(messages, times, 0) if messages else empty()
 
@@ -126,5 +126,5 @@ def plug(address: Address, settings: Settings, zero: int) -> Plug:
     def opened() -> InterfaceSource:
         return InterfaceSource(open_bus(interface, channel, **options), name, zero=zero)
 
-    node = Path(channel) if channel and channel.startswith("/dev/") else None
+    node = Path(channel) if channel and channel.startswith("/") else None  # of a serial adapter
     return Plug(name, opened, node)

@@ -30,7 +30,7 @@ LAST_S: Final = 0.2
 """And each of the others for so long, where one has used that up: they have been ending all the while."""
 
 _GAPS: Final = {
-    "frozen": "this process did not run for %.1f s; what its sources gave meanwhile is lost, if they did not keep it",
+    "frozen": "this process did not run for %.1f s; what came meanwhile may be missing",
     "suspended": "the machine was suspended for %.1f s",
 }
 
