@@ -33,6 +33,8 @@ SPIN_READS: Final = 1000
 """So many reads that give nothing, one behind the other ..."""
 SPIN_S: Final = 0.5
 """... within so long are no waiting: a source that waits comes back ten times a second."""
+WAITS: Final = 3
+"""A source that heard nothing is there once so many of its reads took their time: one may have met a busy machine."""
 MAX_GIVEN_UP: Final = 4
 """Threads of a source that may hang at once: each holds a stack and perhaps the device, and one that spins holds the
 processor.  There is no more try until one of them comes back."""
@@ -159,7 +161,7 @@ class Reader:
         source = turn.source
         assert source is not None
         counted = began = time.monotonic()
-        nothing = 0
+        nothing = waited = 0
         while self._goes_on(turn) and not turn.again:
             turn.at("reading")
             rows = source.read(self._patience.read_s)
@@ -172,7 +174,8 @@ class Reader:
                 self._heard(turn, rows)
                 nothing = 0
             else:
-                if took >= self._patience.read_s / 2:
+                waited += took >= self._patience.read_s / 2
+                if waited == WAITS:
                     self._came_back(turn)
                 began = began if nothing else now
                 nothing += 1
