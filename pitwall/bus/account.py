@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pitwall.bus.inbox import Inbox, Said
+from pitwall.bus.inbox import LEEWAY_NS, Inbox, Said
 from pitwall.bus.source import Cause
 from pitwall.bus.standing import FINE, Standing, State
 from pitwall.frames import Control, Frames
@@ -35,7 +35,7 @@ class Account:
         self._untold = 0  # changes that found no room
         self._told_s = self._measured_s = time.monotonic()
         self._measured = 0  # frames, then
-        self._last_t = 0
+        self._last_t = self._said_t = 0  # of the newest frame, and of what was said last
         self._was_fine = False
 
     @property
@@ -55,7 +55,8 @@ class Account:
 
     def hear(self, rows: Frames, back: State | None) -> None:
         """Frames, at least one.  back: the state that begins with the first of them, where one does."""
-        t = rows.t if rows.t[0] >= self._last_t else np.maximum(rows.t, self._last_t)
+        first = self._last_t if back is None else max(self._last_t, self._said_t)
+        t = rows.t if rows.t[0] >= first else np.maximum(rows.t, first)
         if back is not None:
             self.change(back, t=int(t[0]))
         self.heard_s, self._last_t = time.monotonic(), int(t[-1])
@@ -113,5 +114,5 @@ class Account:
             self._measured_s, self._measured = now, frames
 
     def _say(self, kind: Control, fact: Mapping[str, object], t: int | None = None) -> bool:
-        self._last_t = max(self._now() if t is None else t, self._last_t)
-        return self._inbox.say(Said(kind, self._last_t, self._bus, fact))
+        self._said_t = max(self._now() - LEEWAY_NS, self._said_t, self._last_t) if t is None else t
+        return self._inbox.say(Said(kind, self._said_t, self._bus, fact))

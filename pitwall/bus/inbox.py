@@ -20,6 +20,9 @@ BATCH_FRAMES = 4096
 """So many frames are written without waiting for more."""
 WAIT_S = 0.020
 """So long a frame may wait to be written."""
+LEEWAY_NS = 100_000_000
+"""What is said happened so long ago: frames that others heard just before may still be on their way here, and are older
+than it then, as they should be, instead of being made as young as it."""
 QUEUE_SAID = 4096
 """Facts that may wait beside them: an hour of a source that comes and goes, while a disk takes nothing; some 2 MB."""
 

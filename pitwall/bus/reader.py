@@ -39,6 +39,8 @@ MAX_GIVEN_UP: Final = 4
 """Threads of a source that may hang at once: each holds a stack and perhaps the device, and one that spins holds the
 processor.  There is no more try until one of them comes back."""
 
+_OPENING: Final = "opening"
+
 
 class Reader:
     """Of one bus.  ended: its source has.  answered: the first try to open it came back, or was given up.
@@ -104,7 +106,8 @@ class Reader:
         """Returns when the source is closed, or has not let itself be within `patience_s`; `halt` is set already."""
         turn = self._turn
         if turn is not None and turn.thread is not None:
-            turn.thread.join(patience_s)
+            if turn.doing != _OPENING:  # which may take as long as it likes: it closes what it gets by itself
+                turn.thread.join(patience_s)
             with self._mutex:
                 if turn.thread.is_alive() and not turn.over:
                     self._abandon(turn)
@@ -137,7 +140,7 @@ class Reader:
     def _open(self, turn: Turn) -> bool:
         """Whether there is a source now."""
         first, self._tried = not self.answered.is_set(), identity(self._plug.node)
-        turn.at("opening")
+        turn.at(_OPENING)
         try:
             source = self._plug.open()
         except UsageError as error:

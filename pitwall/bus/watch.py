@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 from pitwall.bus.gap import Gaps, boot_clock
-from pitwall.bus.inbox import Inbox, Said
+from pitwall.bus.inbox import LEEWAY_NS, Inbox, Said
 from pitwall.bus.reader import Reader
 from pitwall.bus.source import Plug
 from pitwall.bus.standing import Patience, Standing
@@ -94,7 +94,8 @@ class Watch:
         """One look at everything.  awake: s, since when this process runs without a gap; returns the same as of now."""
         for gap in self._gaps.look():
             logger.warning(_GAPS[gap.what], gap.seconds)
-            self._inbox.say(Said(Control.GAP, self._now(), 0, {"what": gap.what, "seconds": round(gap.seconds, 3)}))
+            fact = {"what": gap.what, "seconds": round(gap.seconds, 3)}
+            self._inbox.say(Said(Control.GAP, max(0, self._now() - LEEWAY_NS), 0, fact))
             awake = time.monotonic()
         for reader in self._readers:
             reader.look(awake)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.bus import reader, watch
+from pitwall.bus.account import Account
 from pitwall.bus.gap import Gap, Gaps
 from pitwall.bus.inbox import Inbox, Said
 from pitwall.bus.reader import MAX_GIVEN_UP
@@ -21,7 +22,8 @@ from pitwall.bus.source import Cause, Plug
 from pitwall.bus.standing import Patience, State
 from pitwall.bus.watch import Watch
 from pitwall.errors import PitwallError
-from pitwall.frames import Control, Frames
+from pitwall.frames import Control, Flag, Frames
+from pitwall.record.recording import merged
 from tests.bus.faults import Device, Gone, Hang, Lose, Mute, Spin
 from tests.record.drives import until
 
@@ -290,6 +292,27 @@ def test_a_clock_that_a_new_source_reads_otherwise_never_turns_time_back():
         until(lambda: watched.ended)
     t = [int(item.t[0]) for item in inbox.rest().items if isinstance(item, Frames)]
     assert t == sorted(t)
+
+
+def test_what_is_said_of_one_bus_never_moves_the_frames_that_another_heard_just_before():
+    inbox = Inbox()
+    account = Account(0, "a", "fake", inbox, lambda: 10**9)
+    account.change(State.LOST, "why")
+    inbox.put(1, replace(Device([]).rows(1), t=np.array([950_000_000])))
+    rows, _ = merged(inbox.rest().items)
+    assert rows.t.tolist() == [900_000_000, 950_000_000]
+    account.hear(replace(Device([]).rows(2), t=np.array([10**9, 10**9 + 5])), State.RECONNECTED)
+    rows, said = merged(inbox.rest().items)
+    assert rows.t.tolist() == [10**9, 10**9, 10**9 + 5]
+    assert (rows.flags[0], said[0].fact["state"]) == (Flag.CONTROL, "reconnected")
+
+
+def test_who_is_being_opened_is_not_waited_for_when_all_is_to_end(monkeypatch):
+    device = Device([1, Gone(0, "opening"), 1])
+    with watching(device, patience=replace(QUICK, hang_s=3600)) as (_, watched):
+        until(lambda: device.opened == 2 and not device.hanging)
+        monkeypatch.setattr(watch, "STOP_S", 3600)
+        watched.stop()
 
 
 class Clocks:

@@ -15,7 +15,8 @@ from pitwall.bus.address import Address, Settings, plug
 from pitwall.bus.pythoncan import can
 from pitwall.bus.source import Plug
 from pitwall.errors import LogError, PitwallError, UsageError
-from pitwall.frames import Control, concat, empty, moved, same
+from pitwall.frames import Control, Flag, concat, empty, moved, same
+from pitwall.log import lock
 from pitwall.log.hold import Hold
 from pitwall.log.session import sessions
 from pitwall.log.verify import verify
@@ -23,7 +24,7 @@ from pitwall.log.writer import Writer
 from pitwall.record import record
 from pitwall.stored import store_frames
 from tests.bus.messages import heard_in
-from tests.record.drives import Script, only_frames, plugged, recorded, rows_of, some
+from tests.record.drives import SOON, Script, only_frames, plugged, recorded, rows_of, some
 
 names = (f"record-{os.getpid()}-{n}" for n in itertools.count())
 
@@ -129,6 +130,29 @@ def test_a_source_that_is_lost_does_not_stop_the_other_and_is_opened_again(tmp_p
     why = [fact["why"] for kind, _, fact in facts if kind is Control.SOURCE and fact["state"] == "lost"]
     assert why == ["is unplugged"]
     assert result.problems == [], "what is missing was never heard"
+
+
+def test_a_session_begins_with_how_its_sources_are(tmp_path):
+    def away():
+        raise PitwallError("is not there", where="usb")
+
+    stop = threading.Event()
+    lost = lambda: [one.state for one in lock.recorder(tmp_path).state.sources][:1] == ["lost"]  # noqa: E731
+    steady = Script("can", lost, some([5, 6]), stop)
+    with closing(Hold(tmp_path)) as hold:
+        plugs, about = [Plug("usb", away), plugged(steady)], {"car": "test", "buses": ["a", "b"]}
+
+        def watch(status):
+            if status.frames == 2:
+                stop.set()
+
+        record(plugs, hold=hold, **about, zero=0, stop=stop, report=watch, patience=SOON, clock=lambda: 0)
+    _, rows, facts = rows_of(tmp_path)
+    assert [kind for kind, _, _ in facts[:3]] == [Control.SESSION_START, Control.SOURCE, Control.SOURCE]
+    assert [(fact["bus"], fact["state"]) for _, _, fact in facts[1:3]] == [("a", "lost"), ("b", "connected")]
+    assert facts[1][2]["why"] == "is not there"
+    assert rows.bus[1:3].tolist() == [0, 1]
+    assert rows.flags[3] & Flag.CONTROL == 0, "and the frames come behind"
 
 
 def test_a_source_that_never_gave_a_frame_leaves_no_session(tmp_path):
