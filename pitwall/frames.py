@@ -73,7 +73,8 @@ class Control(IntEnum):
     NOTE = 7  # a person's words
     IMPORTED = 8  # a capture file began here: its name, and what of it could not be read
     CAR_EDITED = 9  # another definition is shown from here on: its fingerprint, its text, its DBCs' digests
-    GAP = 10  # the recorder did not run for a while: frozen, or suspended with the machine
+    CLOCKS = 10  # an adapter's clock is laid on ours anew from the next frame of its bus on: a stamp, and its time
+    GAP = 11  # the recorder did not run for a while: frozen, or suspended with the machine
 
 
 STREAM_FLAGS: Final = int(Flag.EXTENDED | Flag.REMOTE | Flag.ERROR | Flag.TX | Flag.CONTROL)

@@ -17,7 +17,7 @@ import numpy as np
 from pitwall.bus.inbox import LEEWAY_NS, Inbox, Said
 from pitwall.bus.source import Cause
 from pitwall.bus.standing import FINE, Standing, State
-from pitwall.frames import Control, Frames
+from pitwall.frames import Control, Flag, Frames
 
 logger = logging.getLogger(__name__)
 
@@ -54,13 +54,14 @@ class Account:
         return replace(self._standing, age_s=age, lost=dict(self._lost))
 
     def hear(self, rows: Frames, back: State | None) -> None:
-        """Frames, at least one.  back: the state that begins with the first of them, where one does."""
+        """Rows, at least one.  back: the state that begins with the first of them, where one does."""
         first = self._last_t if back is None else max(self._last_t, self._said_t)
         t = rows.t if rows.t[0] >= first else np.maximum(rows.t, first)
         if back is not None:
             self.change(back, t=int(t[0]))
         self.heard_s, self._last_t = time.monotonic(), int(t[-1])
-        self._standing = replace(self._standing, frames=self._standing.frames + len(rows))
+        frames = int(np.count_nonzero(rows.flags & np.uint8(Flag.CONTROL) == 0))
+        self._standing = replace(self._standing, frames=self._standing.frames + frames)
         # a source counts its own bus as 0: here is where the same id on two of them stays apart
         lost = self._inbox.put(self._bus, replace(rows, t=t, bus=np.full(len(rows), self._bus, np.uint8)))
         if lost:

@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -20,7 +20,7 @@ from pitwall.bus.inbox import Gathered, Inbox, Lost, Said
 from pitwall.bus.source import Cause
 from pitwall.bus.standing import Standing, State
 from pitwall.errors import LogError
-from pitwall.frames import Control, Flag, Frames, concat, control, cut, take
+from pitwall.frames import Control, Flag, Frames, concat, control, take
 from pitwall.log.outbox import Introduction, Outbox
 from pitwall.log.published import SourceState
 from pitwall.record.asking import Asking
@@ -206,18 +206,18 @@ class Recording:
     def _put(self, items: Sequence[Frames | Said]) -> None:
         rows, said = merged(items)
         frames = np.flatnonzero(rows.flags & np.uint8(Flag.CONTROL) == 0)
-        before = 0 if self._log.begun else int(frames[0]) if len(frames) else len(rows)
-        self._learn(said[:before])  # what is said before a session's first frame is how it begins
-        if before < len(rows):
-            rows = cut(rows, before, len(rows))
+        early = [] if self._log.begun else [at for at in said if not len(frames) or at < frames[0]]
+        self._learn(said[at] for at in early)  # what is said before a session's first frame is how it begins
+        if self._log.begun or len(frames):
+            rows = take(rows, np.delete(np.arange(len(rows)), early)) if early else rows
             if self._log.begun and rows.t[0] < self._log.last:  # a late one waits for nobody's past
                 rows = replace(rows, t=np.maximum(rows.t, self._log.last))
             self._log.put(rows)
-        self._learn(said[before:])
+        self._learn(one for at, one in said.items() if at not in early)
         if len(frames):
             self._heard = self._log.clock()
 
-    def _learn(self, said: Sequence[Said]) -> None:
+    def _learn(self, said: Iterable[Said]) -> None:
         self._facts.update((one.bus, one.fact) for one in said if one.kind is Control.SOURCE)
 
     def _introduction(self) -> Introduction:
@@ -240,14 +240,16 @@ class Recording:
         self._log.put_control(Control.LOST, fact, bus=lost.bus)
 
 
-def merged(items: Sequence[Frames | Said]) -> tuple[Frames, list[Said]]:
-    """All as rows in the order of their times, and of their arrival where these are the same; and what was said, so."""
-    said = [item for item in items if isinstance(item, Said)]
-    rows = concat([_row(item) if isinstance(item, Said) else item for item in items])
+def merged(items: Sequence[Frames | Said]) -> tuple[Frames, dict[int, Said]]:
+    """All as rows in the order of their times, and of their arrival where these are the same; which ones were said."""
+    parts = [_row(item) if isinstance(item, Said) else item for item in items]
+    rows, starts = concat(parts), np.cumsum([0, *map(len, parts)])[:-1].tolist()
+    said = {at: item for at, item in zip(starts, items, strict=True) if isinstance(item, Said)}
     if np.any(np.diff(rows.t) < 0):
-        rows = take(rows, np.argsort(rows.t, kind="stable"))
-        said.sort(key=lambda one: one.t)
-    return rows, said
+        order = np.argsort(rows.t, kind="stable")
+        rows, back = take(rows, order), np.argsort(order)
+        said = {int(back[at]): one for at, one in said.items()}
+    return rows, dict(sorted(said.items()))
 
 
 def _row(said: Said) -> Frames:

@@ -15,7 +15,7 @@ from pitwall.bus.address import Address, Settings, plug
 from pitwall.bus.pythoncan import can
 from pitwall.bus.source import Plug
 from pitwall.errors import LogError, PitwallError, UsageError
-from pitwall.frames import Control, Flag, concat, empty, moved, same
+from pitwall.frames import Control, Flag, concat, control, empty, moved, same
 from pitwall.log import lock
 from pitwall.log.hold import Hold
 from pitwall.log.session import sessions
@@ -153,6 +153,19 @@ def test_a_session_begins_with_how_its_sources_are(tmp_path):
     assert facts[1][2]["why"] == "is not there"
     assert rows.bus[1:3].tolist() == [0, 1]
     assert rows.flags[3] & Flag.CONTROL == 0, "and the frames come behind"
+
+
+def test_what_a_source_itself_says_before_its_first_frame_is_of_the_session(tmp_path):
+    said = control(Control.CLOCKS, 4, b"{}")
+    recorded(
+        [Script("one", concat([said, some([5, 6])]), concat([control(Control.CLOCKS, 7, b"{}"), some(8)]))], tmp_path
+    )
+    session, rows, facts = rows_of(tmp_path)
+    assert [kind for kind, _, _ in facts] == [
+        Control.SESSION_START, Control.SOURCE, Control.CLOCKS, Control.CLOCKS, Control.SOURCE, Control.SESSION_END
+    ]  # fmt: skip
+    assert only_frames(rows).t.tolist() == [1, 2, 4]
+    assert session.frames == 3
 
 
 def test_a_source_that_never_gave_a_frame_leaves_no_session(tmp_path):
