@@ -238,7 +238,9 @@ class Reader:
             self._tries += 1
             expected = isinstance(error, PitwallError)
             why = error.what if isinstance(error, PitwallError) else f"{type(error).__name__}: {error}"
-            self._account.change(State.LOST, " ".join(why.split()), trace=None if expected else error)
+            self._account.change(
+                State.LOST, " ".join(why.split()).removeprefix("is lost: "), trace=None if expected else error
+            )
 
     def _end(self, turn: Turn) -> None:
         with self._mutex:
