@@ -109,6 +109,8 @@ def test_live_values_come_and_a_sigterm_ends_it_with_a_sealed_session(
             break
     halves = children(running.pid)
     assert set(halves) == {"record", "serve"}
+    (source,) = health(where)["sources"]
+    assert (source["bus"], source["source"], source["state"], source["lost"]) == ("dash", "simulator", "connected", {})
     running.terminate()
     assert running.wait(60) == 0
     assert not any(alive(pid) for pid in halves.values())
