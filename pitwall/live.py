@@ -15,6 +15,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,7 +108,8 @@ class Follower(Companion):
         self._room = self._generations.room
         self._latest = Latest(logs)
         self._unkept = False  # the session that was followed last has no whole projection, for lack of room
-        self._shown = Picture()
+        self._picture = Picture()
+        self._told: Callable[[], None] = lambda: None
         self._chase = Chase(
             logs,
             definitions,
@@ -120,7 +122,11 @@ class Follower(Companion):
 
     def picture(self) -> Picture:
         """The newest values as of now."""
-        return self._shown
+        return self._picture
+
+    def watch(self, told: Callable[[], None]) -> None:
+        """From now on `told`, in this thread, of every picture."""
+        self._told = told
 
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         """A cursor on the generation being built, if it is of `session`; whoever gets it closes it."""
@@ -168,7 +174,7 @@ class Follower(Companion):
             try:
                 folder = self._latest.folder()
                 if folder is None:
-                    self._shown = Picture(self._shown.number + 1)
+                    self._show(Picture)
                     self.stopping.wait(LOOK_S)
                 else:
                     self._project(folder)
@@ -186,7 +192,7 @@ class Follower(Companion):
         session = find(self._logs, folder.name)
         definition = self._definitions.get(session.header.car)
         if session.state == "ended" and not stale(session, definition.car, self._generations):
-            self._shown = finished(session, definition.car, self._generations, self._shown.number + 1)
+            self._show(partial(finished, session, definition.car, self._generations))
             return
         self._unkept = not self._chase.run(session, definition)
 
@@ -204,7 +210,7 @@ class Follower(Companion):
             self.stopping.wait(LOOK_S)
 
     def _was_rebuilt(self, folder: Path) -> bool:
-        cast = self._shown.cast
+        cast = self._picture.cast
         if cast is None or cast.session != folder.name:
             return True
         about = header(folder) or header_by_name(folder)
@@ -212,7 +218,8 @@ class Follower(Companion):
         return now.fingerprint != cast.fingerprint and self._generations.file(now.session, now.fingerprint).exists()
 
     def _show(self, picture: Callable[[int], Picture]) -> None:
-        self._shown = picture(self._shown.number + 1)
+        self._picture = picture(self._picture.number + 1)
+        self._told()
 
     def _tell(self, error: Exception, failures: int) -> None:
         """Shows that it fails, and why; logs what nobody expected, with its trace."""
@@ -220,5 +227,6 @@ class Follower(Companion):
         what = str(error) if expected else f"{type(error).__name__}: {error}"
         if failures == 1:
             logger.error("%s", what, exc_info=None if expected else error)
-        status = replace(self._shown.status, state="failing", error=what, failures=self._shown.status.failures + 1)
-        self._shown = replace(self._shown, number=self._shown.number + 1, status=status)
+        before = self._picture
+        status = replace(before.status, state="failing", error=what, failures=before.status.failures + 1)
+        self._show(lambda number: replace(before, number=number, status=status))

@@ -1,5 +1,7 @@
 """Pictures in, events out: the live stream, encoded once a tick for everybody who is up to date.
 
+A new picture makes a tick at once, at most TICKS a second.
+
 Law: nothing queues. A client is a number, the tick it has seen; what it gets next is what changed since, as of now. A
 client that stalled therefore comes back to the newest state, whatever it missed, and costs nobody anything.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,19 +21,21 @@ from pitwall.serve.newest import NEVER, Live, Picture
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-TICK_S: Final = 0.05
-"""20 Hz: what an eye and a phone's radio can use."""
+TICK_S: Final = 0.02
+"""At least so much lies between two ticks: what the projector's pictures come in (`chase.TAKE_S`)."""
 
-STATUS_EVERY_TICKS: Final = 20
-"""Rates and offsets go out once a second; a change of state at once."""
+BEAT_S: Final = 0.05
+"""And at most so much between two looks, news or not: an event tells the age of the newest data."""
 
+STATUS_S: Final = 1.0
+"""Rates and offsets go out so often; a change of state at once."""
 
 MOST_ERRORS: Final = 20
 """Of cars as they are saved; /health has them all."""
 
 
 class Broadcast:
-    """The newest picture, twenty times a second."""
+    """The newest picture, as soon as there is one."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -43,6 +48,7 @@ class Broadcast:
         self._told_state = ""
         self._encoded: dict[int, bytes] = {}  # of this look: since -> event
         self._ticked = asyncio.Event()
+        self._news = asyncio.Event()
         self.closing = False
         self.look()
 
@@ -53,13 +59,19 @@ class Broadcast:
 
     async def run(self) -> None:
         """Ticks until it is cancelled or closed."""
-        due = time.monotonic()
-        beat = 0
+        loop = asyncio.get_running_loop()
+        self._live.watch(lambda: _tell(loop, self._news))
+        status_s = -STATUS_S
         while not self.closing:
-            self.look(beat % STATUS_EVERY_TICKS == 0)
-            beat += 1
-            due = max(due + TICK_S, time.monotonic())
-            await asyncio.sleep(due - time.monotonic())
+            self._news.clear()
+            looked_s = time.monotonic()
+            with_status = looked_s - status_s >= STATUS_S
+            status_s = looked_s if with_status else status_s
+            self.look(with_status)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await self._news.wait()
+            await asyncio.sleep(looked_s + TICK_S - time.monotonic())
 
     def look(self, with_status: bool = True) -> None:
         """Takes the newest picture; wakes who waits, if there is anything new in it."""
@@ -118,6 +130,11 @@ class Broadcast:
     def _wake(self) -> None:
         self._ticked.set()
         self._ticked = asyncio.Event()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:
+    with suppress(RuntimeError):  # the loop has ended, and nobody looks any more
+        loop.call_soon_threadsafe(news.set)
 
 
 def event(id: str, kind: str, body: object) -> bytes:

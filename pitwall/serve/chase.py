@@ -41,11 +41,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.live")
 
-POLL_S: Final = 0.02
-"""How often a log that grows is looked at: what is written is seen 10 ms later on average."""
+TAKE_S: Final = 0.02
+"""What a log that grows gives is taken at most so often: each batch costs 1 ms, however few its rows are."""
+
+POLL_S: Final = 0.004
+"""And then it is looked at so often until it gives something: a look costs next to nothing."""
 
 IDLE_POLL_S: Final = 0.05
-"""And one that has not grown for IDLE_S."""
+"""How often one is looked at that has not grown for IDLE_S."""
 IDLE_S: Final = 2.0
 
 COMMIT_S: Final = 0.25
@@ -126,6 +129,7 @@ class Chase:
         following, tail, room = course.following, course.tail, self._generations.room
         following.recording = lock.recording(self._logs) == folder.name
         while not self._stop.is_set():
+            taken_s = time.monotonic()
             batches = tail.poll()
             yield from joined(batches)
             now = time.monotonic()
@@ -152,7 +156,9 @@ class Chase:
                     logger.warning("%s: not kept from here on: %s", folder.name, room.why)
                     course.projector.rest()
                 self._look_for_an_edit(folder, course, right)
-            if not batches:
+            if batches:
+                self._stop.wait(max(0.0, taken_s + TAKE_S - time.monotonic()))
+            else:
                 self._stop.wait(POLL_S if now - heard_s < IDLE_S else IDLE_POLL_S)
 
     def _look_for_an_edit(self, folder: Path, course: Course, right: Building | None) -> None:

@@ -1,4 +1,4 @@
-"""`GET /live`: the newest value of every channel as server-sent events, at 20 Hz.
+"""`GET /live`: the newest value of every channel as server-sent events, as soon as there is one, at most 50 a second.
 
 The first event, `state`, holds everything: the session, its channels with their units, all values. Then `values` holds
 what changed since the event before; `closing` is the last one. An event's id is `session@offset`: the place in the
