@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import duckdb
 
+from pitwall import logger as logger_of_all
 from pitwall.errors import PitwallError
 from pitwall.log import lock, requests
 from pitwall.log.folder import header, header_by_name
@@ -32,7 +33,7 @@ from pitwall.project.pipeline import origin
 from pitwall.project.private import kept
 from pitwall.project.room import Room, Space
 from pitwall.serve.chase import LOOK_S, Chase
-from pitwall.serve.companion import Companion
+from pitwall.serve.companion import Companion, stop_all
 from pitwall.serve.definitions import Definitions
 from pitwall.serve.edits import Edits
 from pitwall.serve.following import finished
@@ -59,16 +60,18 @@ def run(
     leave_free: int | None = None,
     ready: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
+    last_s: float = 0.0,
 ) -> None:
     """Serves until SIGTERM or SIGINT (in the main thread), or until `stop` is set.
 
     leave_free: bytes that projections leave to the log; None: `room.FLOOR_BYTES`.
-    ready: called with the page's address once it answers.  PitwallError: the port can't be had.
+    ready: called with the page's address once it answers.  last_s: so long, when stopped, the end of a session that is
+    being recorded is waited for, which makes its projection whole.  PitwallError: the port can't be had.
     """
     with contextlib.closing(bind(host, port)) as sock, kept(projections) as folder:
         room = Room(folder, floor=leave_free, pressed=lambda: presses(logs, folder))
         definitions, edits = Definitions(cars), Edits(logs)
-        follower = Follower(logs, folder, definitions, room, edits)
+        follower = Follower(logs, folder, definitions, room, edits, last_s=last_s)
         shelf = Shelf(logs, folder, definitions, room)
         tender, rebuilder = (
             Tender(shelf, follower),
@@ -85,8 +88,7 @@ def run(
         try:
             serve(follower, shelf, sock, ready=answering, stop=stop)
         finally:
-            for thread in (rebuilder, tender, follower, definitions, edits):
-                thread.stop()
+            stop_all((rebuilder, tender, follower, definitions, edits))
 
 
 class Follower(Companion):
@@ -99,8 +101,9 @@ class Follower(Companion):
         definitions: Definitions,
         room: Room | None = None,
         edits: Edits | None = None,
+        last_s: float = 0.0,
     ) -> None:
-        """edits: is told which definition is shown from now on; None: nobody is."""
+        """edits: is told which definition is shown from now on; None: nobody is.  last_s: as of `run`."""
         super().__init__("pitwall-projector")
         self._logs = logs
         self._definitions = definitions
@@ -118,6 +121,7 @@ class Follower(Companion):
             stop=self.stopping,
             show=self._show,
             edits=edits,
+            last_s=last_s,
         )
 
     def picture(self) -> Picture:
@@ -219,6 +223,8 @@ class Follower(Companion):
 
     def _show(self, picture: Callable[[int], Picture]) -> None:
         self._picture = picture(self._picture.number + 1)
+        cast = self._picture.cast
+        logger_of_all.follow(cast.session if cast is not None else "")
         self._told()
 
     def _tell(self, error: Exception, failures: int) -> None:

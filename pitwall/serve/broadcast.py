@@ -14,8 +14,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import orjson
 
+from pitwall.serve.encoding import dumps
+from pitwall.serve.limits import ENCODED, MOST_ERRORS
 from pitwall.serve.newest import NEVER, Live, Picture
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ BEAT_S: Final = 0.05
 
 STATUS_S: Final = 1.0
 """Rates and offsets go out so often; a change of state at once."""
-
-MOST_ERRORS: Final = 20
-"""Of cars as they are saved; /health has them all."""
 
 
 class Broadcast:
@@ -111,9 +109,12 @@ class Broadcast:
         """The event that brings a client that has seen `tick` (0: nothing) to the newest one."""
         if tick < self._cast_tick:
             tick = 0
-        if tick not in self._encoded:
-            self._encoded[tick] = self._event(tick)
-        return self._encoded[tick]
+        event = self._encoded.get(tick)
+        if event is None:
+            event = self._event(tick)
+            if len(self._encoded) < ENCODED:
+                self._encoded[tick] = event
+        return event
 
     def _event(self, since: int) -> bytes:
         picture = self._picture
@@ -139,7 +140,7 @@ def _tell(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:
 
 def event(id: str, kind: str, body: object) -> bytes:
     """One server-sent event."""
-    return b"id: %s\nevent: %s\ndata: %s\n\n" % (id.encode(), kind.encode(), orjson.dumps(body))
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (id.encode(), kind.encode(), dumps(body))
 
 
 def age_s(picture: Picture) -> float | None:

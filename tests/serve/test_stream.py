@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pitwall.serve.live import MAX_STREAMS, PING_S
+from pitwall.serve.limits import MAX_STREAMS
+from pitwall.serve.live import PING_S
 from pitwall.serve.newest import Cast, LiveChannel, Picture, Status, Still
 from tests.serve.stand import CAST, SID, STARTED_AT_NS, picture, standing
 
