@@ -91,8 +91,7 @@ class _Human(logging.Formatter):
         said = record.getMessage().strip()
         if getattr(record, _NOTICE, False):
             return f"pitwall: {said}"
-        if record.name == "py.warnings":
-            said = said.splitlines()[0]
+        said = said.splitlines()[0] if record.name == "py.warnings" else " ".join(said.split())
         level = f"{record.levelname}: " if record.levelno >= logging.WARNING else ""
         if sys.stderr.isatty():
             head = f"{time.strftime('%H:%M:%S', time.localtime(record.created))} {_process}: {level}"

@@ -25,7 +25,6 @@ from pitwall.commands.options import Places, memory_option, places
 from pitwall.commands.serve import server_options
 from pitwall.commands.sources import Wanted, source_options
 from pitwall.errors import PitwallError
-from pitwall.log import lock
 from pitwall.resident import Watch
 
 LOOK_S: Final = 0.05
@@ -90,7 +89,7 @@ def _supervise(children: Sequence[Child], page: _Page, logs: Path) -> int:
             time.sleep(LOOK_S)
             for child in children:
                 code = child.tend(may_give_up=not recorded) if code is None else code
-            recorded = recorded or bool(lock.recording(logs))
+            recorded = recorded or _records(children[0], logs)
             page.announce()
             if time.monotonic() - watched_s >= resident.LOOK_S:
                 watched_s = time.monotonic()
@@ -103,6 +102,14 @@ def _supervise(children: Sequence[Child], page: _Page, logs: Path) -> int:
     if len(asked) > 1:
         return 128 + asked[-1]
     return code if code is not None else max(codes)
+
+
+def _records(recorder: Child, logs: Path) -> bool:
+    """Whether frames of ours are in the log."""
+    from pitwall.log import lock
+
+    found = lock.recorder(logs)
+    return found is not None and found.pid == recorder.pid and bool(found.state.session)
 
 
 class _Page:

@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from pitwall.errors import PitwallError, UsageError
-from pitwall.serve.newest import Still
 from pitwall.serve.limits import QUESTIONS
+from pitwall.serve.newest import Still
 from pitwall.serve.reading import _Call
 from pitwall.serve.server import bind
 from tests.serve.stand import SID, FakeGarage, picture, projection, standing
