@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -90,7 +90,7 @@ def record(
             source = plug.open()
             opened.callback(source.close)
             sources.append(source)
-        with Shown(announce=not supervised) as shown, watched("recorder"):
+        with Shown(announce=not supervised) as shown, nullcontext() if supervised else watched("recorder"):
             done = recorder.record(
                 sources,
                 hold=hold,

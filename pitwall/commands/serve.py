@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Final, TypeVar
 
 import click
@@ -55,7 +56,7 @@ def serve(places: Places, host: str, port: int, supervised: bool) -> None:
         if not supervised:
             click.echo(f"pitwall: the page is at {url} (Ctrl-C stops)")
 
-    with watched("server"):
+    with nullcontext() if supervised else watched("server"):
         live.run(
             logs=places.logs,
             projections=places.projections,

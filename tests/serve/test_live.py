@@ -141,6 +141,27 @@ def test_a_session_that_begins_later_is_gone_over_to(tmp_path, drive):
         writer.close()
 
 
+def test_a_new_session_is_what_live_means_everywhere_by_itself(tmp_path, drive):
+    with following(tmp_path) as (stand, _):
+        first = begin(tmp_path / "logs")
+        write(first, drive, 0, 1_000)
+        until(lambda: status(stand)["projection"]["committed"] >= 1_001)
+        stream = iter(stand.stream())
+        assert next(stream)[2]["session"] == first.session
+        first.end(int(drive.t[1_000]))
+        second = begin(tmp_path / "logs", later_s=1800)
+        write(second, drive, 0, 2_000)
+        told = next((kind, body) for _, kind, body in stream if body["session"] == second.session)
+        assert told[0] == "state"
+        assert set(told[1]["channels"]) > {"rpm", "speed"}
+        until(lambda: status(stand)["projection"]["committed"] >= 2_001)
+        assert status(stand)["live"]["session"] == second.session
+        for path in ("channels", "signals?channels=rpm&points=10"):
+            assert stand.json(f"/session/_live/{path}")["session"] == second.session
+            assert stand.json(f"/session/{first.session}/{path}")["session"] == first.session
+        second.close()
+
+
 def test_a_recorder_that_died_is_shown_as_such_and_its_successor_followed(tmp_path, drive):
     with following(tmp_path) as (stand, _):
         writer = begin(tmp_path / "logs")
