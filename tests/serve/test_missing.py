@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,7 @@ BODIES = [
     {"t": np.arange(3), "v": np.array([1.0, np.nan, 3.0])},
     {"n": np.float64(2.5), "m": np.int64(3), "deep": [{"x": np.array([[1, 2]])}]},
     [],
+    {"at": datetime(2026, 11, 25, 2, 3, 4, 500_000, tzinfo=UTC), "on": date(2026, 11, 25), "of": time(1, 2, 3)},
 ]
 
 
@@ -41,6 +44,16 @@ def test_python_encodes_as_orjson_does(body: object, monkeypatch: pytest.MonkeyP
     fast = encoding.dumps(body)
     monkeypatch.setattr(encoding, "orjson", None)
     assert orjson.loads(encoding.dumps(body)) == orjson.loads(fast)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_what_json_cannot_say_is_said_by_what_it_can(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not fast:
+        monkeypatch.setattr(encoding, "orjson", None)
+    body = {"sum": Decimal(12), 7: {"raw": b"\x01"}}
+    assert orjson.loads(encoding.dumps(body, lambda value: str(value))) == {"sum": "12", "7": {"raw": "b'\\x01'"}}
+    with pytest.raises(TypeError):
+        encoding.dumps({"sum": Decimal(12)})
 
 
 def test_without_orjson_and_watchfiles_it_serves_and_sees_an_edit(tmp_path: Path) -> None:

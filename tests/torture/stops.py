@@ -200,4 +200,8 @@ def torture(scale: float, seed: int) -> Iterator[str]:
                 f"{count:,} {name} stopped by SIGTERM, {done.sessions:,} sessions: {done.frames:,} frames, every one "
                 "that was heard; nothing to recover"
             )
+            late = sum(end_s > LOADED_S for end_s in done.end_s)
             yield f"from SIGTERM to the end, all durable and sealed: {spread(done.end_s)}"
+            yield f"later than {LOADED_S:g} s: {late}"
+            if done.projected:
+                yield f"{done.projected} sessions that the server had caught up with: the projection of each is whole"

@@ -19,6 +19,6 @@ def test_so_does_the_command_line(tmp_path):
 
 
 def test_a_whole_run_ends_its_session_and_leaves_its_projection_whole(tmp_path):
-    done = stop_runs(3, 3, tmp_path)
-    assert len(done.end_s) == 3
+    done = stop_runs(5, 3, tmp_path)
+    assert len(done.end_s) == 5
     assert done.projected > 0
