@@ -114,7 +114,7 @@ class Chase:
                         break
                     self._succeed(self.successor)
                 self._cancel()
-                if (course.tail.ended or not self._stop.is_set()) and not self._may_keep(course):
+                if (not self._stop.is_set() or self._is_whole(course)) and not self._may_keep(course):
                     self._finish(course)
                 return course.projector.keeping
             finally:
@@ -168,6 +168,13 @@ class Chase:
                 self._stop.wait(max(0.0, taken_s + TAKE_S - time.monotonic()))
             else:
                 self._stop.wait(POLL_S if now - heard_s < IDLE_S else IDLE_POLL_S)
+
+    def _is_whole(self, course: Course) -> bool:
+        """Whether nothing is to come: its session has ended, or nobody records it any more."""
+        if course.tail.ended:
+            return True
+        recording = lock.recording(self._logs) == course.session
+        return not recording and not course.following.behind and not course.tail.poll(1)
 
     def _goes_on(self) -> bool:
         """Until it is stopped, and a little longer: whoever stops all at once has the recorder end its session, too."""

@@ -84,6 +84,8 @@ class Shelf:
         """A cursor on the session's projection; whoever gets it closes it.  PitwallError: it can't be had."""
         session = self.find(id)
         with self._lock:
+            if session.id not in self._opening and len(self._opening) >= HEADERS:
+                self._opening = {name: lock for name, lock in self._opening.items() if lock.locked()}
             opening = self._opening.setdefault(session.id, threading.Lock())
         with opening:
             opened = self._opened.get(session.id)

@@ -18,7 +18,8 @@ OPEN_IDLE_S: Final = 300.0
 """One that nobody asked for so long is closed, and its buffers are free."""
 
 HEADERS: Final = 512
-"""Sessions whose beginning is remembered, so that a question does not read it again: some 2 kB each."""
+"""Sessions whose beginning is remembered, so that a question does not read it again: some 2 kB each.  And sessions that
+a lock is kept for, so that no two questions build one's projection: those not held are let go of beyond it."""
 
 MAX_STREAMS: Final = 128
 """A hundred clients cost 3 % of a core; a browser needs one for all its tabs."""

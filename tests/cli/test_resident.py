@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import time
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitwall.resident import GROWTH_BYTES, MINUTES, Growth, rss_bytes, since_ns
+from pitwall.resident import GROWTH_BYTES, MINUTES, Growth, Watch, rss_bytes, since_ns
 
 MB = 1_000_000
 
@@ -52,3 +54,18 @@ def test_any_process_of_ours_is_told_of():
         child.communicate()
     assert rss_bytes(child.pid) is None
     assert since_ns(child.pid) is None
+
+
+def test_all_processes_are_told_of_in_one_line_a_minute_and_one_that_is_gone_in_none(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pitwall.resident.TELL_S", 0.0)
+    told: list[str] = []
+    pids = {"the recorder": os.getpid(), "the server": os.getpid()}
+    watch = Watch(lambda: pids, told.append)
+    watch.look()
+    assert re.fullmatch(r"memory: the recorder \d+ MB, the server \d+ MB", told[0])
+    del pids["the server"]
+    watch.look()
+    assert re.fullmatch(r"memory: the recorder \d+ MB", told[1])
+    pids.clear()
+    watch.look()
+    assert len(told) == 2

@@ -20,6 +20,7 @@ from pitwall.bus.simulator import simulate
 from pitwall.frames import Frames, cut, moved
 from pitwall.live import Follower
 from pitwall.log import Writer, find
+from pitwall.project.build import stale
 from pitwall.project.generations import Generations
 from pitwall.project.query import ask, open_projection
 from pitwall.serve.definitions import Definitions
@@ -139,6 +140,26 @@ def test_a_session_that_begins_later_is_gone_over_to(tmp_path, drive):
             if body["session"] == writer.session:
                 break
         writer.close()
+
+
+def test_stopped_after_its_recorder_died_it_leaves_a_projection_that_is_not_stale(tmp_path, drive):
+    with following(tmp_path) as (stand, _):
+        writer = begin(tmp_path / "logs")
+        write(writer, drive, 0, 2_000)
+        writer.close()
+        until(lambda: status(stand)["live"]["state"] == "interrupted")
+        until(lambda: status(stand)["projection"]["offset"] == 2_001)
+    session = find(tmp_path / "logs", writer.session)
+    assert not stale(session, cars_of.load(CARS, CAR), Generations(tmp_path / "projections"))
+
+
+def test_stopped_while_another_process_records_it_waits_for_nothing_and_leaves_nothing_half(tmp_path, drive):
+    with following(tmp_path) as (stand, _):
+        writer = begin(tmp_path / "logs")
+        write(writer, drive, 0, 2_000)
+        until(lambda: status(stand)["projection"]["offset"] == 2_001)
+    assert not list((tmp_path / "projections").glob("*.duckdb*"))
+    writer.close()
 
 
 def test_a_new_session_is_what_live_means_everywhere_by_itself(tmp_path, drive):
