@@ -175,8 +175,6 @@ def _system(error: OSError) -> str:
 
 def _bug(error: Exception) -> str:
     if os.environ.get("PITWALL_DEBUG"):
-        import traceback
-
-        traceback.print_exception(error)
+        logging.getLogger("pitwall.cli").error("where it happened", exc_info=error)
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return str(PitwallError(f"a bug in pitwall: {what}", hint="PITWALL_DEBUG=1 shows where; please report it"))

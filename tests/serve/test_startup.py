@@ -165,10 +165,8 @@ def test_forty_stale_sessions_keep_nobody_waiting_and_are_rebuilt_behind(tmp_pat
         assert get("/sessions")[0] == 200
         status, answer = get("/session/s-39/channels")
         assert status == 200, answer
-        end = time.monotonic() + 120
-        while not get("/health")[1]["rebuilds"]["done"] and time.monotonic() < end:
+        while not get("/health")[1]["rebuilds"]["done"]:  # a test that waits for ever is ended
             time.sleep(0.05)
-        assert get("/health")[1]["rebuilds"]["done"] or not get("/health")[1]["rebuilds"]["waiting"]
 
 
 def test_what_is_short_of_memory_is_not_damaged_and_a_file_of_nonsense_is(tmp_path: Path) -> None:
