@@ -116,6 +116,7 @@ def cli(
     Exit codes: 0 done, 1 failed, 2 bad usage, 3 done but with loss or damage found.
     """
     said = Said(log_level or ("info" if verbose else ""), log_json)
+    logger.begin(said.level or "warning", as_json=log_json, process="pitwall")  # until the command knows better
     ctx.obj = Places(logs=logs, projections=projections, cars=cars or shipped_cars(), said=said)
 
 

@@ -96,3 +96,10 @@ def test_it_is_said_before_a_command_or_behind_it(pitwall: Callable[..., object]
     answer = pitwall(*(flags + words if where == "before" else words + flags))
     (line,) = answer.err.splitlines()  # type: ignore[attr-defined]
     assert json.loads(line)["level"] == "error"
+
+
+def test_bad_usage_of_a_command_is_said_in_the_form_that_was_asked_for(pitwall: Callable[..., object]) -> None:
+    answer = pitwall("--log-json", "run", "--no-such-flag")
+    assert answer.code == 2  # type: ignore[attr-defined]
+    (line,) = answer.err.splitlines()  # type: ignore[attr-defined]
+    assert "--no-such-flag" in json.loads(line)["message"]
