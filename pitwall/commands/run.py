@@ -63,7 +63,8 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int) 
         logger.notice(str(keeping))
         others.append(Child("the keeper", keeper(places, keeping), patience_s=10))
     # what is on its way to the disk must get there: the recorder seals its session's last segment
-    recorder, server = Child("the recorder", record, patience_s=60), Child("the server", serve, patience_s=10)
+    recorder = Child("the recorder", record, patience_s=60, descriptors=wanted.descriptors)
+    server = Child("the server", serve, patience_s=10)
     with ExitStack() as _held:  # what is held as long as it runs, and let go of however it ends
         return _supervise([recorder, server, *others], _Page(server, host, port), places.logs)
 
