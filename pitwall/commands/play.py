@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pitwall import logger
 from pitwall.commands.options import Places, json_option, option, places, seconds
 from pitwall.commands.output import duration, plural, print_json
 from pitwall.commands.progress import Bar
@@ -70,5 +71,5 @@ def play(
         print_json({"frames": done.frames, "left_out": done.left_out, "late_s": round(done.late_s, 6)})
     else:
         what = f"played {plural(done.frames, 'frame')}, left out {done.left_out}, at most {duration(done.late_s)} late"
-        click.echo(f"pitwall: {what}", err=True)
+        logger.notice(what)
     end_with_losses(problems, "played what could be read; what is above was lost")
