@@ -129,6 +129,11 @@ class Decoder:
             return _NOTHING
         return self._lines(text, starts, stops, before)
 
+    def end(self) -> None:
+        """Nothing will come any more: half a line is none."""
+        self.malformed += bool(self._rest)
+        self._rest = b""
+
     def _lines(self, text: UInt8, starts: Int64, stops: Int64, before: int) -> Heard:
         """Frames and answers among the pieces `starts <= i < stops` of `text`, of which `before` bytes are not new."""
         flags = _FLAGS[text[starts]]

@@ -82,6 +82,7 @@ class SlcanSource:
             if self._closed.is_set():
                 return None
             if self._lost:
+                self._decoder.end()
                 raise self._lost
             return empty()
         heard = self._decoder.feed(b"".join(pieces))

@@ -55,7 +55,11 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int) 
         others.append(Child("the keeper", keeper(places, keeping), patience_s=10))
     # what is on its way to the disk must get there: the recorder seals its session's last segment
     return _supervise(
-        Child("the recorder", record, patience_s=60), Child("the server", serve, patience_s=10), others, host, port
+        Child("the recorder", record, patience_s=60, descriptors=wanted.descriptors),
+        Child("the server", serve, patience_s=10),
+        others,
+        host,
+        port,
     )
 
 

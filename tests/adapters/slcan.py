@@ -37,9 +37,10 @@ CANABLE_VERSION = b"b158aa7 github.com/normaldotcom/canable-fw.git\r"
 class Adapter:
     """One adapter.
 
-    firmware: "canable" (answers to V alone), "mute" (to nothing), "lawicel" (CR and BEL; stamps ms), "lawicel-us" (us too).
+    firmware: "canable" (answers to V alone), "mute" (to nothing), "lawicel" (stamps ms), "lawicel-us" (us too).
     link: where the device appears, on a pty; None: on a TCP port of the loopback.  clock: its own, in ns.
     commands: all that it got.  sent: the lines that it wholly sent while it was plugged in and its channel open.
+    said: all bytes that it sent since it was plugged in, answers left out.
     in_doubt: those that the host had not read when it was unplugged, if it did not read for `DRAIN_S`.
     """
 
@@ -49,6 +50,7 @@ class Adapter:
         self.firmware, self.link, self.clock = firmware, link, clock
         self.commands: list[str] = []
         self.sent: list[bytes] = []
+        self.said = bytearray()
         self.in_doubt: list[bytes] = []
         self.is_open = threading.Event()
         self.silent = False
@@ -78,6 +80,7 @@ class Adapter:
     def plug(self) -> None:
         """Plug it in: another device at the same address, its channel closed."""
         assert self._device is None
+        self.said.clear()
         self._device = _Pty(self.link) if self.link else _Tcp(self._port)
         self._port = self._device.port
         self._thread = threading.Thread(target=self._serve, args=(self._device,), daemon=True)
@@ -141,7 +144,9 @@ class Adapter:
         """Send bytes, whatever they are; False where the channel is closed, or closes before all are taken."""
         device = self._device
         while data and device is not None and device is self._device and self.is_open.is_set():
-            data = data[device.write(data) :]
+            taken = device.write(data)
+            self.said += data[:taken]
+            data = data[taken:]
         return not data
 
     def _stamped(self, line: bytes) -> bytes:
@@ -302,7 +307,7 @@ def line(n: int) -> bytes:
 
 
 def main() -> None:
-    """Send numbered frames at a rate to whoever opens the channel; lines of JSON on stdout tell the address and the end."""
+    """Send numbered frames to whoever opens the channel; lines of JSON on stdout tell the address, and the end."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--firmware", default="canable")
     parser.add_argument("--link", type=Path, help="where the pty appears; without it: a TCP port")

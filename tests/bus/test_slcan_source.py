@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import itertools
 import os
 import socket
 import threading
 import time
+from random import Random
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from pitwall.bus.source import Cause
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Control, Flag, concat, frames
 from tests.adapters.slcan import Adapter, line
+from tests.bus.slcan_lines import slowly
 
 WAIT_S = 60.0
 RATE = Settings(bitrate=500_000)
@@ -156,7 +160,7 @@ def test_stamps_are_the_adapters_and_a_control_row_lays_its_clock(pty_link):
 
 @pytest.mark.parametrize("firmware", ["lawicel", "canable"])
 def test_stamps_that_a_firmware_has_not_are_refused(pty_link, firmware):
-    with Adapter(firmware, link=pty_link) as adapter, pytest.raises(PitwallError, match="Z2|stamps no frames"):
+    with Adapter(firmware, link=pty_link) as adapter, pytest.raises(PitwallError, match=r"Z2|stamps no frames"):
         opened(adapter, "?timestamps=us")
 
 
@@ -188,17 +192,57 @@ def test_an_adapter_that_is_unplugged_is_lost_behind_all_that_it_gave_and_can_be
             puller = threading.Thread(target=adapter.unplug)
             puller.start()
             with pytest.raises(PitwallError, match="is lost"):
-                while True:
-                    heard += lines_of(source.read(0.1))
+                heard.extend(map(lines_of, map(source.read, itertools.repeat(0.1))))
             puller.join()
-            assert heard == adapter.sent[before:]
+            assert [one for lines in heard for one in lines] == adapter.sent[before:]
             with pytest.raises(PitwallError, match="is lost"):
                 source.read(0.1)
             source.close()
-            with pytest.raises(PitwallError, match="can't be (opened|reached)"):
+            with pytest.raises(PitwallError, match=r"can't be (opened|reached)"):
                 outlet.open()
             adapter.plug()
         assert not adapter.in_doubt
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_an_adapter_goes_through_each_whole_frame_is_heard_once_and_all_else_is_counted(link, seed):
+    random = Random(seed)
+    rubbish = [b"t12", b"T0123456", b"\xff\0\x80", b"t1239AABB\r", b"nonsense\r", b"\a", b"t123\a", b"0" * 400, b"B"]
+    with Adapter(link=link) as adapter:
+        outlet = plug(parse(adapter.address), RATE, 0)
+        numbers = itertools.count()
+        for _ in range(6):
+            source = outlet.open()
+            adapter.wait_open()
+            before, heard = len(adapter.sent), []
+            listener = threading.Thread(target=lambda source=source, heard=heard: _listen(source, heard))
+            listener.start()
+            for _ in range(random.randint(1, 12)):
+                adapter.frames(
+                    (line(next(numbers)) for _ in range(random.choice([1, 3, 40, 700]))),
+                    rate=random.choice([None, 5_000]),
+                    burst=random.choice([1, 7, 100]),
+                )
+                if random.random() < 0.5:
+                    adapter.bytes(random.choice(rubbish))
+                if random.random() < 0.2:
+                    time.sleep(0.02)
+            said = bytes(adapter.said)
+            adapter.unplug()
+            listener.join()
+            assert heard == adapter.sent[before:]
+            found, _, malformed = slowly(said, 0, False)
+            assert len(found) == len(heard)
+            assert source.counted()[Cause.MALFORMED] == malformed + (said[-1:] not in b"\r\a")
+            source.close()
+            adapter.plug()
+        assert not adapter.in_doubt
+
+
+def _listen(source, heard):
+    with contextlib.suppress(PitwallError):
+        for rows in map(source.read, itertools.repeat(0.05)):
+            heard += lines_of(rows)
 
 
 def test_a_status_that_tells_of_an_overrun_is_counted(pty_link, monkeypatch):
@@ -281,7 +325,7 @@ def test_what_is_no_serial_device_is_told(tmp_path):
 def test_a_rate_that_a_line_has_not_is_told(pty_link):
     with Adapter(link=pty_link):
         serial(str(pty_link), 115_200).close()
-        with pytest.raises(UsageError, match="has no 12345 bits/s.*115200"):
+        with pytest.raises(UsageError, match=r"has no 12345 bits/s.*115200"):
             serial(str(pty_link), 12_345)
 
 
@@ -291,8 +335,7 @@ def test_a_write_that_nobody_takes_ends(monkeypatch):
     with ours, theirs:
         stream = inherited(ours.fileno())
         with pytest.raises(PitwallError, match="takes no more bytes"):
-            while True:
-                stream.write(bytes(65_536))
+            stream.write(bytes(64 << 20))
         stream.close()
 
 
