@@ -67,13 +67,14 @@ class Control(IntEnum):
     SESSION_START = 1
     SESSION_END = 2
     RECOVERED = 3  # the writer found and cut a torn tail: what was cut, and where
-    LOST = 4  # frames that reached us and could not be kept: how many, when, why
+    LOST = 4  # frames that are missing from here on back: how many, of which bus, by which cause
     CLOCK_JUMP = 5  # wall-clock time moved against the monotonic clock
-    SOURCE = 6  # a source's state changed: connected, lost, silent
+    SOURCE = 6  # a source's state changed: connected, silent, lost, reconnected, ended
     NOTE = 7  # a person's words
     IMPORTED = 8  # a capture file began here: its name, and what of it could not be read
     CAR_EDITED = 9  # another definition is shown from here on: its fingerprint, its text, its DBCs' digests
     CLOCKS = 10  # an adapter's clock is laid on ours anew from the next frame of its bus on: a stamp, and its time
+    GAP = 13  # the recorder did not run for a while: frozen, or suspended with the machine
 
 
 STREAM_FLAGS: Final = int(Flag.EXTENDED | Flag.REMOTE | Flag.ERROR | Flag.TX | Flag.CONTROL)

@@ -23,6 +23,7 @@ class Cause(StrEnum):
     KERNEL = "kernel"  # the socket's or the tty's buffer overran
     QUEUE = "queue"  # ours did
     MALFORMED = "malformed"  # what came is no frame that a CAN bus can carry
+    LATE = "late"  # given by a source that hung, after it had been given up
 
 
 class Source(Protocol):

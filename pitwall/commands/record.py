@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,8 @@ def record(
 
     The session begins with the first frame; its id is printed then.  Every frame is
     kept, whether anybody can decode it or not.  One that was killed less than five
-    minutes ago, on the same boot, is gone on with.  --keep and --keep-free let old sessions
+    minutes ago, on the same boot, is gone on with.  A bus whose adapter is pulled out, or
+    hangs, is opened again for as long as this runs.  --keep and --keep-free let old sessions
     go, as `pitwall retain` does; without --archive-to, THEIR FRAMES ARE GONE THEN.
 
     \b
@@ -79,17 +80,11 @@ def record(
         check_key()  # when started again by `run`, frames go before the key: their segments are sealed once it is back
     buses = wanted.buses(places)
     zero = time.monotonic_ns()
-    with kept(places, Keeping() if supervised else keeping), stop_on_signals() as stop, ExitStack() as opened:
-        hold = Hold(places.logs, reserve_bytes=RESERVE_BYTES)
-        opened.callback(hold.close)
-        sources = []
-        for plug in wanted.plugs(buses, zero):
-            source = plug.open()
-            opened.callback(source.close)
-            sources.append(source)
-        with Shown() as shown:
+    with kept(places, Keeping() if supervised else keeping), stop_on_signals() as stop:
+        plugs = wanted.plugs(buses, zero)
+        with closing(Hold(places.logs, reserve_bytes=RESERVE_BYTES)) as hold, Shown() as shown:
             done = recorder.record(
-                sources,
+                plugs,
                 hold=hold,
                 car=wanted.car_name,
                 buses=[bus.name for bus in buses],

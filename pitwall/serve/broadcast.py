@@ -18,6 +18,8 @@ from pitwall.serve.newest import NEVER, Live, Picture
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pitwall.log.published import Recorder
+
 TICK_S: Final = 0.05
 """20 Hz: what an eye and a phone's radio can use."""
 
@@ -75,7 +77,7 @@ class Broadcast:
             self._changed[moved] = tick
             new = bool(moved.any())
         if with_status or picture.status.state != self._told_state:
-            told = status_of(picture, self._live.problems())
+            told = status_of(picture, self._live.problems(), self._live.recorder())
             if {**told, "age_s": None} != {**self._status, "age_s": None}:
                 self._status_tick, new = tick, True
             self._status, self._told_state = told, picture.status.state
@@ -111,7 +113,8 @@ class Broadcast:
             body |= _cast(picture)
         if self._status_tick > since:
             body["status"] = self._status
-        rows = np.flatnonzero((self._changed > since) & (picture.t != NEVER))
+        # a value that was forgotten is told to who may have seen it
+        rows = np.flatnonzero((self._changed > since) & ((picture.t != NEVER) | (since > 0)))
         body["values"] = _values(picture, rows.tolist())
         return event(f"{body['session'] or '-'}@{picture.status.projected}", "values" if since else "state", body)
 
@@ -131,7 +134,9 @@ def age_s(picture: Picture) -> float | None:
     return None if heard is None else round(max(0.0, time.monotonic() - heard), 3)
 
 
-def status_of(picture: Picture, problems: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def status_of(
+    picture: Picture, problems: Mapping[str, tuple[str, ...]], recorder: Recorder | None = None
+) -> dict[str, Any]:
     """The status as the API shows it."""
     status = picture.status
     return {
@@ -142,6 +147,10 @@ def status_of(picture: Picture, problems: Mapping[str, tuple[str, ...]]) -> dict
         "lag": status.written - status.projected,
         "error": status.error or None,
         "car_errors": [line for lines in problems.values() for line in lines][:MOST_ERRORS],
+        "sources": [
+            {"bus": one.bus, "source": one.source, "state": one.state, "why": one.why or None}
+            for one in (recorder.state.sources if recorder is not None else ())
+        ],
     }
 
 
@@ -161,8 +170,8 @@ def _cast(picture: Picture) -> dict[str, Any]:
     }
 
 
-def _values(picture: Picture, rows: Iterable[int]) -> dict[str, tuple[int, float]]:
+def _values(picture: Picture, rows: Iterable[int]) -> dict[str, tuple[int, float] | None]:
     if picture.cast is None:
         return {}
     t, v, channels = picture.t.tolist(), picture.v.tolist(), picture.cast.channels
-    return {channels[i].name: (t[i], v[i]) for i in rows}
+    return {channels[i].name: None if t[i] == NEVER else (t[i], v[i]) for i in rows}

@@ -10,6 +10,7 @@ from pitwall.project.pipeline import Pipeline
 from pitwall.project.query import open_projection
 from pitwall.serve.gauges import Gauges
 from pitwall.serve.newest import Cast, LiveChannel, Picture, Status
+from pitwall.serve.origins import channels_of_buses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +41,7 @@ class Following:
         self._about = about
         self._projector = projector
         self._written = written
-        self._gauges = Gauges(projector.pipeline.tables)
+        self._gauges = Gauges(projector.pipeline.tables, channels_of_buses(car))
         self._cast = _cast(car, about, projector.pipeline.built.fingerprint, self._gauges)
         self._heard_at_s: float | None = None
 

@@ -42,6 +42,7 @@ def report(serving: Serving) -> dict[str, Any]:
         "uptime_s": round(time.monotonic() - serving.started_s, 3),
         "live": _live(picture),
         "recorder": _recorder(recorder),
+        "sources": _sources(recorder),
         "projection": _projection(picture) | {"successor": serving.live.successor()} | _room(serving.live.space()),
         "cars": {name: list(lines) for name, lines in serving.live.problems().items()},
         "rebuilds": readings.rebuilds.report(),
@@ -102,6 +103,26 @@ def _recorder(recorder: Recorder | None) -> dict[str, Any] | None:
         "low_space": state.low_space,
         "said_at": iso(state.at_ns) if state.at_ns else None,
     }
+
+
+def _sources(recorder: Recorder | None) -> list[dict[str, Any]]:
+    """How the source of each bus is, as the recorder said last."""
+    if recorder is None:
+        return []
+    return [
+        {
+            "bus": one.bus,
+            "source": one.source,
+            "state": one.state,
+            "since": iso(one.since_ns),
+            "why": one.why or None,
+            "frames": one.frames,
+            "frames_per_s": one.frames_per_s,
+            "age_s": one.age_s,
+            "lost": dict(one.lost),
+        }
+        for one in recorder.state.sources
+    ]
 
 
 def _room(space: Space) -> dict[str, Any]:

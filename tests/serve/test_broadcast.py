@@ -10,6 +10,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pitwall.log.published import Recorder, SourceState, State
 from pitwall.serve.broadcast import Broadcast
 from pitwall.serve.newest import Status, Still
 from tests.serve.stand import CAST, CHANNELS, SID, picture
@@ -72,6 +73,29 @@ def test_the_age_of_the_newest_data_is_told():
     live.shown = replace(live.shown, status=replace(live.shown.status, heard_at_s=time.monotonic() - 5))
     broadcast = Broadcast(live)
     assert 5 <= parsed(broadcast.since(0))[2]["age_s"] < 6
+
+
+def test_a_value_that_was_forgotten_is_told_to_who_may_have_seen_it():
+    live = Still(picture(1, rpm=900.0))
+    broadcast = Broadcast(live)
+    broadcast.look()
+    seen = broadcast.tick
+    live.shown = picture(2)
+    broadcast.look()
+    assert parsed(broadcast.since(seen))[2]["values"] == {"rpm": None}
+    assert parsed(broadcast.since(0))[2]["values"] == {}
+
+
+def test_the_states_of_the_sources_are_told():
+    live = Still(picture(1))
+    told = (SourceState("dash", "slcan /dev/ttyACM0", "connected"), SourceState("obd", "can0", "lost", why="gone"))
+    live.shown_recorder = Recorder(1, State(sources=told))
+    broadcast = Broadcast(live)
+    broadcast.look()
+    assert parsed(broadcast.since(0))[2]["status"]["sources"] == [
+        {"bus": "dash", "source": "slcan /dev/ttyACM0", "state": "connected", "why": None},
+        {"bus": "obd", "source": "can0", "state": "lost", "why": "gone"},
+    ]
 
 
 @settings(max_examples=60, deadline=None)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import replace
 
 import duckdb
 import pytest
 
 from pitwall.errors import PitwallError, UsageError
+from pitwall.log.published import Recorder, SourceState, State
 from pitwall.serve.newest import Still
 from pitwall.serve.reading import WAITING, _Call
 from pitwall.serve.server import bind
@@ -39,6 +41,28 @@ def test_health_tells_the_source_and_the_projection(stand):
     assert health["projection"]["lag_rows"] == 0
     assert health["projection"]["fingerprint"] == "f" * 64
     assert health["version"]
+
+
+def test_health_tells_how_each_source_is(stand):
+    told = SourceState("dash", "slcan /dev/ttyACM0", "lost", 1_795_529_111_000_000_000, "is unplugged", 7, 0.0, 2.5)
+    assert stand.json("/health")["sources"] == []
+    stand.live.shown_recorder = Recorder(1, State(sources=(replace(told, lost={"adapter": 3}),)))
+    try:
+        assert stand.json("/health")["sources"] == [
+            {
+                "bus": "dash",
+                "source": "slcan /dev/ttyACM0",
+                "state": "lost",
+                "since": "2026-11-24T14:05:11.000Z",
+                "why": "is unplugged",
+                "frames": 7,
+                "frames_per_s": 0.0,
+                "age_s": 2.5,
+                "lost": {"adapter": 3},
+            }
+        ]
+    finally:
+        stand.live.shown_recorder = None
 
 
 def test_sessions_are_listed_with_their_times(stand):
