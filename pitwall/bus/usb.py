@@ -2,7 +2,7 @@
 
     usb:                     the adapter that is plugged in, whatever it speaks
     usb:1d50:606f            the one with these ids; ?serial=… where there are two of them
-    usb:fd:7, usb:fd         the descriptor of a device that somebody opened for us; `fd` alone: $TERMUX_USB_FD
+    usb:fd:7                 the descriptor of a device that somebody opened for us
     usb:handed               whatever `pitwall hand-over` hands to the running recorder, again after each replug
     gs_usb:0                 channel 0 of a gs_usb adapter; gs_usb: takes what usb: takes, and ?channel=
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -36,9 +37,8 @@ GS_USB: Final = {
     (0x1209, 0xCA01): "CANnectivity",
 }
 """Vendor and product of what speaks gs_usb, as Linux' driver and the gs_usb package list them."""
-ANDROID_FD: Final = "TERMUX_USB_FD"
-"""Where `termux-usb -E -e` says the descriptor."""
-
+USB_MAJOR: Final = 189
+"""The number of /dev/bus/usb, by Linux' admin-guide/devices.txt; any other character device is a serial one."""
 _OPTIONS: Final = ("channel", "serial", "sample_point", "socket")
 """Those that SLCAN has no use for."""
 
@@ -61,7 +61,7 @@ class _Opening:
         self.socket, self._serial_number = options.get("socket"), options.get("serial")
         self._slcan = {name: value for name, value in options.items() if name not in _OPTIONS}
         self._channel = Channel(
-            number=self._whole(options, "channel") or 0,
+            number=self._counted(options.get("channel", "0"), "channel"),
             bitrate=self._whole(options, "bitrate") or settings.bitrate,
             data_bitrate=self._whole(options, "data_bitrate") or settings.data_bitrate,
             fd=settings.fd or "data_bitrate" in options,
@@ -73,12 +73,9 @@ class _Opening:
         """What opens the source that the place says.  UsageError where it says none."""
         if self.place == "":
             return lambda: self.search(Wanted(serial=self._serial_number))
-        if self.place == "fd" or self.place.startswith("fd:"):
-            number = self.place[3:] or os.environ.get(ANDROID_FD, "")
-            if not number.isdecimal():
-                what = f"{number!r} is no descriptor" if number else f"{ANDROID_FD} says no descriptor"
-                raise UsageError(what, where=self.name, hint="usb:fd:7")
-            return lambda: self.wrap(int(number))
+        if self.place.startswith("fd:"):
+            fd = self._counted(self.place[3:], "descriptor")
+            return lambda: self.wrap(fd)
         ids = re.fullmatch(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})", self.place)
         if ids is None:
             hint = "usb:, usb:1d50:606f, usb:fd:7 or usb:handed"
@@ -92,7 +89,12 @@ class _Opening:
 
     def wrap(self, fd: int) -> Source:
         """The device, or the serial line, behind a descriptor."""
-        if os.isatty(fd):
+        try:
+            kind = os.fstat(fd)
+        except OSError as error:
+            what = f"is no open descriptor: {error.strerror}"
+            raise UsageError(what, where=f"fd {fd}", hint="whoever starts pitwall hands one over") from error
+        if stat.S_ISCHR(kind.st_mode) and os.major(kind.st_rdev) != USB_MAJOR:  # also one that has hung up
             return self._serial(inherited(fd))
         return self._of(libusb.wrapped(self._usb1(), fd))
 
@@ -116,6 +118,11 @@ class _Opening:
             stream.close()
             raise
         return SlcanSource(stream, channel, name, zero=self._zero)
+
+    def _counted(self, text: str, what: str) -> int:
+        if not re.fullmatch(r"\d{1,6}", text):
+            raise UsageError(f"{text!r} is no {what}", where=self.name, hint="a number, counted from 0")
+        return int(text)
 
     def _whole(self, options: Mapping[str, str], option: str) -> int | None:
         return slcan_source.whole(options[option], option, self.name) if option in options else None

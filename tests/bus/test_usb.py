@@ -344,19 +344,18 @@ def test_an_adapter_that_can_not_be_silent_is_not_opened_unless_its_bus_may_be_s
     plugged("usb:", hub, Settings(500_000, sends=True)).open().close()
 
 
-def test_a_descriptor_of_a_device_is_enough_and_nothing_is_looked_for(hub, monkeypatch):
+def test_a_descriptor_of_a_device_is_enough_and_nothing_is_looked_for(hub):
     adapter = GsUsbAdapter(hub)
     adapter.plug_in()
     fd = adapter.descriptor()
-    monkeypatch.setenv("TERMUX_USB_FD", str(fd))
-    for text in (f"usb:fd:{fd}", "usb:fd"):
+    for text in (f"usb:fd:{fd}", f"gs_usb:fd:{fd}"):
         source = plugged(text, hub).open()
         adapter.hear(numbered(5))
         assert frames_of(heard(source, 5)) == numbered(5)
         source.close()
     adapter.unplug()
     with pytest.raises(PitwallError, match="it is unplugged"):
-        plugged("usb:fd", hub).open()
+        plugged(f"usb:fd:{fd}", hub).open()
 
 
 def test_a_libusb_before_1_0_27_is_told_not_to_look_for_devices_in_its_own_way(hub):
