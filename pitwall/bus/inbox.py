@@ -2,7 +2,7 @@
 
 Laws: no more than `limit` frames wait; what does not fit is counted, bus by bus, and never blocks a reader; once one
 did not fit none does until all that wait were taken, so that what was lost lies behind them, in one piece; what has
-waited for 20 ms, or as 4,096 frames, is given out; what is said of a bus stands between its frames, where it was said.
+waited for 10 ms, or as 4,096 frames, is given out; what is said of a bus stands between its frames, where it was said.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ QUEUE_FRAMES = 65_536
 """Frames that may wait: 4 s of two saturated 1 Mbit/s buses, while a disk is busy; some 60 MB where each came alone."""
 BATCH_FRAMES = 4096
 """So many frames are written without waiting for more."""
-WAIT_S = 0.020
-"""So long a frame may wait to be written."""
+WAIT_S = 0.010
+"""So long a frame may wait to be written: a fifth of the 50 ms from its arrival to whoever looks at the page."""
 LEEWAY_NS = 100_000_000
 """What is said happened so long ago: frames that others heard just before may still be on their way here, and are older
 than it then, as they should be, instead of being made as young as it."""

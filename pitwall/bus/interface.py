@@ -14,12 +14,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from pitwall.bus.address import Address, Settings
-from pitwall.bus.message import impossible, to_frames
+from pitwall.bus.message import impossible, to_frames, to_messages
 from pitwall.bus.pythoncan import can
 from pitwall.bus.source import Cause, Plug
 from pitwall.errors import PitwallError, UsageError
-from pitwall.frames import Frames, empty
+from pitwall.frames import Flag, Frames, empty, take
 
 READ_FRAMES = 4096
 """Frames taken in one read: as many as the recorder gathers before it writes."""
@@ -95,6 +97,16 @@ class InterfaceSource:
                 raise PitwallError(f"can't be read: {error}", where=self.name, hint="plug it in again") from error
             # what came before is given first; the next read meets the same error
         return to_frames(messages, times, 0) if messages else empty()
+
+    def send(self, rows: Frames) -> None:
+        """As `Sender.send`."""
+        rows = take(rows, np.flatnonzero(rows.flags & np.uint8(Flag.CONTROL | Flag.ERROR) == 0))
+        for message in to_messages(rows, np.zeros(len(rows)), [None]):
+            try:
+                self._bus.send(message)
+            except Exception as error:  # as above: nobody acknowledges, no room, switched off
+                what = f"frame {message.arbitration_id:#x} can't be sent: {error}"
+                raise PitwallError(what, where=self.name, hint="is anything else on the bus?") from error
 
     def close(self) -> None:
         """As `Source.close`."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pitwall.frames import Frames
 
@@ -50,6 +50,7 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
 class Sender(Protocol):
     """A source that may also send.  Only where `Settings.sends` says so is anything ever given to it."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pitwall import __version__
+from pitwall.resident import rss_bytes, since_ns
 from pitwall.serve.broadcast import age_s
-from pitwall.serve.live import MAX_STREAMS
+from pitwall.serve.limits import MAX_STREAMS
 from pitwall.serve.serving import answer
 from pitwall.serve.sessions import iso
 
@@ -43,6 +45,7 @@ def report(serving: Serving) -> dict[str, Any]:
         "live": _live(picture),
         "recorder": _recorder(recorder),
         "sources": _sources(recorder),
+        "processes": _processes(recorder),
         "projection": _projection(picture) | {"successor": serving.live.successor()} | _room(serving.live.space()),
         "cars": {name: list(lines) for name, lines in serving.live.problems().items()},
         "rebuilds": readings.rebuilds.report(),
@@ -123,6 +126,17 @@ def _sources(recorder: Recorder | None) -> list[dict[str, Any]]:
         }
         for one in recorder.state.sources
     ]
+
+
+def _processes(recorder: Recorder | None) -> dict[str, Any]:
+    """What each takes of the memory, and since when it runs; null where nobody can say."""
+    pids = {"server": os.getpid()} | ({"recorder": recorder.pid} if recorder is not None and recorder.pid else {})
+    return {name: {"pid": pid, "rss_bytes": rss_bytes(pid), "since": _began(pid)} for name, pid in pids.items()}
+
+
+def _began(pid: int) -> str | None:
+    began_ns = since_ns(pid)
+    return iso(began_ns) if began_ns is not None else None
 
 
 def _room(space: Space) -> dict[str, Any]:

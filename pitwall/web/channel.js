@@ -5,7 +5,7 @@ import {age, digits, large, number, unit} from "/numbers.js";
 
 const STALE_S = 0.5; // a fast channel that is silent for half a second is no longer now
 const STALE_PERIODS = 3;
-const SHOWN_S = 0.2; // what the car says of a channel counts from here on: values come here twenty times a second
+const SHOWN_S = 0.2; // what the car says of a channel counts from here on: values come here twenty to fifty times a second
 
 // What fills a level, until more has been seen: noise at a standstill is no full bar.
 const FULL = {"%": 100, rpm: 6000, bar: 40, psi: 600};

@@ -152,3 +152,25 @@ def test_who_waits_is_woken_by_news_and_by_the_end():
         await waiting
 
     asyncio.run(story())
+
+
+def test_a_newer_picture_makes_a_tick_of_its_own_and_nobody_waits_for_the_beat():
+    async def story() -> None:
+        live = Still(picture(1))
+        broadcast = Broadcast(live)
+        running = asyncio.create_task(broadcast.run())
+        for number in range(2, 12):
+            await asyncio.sleep(0)
+            seen = broadcast.tick
+            live.shown = picture(number, t=number, rpm=float(number))
+            async with asyncio.timeout(20):
+                await broadcast.after(seen)
+            while "rpm" not in parsed(broadcast.since(seen))[2]["values"]:  # the first look tells the status
+                seen = broadcast.tick
+                async with asyncio.timeout(20):
+                    await broadcast.after(seen)
+            assert parsed(broadcast.since(seen))[2]["values"] == {"rpm": [number, float(number)]}
+        broadcast.close()
+        await running
+
+    asyncio.run(story())

@@ -11,8 +11,9 @@ import pytest
 
 from pitwall.errors import PitwallError, UsageError
 from pitwall.log.published import Recorder, SourceState, State
+from pitwall.serve.limits import QUESTIONS
 from pitwall.serve.newest import Still
-from pitwall.serve.reading import WAITING, _Call
+from pitwall.serve.reading import _Call
 from pitwall.serve.server import bind
 from tests.serve.stand import SID, FakeGarage, picture, projection, standing
 
@@ -257,16 +258,16 @@ def test_more_questions_than_may_wait_are_told_to_come_back():
     with standing(garage=garage) as stand:
         askers = [
             threading.Thread(target=lambda: answers.append(stand.ask(f"/session/{SID}/channels")[0]))
-            for _ in range(WAITING + 8)
+            for _ in range(QUESTIONS + 8)
         ]
         for asker in askers:
             asker.start()
         while answers.count(503) < 8:
-            assert stand.json("/health")["queries"]["running"] <= WAITING
+            assert stand.json("/health")["queries"]["running"] <= QUESTIONS
         garage.go.set()
         for asker in askers:
             asker.join()
-        assert sorted(answers) == [200] * WAITING + [503] * 8
+        assert sorted(answers) == [200] * QUESTIONS + [503] * 8
         assert stand.json("/health")["queries"]["refused"] == 8
 
 
