@@ -1,0 +1,55 @@
+"""`pitwall doctor` as people and scripts meet it."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from pathlib import Path
+
+from pitwall.cli import COMMANDS
+from tests.cli.conftest import Pitwall
+
+VERDICTS = {"ok", "warning", "failed", "skipped"}
+
+
+def test_every_line_is_a_verdict_and_nothing_is_wider_than_a_terminal(pitwall: Pitwall, tmp_path: Path) -> None:
+    answer = pitwall("doctor", "--port", "0")
+    assert answer.code == 0, answer.out
+    told = answer.out.splitlines()
+    assert max(map(len, told)) <= 80
+    assert {line.split()[0] for line in told if not line.startswith(" ")} <= VERDICTS
+    assert "doctor" in COMMANDS
+    assert list(tmp_path.iterdir()) == [], "it looks, and leaves nothing"
+
+
+def test_json_says_the_same_in_plain_words(pitwall: Pitwall) -> None:
+    said = pitwall("doctor", "--port", "0", "--json").json
+    assert said["ok"] is True
+    assert {check["verdict"] for check in said["checks"]} <= VERDICTS
+    told = {check["name"] for check in said["checks"]}
+    assert {"python", "recording", "serving", "logs", "recorder", "projections", "room", "sync"} <= told
+    assert {"encryption", "clock", "killer", "freezer", "wake lock", "port", "adapter"} <= told
+
+
+def test_what_failed_makes_the_exit_code_1(pitwall: Pitwall) -> None:
+    answer = pitwall("doctor", "--port", "0", "--car", "bmw-e46-m3", "--source", "slcan:/dev/no-such-node", "--json")
+    assert answer.code == 1
+    verdicts = {check["name"]: check for check in answer.json["checks"]}
+    assert answer.json["ok"] is False
+    assert verdicts["device"]["verdict"] == "failed"
+    assert verdicts["device"]["advice"]
+    assert {verdicts["firmware"]["verdict"], verdicts["bus"]["verdict"]} == {"skipped"}
+
+
+def test_a_car_that_is_not_there_is_a_failed_line(pitwall: Pitwall) -> None:
+    answer = pitwall("doctor", "--port", "0", "--car", "nobodys")
+    assert answer.code == 1
+    assert "failed   adapter" in answer.out
+    assert answer.err == ""
+
+
+def test_a_taken_port_is_a_warning(pitwall: Pitwall) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        answer = pitwall("doctor", "--port", taken.getsockname()[1], "--json")
+    assert answer.code == 0
+    assert {check["name"]: check["verdict"] for check in answer.json["checks"]}["port"] == "warning"
