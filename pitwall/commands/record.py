@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import click
 
 from pitwall.commands.amounts import span
+from pitwall.commands.awake import awake, wake_lock_option
 from pitwall.commands.encrypting import check_key
 from pitwall.commands.keeping import Keeping, keep_options, kept
+from pitwall.commands.notice import notice
 from pitwall.commands.options import Places, option, places
 from pitwall.commands.output import number, plural
 from pitwall.commands.reporting import end_with_losses
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     metavar="TIME",
     help="A session ends when no frame has come for so long; the next frame begins another.",
 )
+@wake_lock_option
 @option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
 def record(
     places: Places,
@@ -52,6 +55,7 @@ def record(
     session_id: str | None,
     sync_interval: float,
     idle: float,
+    wake_lock: bool | None,
     supervised: bool,
 ) -> None:
     """Write the frames of the car's buses into the log, until stopped (Ctrl-C).
@@ -79,7 +83,10 @@ def record(
         check_key()  # when started again by `run`, frames go before the key: their segments are sealed once it is back
     buses = wanted.buses(places)
     zero = time.monotonic_ns()
+    wake_lock = False if supervised else wake_lock  # `run` has it, and outlives us
     with kept(places, Keeping() if supervised else keeping), stop_on_signals() as stop, ExitStack() as opened:
+        opened.enter_context(awake(wake_lock))
+        opened.enter_context(notice(places.logs, wake_lock))
         hold = Hold(places.logs, reserve_bytes=RESERVE_BYTES)
         opened.callback(hold.close)
         sources = []

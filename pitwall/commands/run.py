@@ -9,14 +9,17 @@ import http.client
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 import click
 
+from pitwall.commands.awake import awake, wake_lock_option
 from pitwall.commands.children import Child
 from pitwall.commands.encrypting import check_key
 from pitwall.commands.keeping import Keeping, keep_options, keeper
+from pitwall.commands.notice import notice
 from pitwall.commands.options import Places, places
 from pitwall.commands.serve import server_options
 from pitwall.commands.sources import Wanted, source_options
@@ -28,7 +31,8 @@ from pitwall.errors import PitwallError
 @source_options
 @server_options
 @keep_options
-def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int) -> int:
+@wake_lock_option
+def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int, wake_lock: bool | None) -> int:
     """Record, project and serve a car, until stopped (Ctrl-C).
 
     Prints the page's address as soon as the page is there.  With --keep or --keep-free,
@@ -54,26 +58,20 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int) 
         click.echo(f"pitwall: {keeping}", err=True)
         others.append(Child("the keeper", keeper(places, keeping), patience_s=10))
     # what is on its way to the disk must get there: the recorder seals its session's last segment
-    return _supervise(
-        Child("the recorder", record, patience_s=60), Child("the server", serve, patience_s=10), others, host, port
-    )
+    recorder, server = Child("the recorder", record, patience_s=60), Child("the server", serve, patience_s=10)
+    with end_on_signals() as asked, awake(wake_lock), notice(places.logs, wake_lock):
+        return _supervise(recorder, server, others, host, port, asked)
 
 
-def _supervise(recorder: Child, server: Child, others: Sequence[Child], host: str, port: int) -> int:
-    asked = False
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ask)
+def _supervise(
+    recorder: Child, server: Child, others: Sequence[Child], host: str, port: int, asked: Callable[[], bool]
+) -> int:
     code: int | None = None
     announced = False
     try:
         for child in (recorder, server, *others):
             child.start()
-        while not asked and code is None:
+        while not asked() and code is None:
             time.sleep(0.05)
             for child in (recorder, server, *others):
                 code = child.tend() if code is None else code
@@ -83,6 +81,23 @@ def _supervise(recorder: Child, server: Child, others: Sequence[Child], host: st
     finally:
         codes = [child.stop() for child in (*others, server, recorder)]
     return code if code is not None else max(codes)
+
+
+@contextmanager
+def end_on_signals() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C, SIGTERM or a closed terminal has asked us to end, while the context lasts."""
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _free(host: str, port: int) -> int:

@@ -1,0 +1,135 @@
+"""A phone is kept awake while something records, and let sleep afterwards; it never keeps us waiting."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pitwall.commands import awake as waking
+from pitwall.commands import notice as noticing
+from pitwall.commands.awake import answered, awake
+from pitwall.commands.notice import notice, told
+from pitwall.errors import PitwallError
+from pitwall.log.lock import Lock
+from pitwall.log.published import Recorder, State
+from tests.deploy.stubs import Stubs, on_path
+
+
+@pytest.fixture
+def phone(stubs: Stubs, monkeypatch: pytest.MonkeyPatch) -> Stubs:
+    stubs.add("termux-wake-lock", "termux-wake-unlock", "termux-notification", "termux-notification-remove")
+    monkeypatch.setenv("PATH", on_path(stubs))
+    return stubs
+
+
+def test_the_lock_is_given_back_when_what_it_was_taken_for_breaks(phone: Stubs) -> None:
+    with pytest.raises(ZeroDivisionError), awake(None):
+        raise ZeroDivisionError
+    assert [call.strip() for call in phone.calls] == ["termux-wake-lock", "termux-wake-unlock"]
+
+
+def test_it_is_not_taken_where_it_is_not_wanted_and_missed_where_it_is(
+    phone: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with awake(False):
+        pass
+    assert phone.calls == []
+    monkeypatch.setenv("PATH", "/nowhere")
+    with awake(None):
+        pass
+    with pytest.raises(PitwallError, match="no wake lock"), awake(True):
+        raise AssertionError("not reached")
+
+
+def test_a_phone_that_hangs_keeps_nobody_waiting(
+    phone: Stubs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    phone.does("termux-wake-lock", "exec sleep 600")
+    assert "did not answer" in answered("termux-wake-lock", within_s=0.2)
+    phone.does("termux-wake-unlock", "exit 7")
+    assert answered("termux-wake-unlock") == "failed with exit code 7"
+    assert "could not be started" in answered("/no/such/command")
+    monkeypatch.setattr(waking, "answered", lambda *command: answered(*command, within_s=0.2))
+    begun = []
+    with awake(None):
+        begun.append(True)
+    assert begun
+    assert "this phone may fall asleep" in caplog.text
+    assert "stays awake" in caplog.text
+    assert phone.called("termux-wake-unlock"), "given back all the same"
+
+
+@pytest.mark.parametrize(
+    "command", [["record", "--simulate"], ["run", "--simulate", "--port", "0"]], ids=lambda one: one[0]
+)
+def test_recording_takes_it_once_and_gives_it_back_at_sigterm(phone: Stubs, tmp_path: Path, command: list[str]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pitwall", *command],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": on_path(phone)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, said
+    assert len(phone.called("termux-wake-lock")) == 1
+    assert len(phone.called("termux-wake-unlock")) == 1
+    assert phone.called("termux-notification-remove pitwall")
+
+
+@pytest.mark.parametrize(
+    ("recorder", "title", "text"),
+    [
+        (None, "not recording", "no recorder"),
+        (Recorder(1, State()), "waiting", "no frame"),
+        (Recorder(1, State(session="s", frames=1234)), "recording", "1,234 frames, none lost: s"),
+        (Recorder(1, State(session="s", frames=10, low_space=True)), "recording", "nearly full"),
+        (Recorder(1, State(session="s", frames=90, lost=10)), "LOST", "10 lost of 100"),
+        (Recorder(1, State(session="s", problem="no space left", waiting=5)), "NOTHING IS KEPT", "5 frames wait"),
+    ],
+)
+def test_a_notification_says_how_the_recorder_is(recorder: Recorder | None, title: str, text: str) -> None:
+    said = told(recorder)
+    assert title in said[0]
+    assert text in said[1]
+
+
+def test_a_change_is_shown_once_and_taken_away_at_the_end(
+    phone: Stubs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noticing, "EVERY_S", 0.02)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    lock = Lock(logs)
+    try:
+        with notice(logs, None):
+            until(lambda: phone.called("termux-notification --id"))
+            lock.publish(State(session="drive", frames=5))
+            until(lambda: len(phone.called("termux-notification --id")) > 1)
+    finally:
+        lock.release()
+    waiting, driving = phone.called("termux-notification --id")
+    assert "waiting" in waiting
+    assert "5 frames, none lost: drive" in driving
+    assert phone.calls[-1] == "termux-notification-remove pitwall"
+
+
+def until(true: object, within_s: float = 30) -> None:
+    end = time.monotonic() + within_s
+    while not true():  # type: ignore[operator]
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
