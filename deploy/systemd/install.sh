@@ -17,9 +17,9 @@ usage: install.sh [--user | --system] [--car CAR] [--source ADDRESS]
   --user            services of yours alone (what others get)
   --system          the system's, under a user of their own (what root gets)
   --car CAR         the car to record; with it, both services are started
-  --source ADDRESS  where its bus is heard: slcan:/dev/ttyACM0, socketcan:can0, ...
+  --source ADDRESS  where its bus is heard: slcan:/dev/ttyACM0, socketcan:can0
   --can IF=BITRATE  bring up a kernel's interface, listening only: can0=500000
-  --udev            only the udev rule: adapters are dialout's, under a name that stays
+  --udev            only the udev rule: adapters are dialout's, and keep a name
   --prefix DIR      put all below DIR, start nothing: for an image of a card
 USAGE
 }

@@ -14,7 +14,7 @@ usage: install.sh [--car CAR] [--source ADDRESS] [--server HOW] [--no-boot]
 
   --car CAR         the car to record: a folder's name in ~/pitwall/cars
   --source ADDRESS  where its bus is heard (usb:handed: the phone's own plug)
-  --server HOW      proot: in a Debian of its own; native: in Termux; none: record
+  --server HOW      proot: in its own Debian; native: in Termux; none: record
                     only. Without it: native where Python has duckdb, else proot
   --no-boot         do not start with the phone
 USAGE
