@@ -8,7 +8,7 @@ look_s=${PITWALL_USB_LOOK_S:-3}         # between looks while a device is missin
 rest_s=${PITWALL_USB_REST_S:-10}        # and while the recorder has one
 answer_s=${PITWALL_USB_ANSWER_S:-10}    # what has not been listed by then hangs
 dialog_s=${PITWALL_USB_DIALOG_S:-60}    # Android's own dialog gives up after 30
-again_s=${PITWALL_USB_AGAIN_S:-15}      # before a device that was refused is asked for again; doubled each time
+again_s=${PITWALL_USB_AGAIN_S:-5}       # before a device that was refused is asked for again; doubled each time
 again_most_s=120
 hand_over=${PITWALL_HAND_OVER:-$HOME/.pitwall/hand-over.sh}
 lock=${PITWALL_LOGS:-$HOME/pitwall/logs}/.lock
@@ -16,6 +16,7 @@ lock=${PITWALL_LOGS:-$HOME/pitwall/logs}/.lock
 declare -A handed=()   # device -> the recorder's pid that has it
 declare -A again_at=() # device -> when it may be asked for again, in $SECONDS
 declare -A pause=()    # device -> how long it is left alone after the next refusal
+recorder=''            # the pid of the recorder that was there at the last look
 deaf=no                # whether Termux:API did not answer last
 
 say() { printf '%s\n' "$*" >&2; }
@@ -63,6 +64,9 @@ look() {
     fi
   done
   pid=$(recorder_pid)
+  if [ "$pid" != "$recorder" ]; then
+    recorder=$pid again_at=() pause=() # whatever the one before refused
+  fi
   for device in $listed; do
     [ "${handed[$device]:-}" != "$pid" ] || continue
     unset "handed[$device]"

@@ -77,7 +77,7 @@ def checks(
 
     car = wanted.car_name if wanted.car or wanted.simulate else None
     buses, wrong = _wired(places, wanted)
-    bitrates = [one.settings.bitrate for one in buses if one.settings.bitrate]
+    bitrates = [one.bitrate for one in buses if one.bitrate]
     return [
         Check("python", software.python),
         Check("recording", software.recording),

@@ -30,6 +30,8 @@ BITRATES: Final = (500_000, 1_000_000, 250_000, 125_000, 800_000, 100_000, 50_00
 """In the order in which cars and loggers use them; those that SLCAN has a letter for."""
 NODES: Final = ("ttyACM*", "ttyUSB*", "pitwall-*", "serial/by-id/*")
 VERSION_S: Final = 0.5
+CANABLE_1: Final = "canable-fw"
+"""In what CANable 1's own firmware answers to `V`: where it comes from (canable-fw, src/slcan.c)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,15 @@ class Wired:
 
     def plug(self, bitrate: int | None = None) -> Plug:
         """What it is opened from; never to send."""
-        settings = replace(self.settings, sends=False, bitrate=bitrate or self.settings.bitrate)
-        return plug(self.address, settings, time.monotonic_ns())
+        settings = replace(self.settings, sends=False, bitrate=bitrate or self.bitrate)
+        options = {name: value for name, value in self.address.options.items() if name != "bitrate"}
+        return plug(replace(self.address, options=options), settings, time.monotonic_ns())
+
+    @property
+    def bitrate(self) -> int | None:
+        """Bits/s; None: the adapter's own.  What the address says is nearer than what the car does."""
+        said = self.address.options.get("bitrate", "")
+        return int(said) if said.isdecimal() else self.settings.bitrate
 
 
 def node(wired: Wired, devices: Path = Path("/dev")) -> Finding:
@@ -76,10 +85,10 @@ def firmware(wired: Wired, ask: Callable[[Path], bytes] | None = None) -> Findin
     text = said.replace(b"\a", b"").decode("ascii", "replace").strip("\r\n ")
     if not text:
         return warning(f"{path} answers nothing to V", "is it an SLCAN adapter? Unplug it, plug it in, try again")
-    if "http" in text:
+    if CANABLE_1 in text:
         return warning(
-            f"{text} (CANable 1 SLCAN: it drops frames under load and tells nobody)",
-            "candleLight firmware has a queue and hardware times; INSTALL.md says how to flash it",
+            f"{text}: CANable 1's SLCAN drops frames under load and tells nobody",
+            "flash candleLight: it has a queue and hardware times (INSTALL.md)",
         )
     return ok(text.replace("\r", " "))
 
@@ -96,7 +105,8 @@ def version(path: Path) -> bytes:
     try:
         # raw before the first byte: a line that echoes would send the adapter's own frames back as commands
         tty.setraw(fd, termios.TCSANOW)
-        os.write(fd, b"\rC\r")
+        # no empty line before it: CANable 2 then repeats what it sent last
+        os.write(fd, b"C\r")
         _gathered(fd, VERSION_S / 2)  # the rest of what was open, and the answer to C
         os.write(fd, b"V\r")
         return _gathered(fd, VERSION_S)
@@ -175,7 +185,7 @@ def heard(wired: Wired, *, find_bitrate: bool, listen: Callable[..., Heard] = li
     if path is not None and not path.exists():
         return skipped(f"{path} is not there")
     now = listen(wired, LISTEN_S)
-    rate = f"at {_rate(wired.settings.bitrate)}" if wired.settings.bitrate else "at the adapter's own bitrate"
+    rate = f"at {_rate(wired.bitrate)}" if wired.bitrate else "at the adapter's own bitrate"
     refused = sum(now.counted.values())
     if now.frames:
         said = f"{now.frames / LISTEN_S:,.0f} frames/s of {now.ids} ids {rate}"
@@ -195,7 +205,7 @@ def heard(wired: Wired, *, find_bitrate: bool, listen: Callable[..., Heard] = li
 
 def _found(wired: Wired, nothing: str, listen: Callable[..., Heard]) -> Finding:
     for bitrate in BITRATES:
-        if bitrate == wired.settings.bitrate:
+        if bitrate == wired.bitrate:
             continue
         now = listen(wired, TRY_S, bitrate)
         if now.frames >= ENOUGH and not now.errors:

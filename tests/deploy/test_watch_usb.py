@@ -124,6 +124,16 @@ def test_a_recorder_that_was_started_anew_gets_it_anew(phone: Phone) -> None:
     until(lambda: phone.given == ["002", "002"])
 
 
+def test_what_one_recorder_refused_is_asked_of_the_next_at_once(phone: Phone) -> None:
+    phone.put("refused")
+    phone.plug(ONE)
+    until(lambda: len(phone.stubs.called("termux-usb -r")) >= 3)  # the next try would be seconds away
+    phone.take("refused")
+    phone.recorder(200)
+    phone.later(2)
+    assert phone.given == ["002"]
+
+
 def test_a_hub_of_two_gives_both(phone: Phone) -> None:
     phone.plug(ONE, TWO)
     until(lambda: sorted(phone.given) == ["002", "003"])

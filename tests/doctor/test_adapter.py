@@ -64,7 +64,7 @@ def firmware(answers: Mapping[bytes, bytes]) -> Iterator[tuple[Path, list[bytes]
 def test_firmware_is_asked_for_its_version_with_the_channel_closed() -> None:
     with firmware({b"C": b"\r", b"V": b"V1013\r"}) as (path, asked):
         check(adapter.firmware(wired(f"slcan:{path}")), OK, "V1013")
-    assert [command for command in asked if command][:2] == [b"C", b"V"]
+    assert asked[:2] == [b"C", b"V"], "and no empty line, at which CANable 2 repeats what it sent last"
 
 
 def test_firmware_that_is_deaf_or_known_to_lose_frames_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,6 +188,11 @@ def test_the_right_bitrate_is_found_where_that_is_asked_for(ours: list[Ours]) ->
     check(found, FAILED, "at 250 kbit/s", "bitrate: 250000 of the bus can")
     assert not any(one.settings.sends for one in ours)
     assert all(one.closed for one in ours)
+
+
+def test_what_the_address_says_is_nearer_than_what_the_car_does(ours: list[Ours]) -> None:
+    check(adapter.heard(wired("ours:it?bitrate=250000", 500_000), find_bitrate=False), OK, "at 250 kbit/s")
+    check(adapter.heard(wired("ours:it?bitrate=500000", 250_000), find_bitrate=True), FAILED, "--bitrate 250000")
 
 
 def test_a_dead_bus_is_dead_at_every_bitrate(ours: list[Ours], monkeypatch: pytest.MonkeyPatch) -> None:
