@@ -132,7 +132,7 @@ def _of_adapters(places: Places, buses: list[Wired], machine: Machine, *, find_b
     at_work = recorder(places.logs) is not None
     for wired in buses:
         of = f" {wired.bus}" if len(buses) > 1 else ""
-        yield Check(f"device{of}", partial(adapter.node, wired))
+        yield Check(f"device{of}", partial(adapter.node, wired, machine), 10)
         yield Check(f"listen-only{of}", partial(adapter.silent, wired, machine), 10)
         if at_work:  # two readers of one adapter would each get a part
             yield Check(f"bus{of}", lambda: skipped("the recorder has the adapter", "/health says what it hears"))

@@ -49,14 +49,21 @@ class Wired:
         return plug(replace(self.address, options=options), settings, time.monotonic_ns())
 
     @property
+    def handed(self) -> bool:
+        """Whether only the recorder gets it: by descriptor, from whoever may open it."""
+        return self.address.place == "handed"
+
+    @property
     def bitrate(self) -> int | None:
         """Bits/s; None: the adapter's own.  What the address says is nearer than what the car does."""
         said = self.address.options.get("bitrate", "")
         return int(said) if said.isdecimal() else self.settings.bitrate
 
 
-def node(wired: Wired, devices: Path = Path("/dev")) -> Finding:
+def node(wired: Wired, machine: Machine, devices: Path = Path("/dev")) -> Finding:
     """Whether the device's node is there, and may be used."""
+    if wired.handed:
+        return _listed(machine)
     path = wired.plug().node
     if path is None:
         return skipped(f"{wired.address.scheme} has no device node")
@@ -74,10 +81,24 @@ def node(wired: Wired, devices: Path = Path("/dev")) -> Finding:
     return ok(f"{path} is there, and yours to use")
 
 
+def _listed(machine: Machine) -> Finding:
+    """What Android says is plugged in, to be handed over."""
+    said = machine.run("termux-usb", "-l")
+    if said is None:
+        hint = "pkg install termux-api, open the Termux:API app once; battery: Unrestricted for it"
+        return failed("termux-usb does not answer, so no adapter can be handed over", hint)
+    there = [word.strip('[]", ') for word in said.split() if "/dev/" in word]
+    if not there:
+        return failed("nothing is plugged into this phone, says Android", "plug it in; does the phone give USB power?")
+    return ok(
+        f"plugged in: {', '.join(there)}", "the service pitwall-usb hands it over, once Android's dialog is allowed"
+    )
+
+
 def firmware(wired: Wired, ask: Callable[[Path], bytes] | None = None) -> Finding:
     """What the adapter answers to `V`, where it speaks SLCAN over a serial line."""
-    path = wired.plug().node
-    if wired.address.scheme != "slcan" or path is None:
+    path = wired.plug().node if wired.address.scheme == "slcan" else None
+    if path is None:
         return skipped("only SLCAN on a serial line can be asked")
     if not path.exists():
         return skipped(f"{path} is not there")
@@ -181,6 +202,8 @@ def listen(wired: Wired, within_s: float, bitrate: int | None = None) -> Heard:
 
 def heard(wired: Wired, *, find_bitrate: bool, listen: Callable[..., Heard] = listen) -> Finding:
     """Whether frames come at the car's bitrate; and at which else, where that is asked for."""
+    if wired.handed:
+        return skipped("only a recorder is handed the adapter", "/health says what it hears")
     path = wired.plug().node
     if path is not None and not path.exists():
         return skipped(f"{path} is not there")

@@ -6,10 +6,14 @@ CPU ("phantom processes"); cached apps are frozen, Termux:API's among them, whos
 
 from __future__ import annotations
 
+from typing import Final
+
 from pitwall.doctor.check import Finding, failed, ok, skipped, warning
 from pitwall.doctor.machine import Machine
 
-ELSEWHERE = "only Android has one"
+ELSEWHERE: Final = "only Android has one"
+MONITOR: Final = "settings_enable_monitor_phantom_procs"
+"""The switch, which the developer options and adb set; an app may or may not be let to read it."""
 
 
 def killer(machine: Machine) -> Finding:
@@ -19,11 +23,12 @@ def killer(machine: Machine) -> Finding:
     release = machine.run("getprop", "ro.build.version.sdk")
     if release is not None and release.isdecimal() and int(release) < 31:
         return ok("this Android is older than the process killer")
-    said = machine.run("getprop", "persist.sys.fflag.override.settings_enable_monitor_phantom_procs")
-    if said == "false":
+    set_by_settings = machine.run("/system/bin/settings", "get", "global", MONITOR)
+    said = machine.run("getprop", f"persist.sys.fflag.override.{MONITOR}")
+    if "false" in (set_by_settings, said):
         return ok("the process killer is off")
     advice = "Developer options: Disable child process restrictions (Android 14+), or by adb, as INSTALL.md says"
-    if said == "true":
+    if "true" in (set_by_settings, said):
         return warning("Android may kill the recorder's processes (signal 9)", advice)
     return warning("can't tell whether Android kills child processes", advice)
 

@@ -84,13 +84,22 @@ def test_what_is_no_serial_line_is_not_asked(tmp_path: Path) -> None:
 
 
 def test_a_node_is_there_and_ours_or_the_way_to_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(adapter.node(wired("socketcan:can0")), SKIPPED)
-    check(adapter.node(wired("slcan:/dev/null")), OK)
-    check(adapter.node(wired("slcan:/dev/no-such-node"), tmp_path), FAILED, "dmesg")
+    check(adapter.node(wired("socketcan:can0"), Made()), SKIPPED)
+    check(adapter.node(wired("slcan:/dev/null"), Made()), OK)
+    check(adapter.node(wired("slcan:/dev/no-such-node"), Made(), tmp_path), FAILED, "dmesg")
     (tmp_path / "ttyACM0").write_text("")
-    check(adapter.node(wired("slcan:/dev/no-such-node"), tmp_path), FAILED, "ttyACM0")
+    check(adapter.node(wired("slcan:/dev/no-such-node"), Made(), tmp_path), FAILED, "ttyACM0")
     monkeypatch.setattr(os, "access", lambda *_: False)
-    check(adapter.node(wired("slcan:/dev/null")), FAILED, "usermod -aG", "crw-rw-rw-")
+    check(adapter.node(wired("slcan:/dev/null"), Made()), FAILED, "usermod -aG", "crw-rw-rw-")
+
+
+def test_what_android_hands_over_is_looked_for_in_its_own_list() -> None:
+    handed, listed = wired("usb:handed"), '[\n  "/dev/bus/usb/001/002"\n]'
+    check(adapter.node(handed, Made(android=True)), FAILED, "does not answer")
+    check(adapter.node(handed, Made(android=True, commands={"termux-usb -l": "[]"})), FAILED, "nothing is plugged in")
+    check(adapter.node(handed, Made(android=True, commands={"termux-usb -l": listed})), OK, "/dev/bus/usb/001/002 |")
+    check(adapter.heard(handed, find_bitrate=True), SKIPPED, "only a recorder")
+    check(adapter.firmware(handed), SKIPPED)
 
 
 SHOW = "ip -details link show can0"

@@ -90,6 +90,7 @@ SDK = "getprop ro.build.version.sdk"
     [
         ({SDK: "30"}, OK, "older"),
         ({SDK: "34", PROCS: "false"}, OK, "off"),
+        ({SDK: "34", "/system/bin/settings get global settings_enable_monitor_phantom_procs": "false"}, OK, "off"),
         ({SDK: "34", PROCS: "true"}, WARNING, "Disable child process restrictions"),
         ({SDK: "34", PROCS: ""}, WARNING, "can't tell"),
         ({}, WARNING, "can't tell"),
