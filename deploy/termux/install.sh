@@ -85,30 +85,31 @@ debian() {
   proot-distro login debian -- true 2>/dev/null || proot-distro install debian
 }
 
-# install_service NAME: its scripts, with Termux's own shell in their first line
+# termux_script FROM TO: with Termux's own shell in its first line
+termux_script() {
+  local shell
+  shell=$(head -n 1 "$1" | grep -o '[a-z]*sh$')
+  mkdir -p "$(dirname "$2")"
+  # beside it, then in its place: bash reads a script while it runs it
+  sed "1s|.*|#!$PREFIX/bin/$shell|" "$1" >"$2.new"
+  chmod 700 "$2.new"
+  mv "$2.new" "$2"
+}
+
+# install_service NAME
 install_service() {
-  local name=$1 script to
-  for script in run finish control/t log/run; do
-    to=$services/$name/$script
-    [ -e "$here/services/$name/$script" ] || [ "$script" = log/run ] || continue
-    mkdir -p "$(dirname "$to")"
-    if [ "$script" = log/run ]; then
-      printf '#!%s/bin/sh\nmkdir -p "%s/var/log/sv/%s"\nexec svlogd -tt "%s/var/log/sv/%s"\n' \
-        "$PREFIX" "$PREFIX" "$name" "$PREFIX" "$name" >"$to"
-    else
-      sed "1s|.*|#!$PREFIX/bin/sh|" "$here/services/$name/$script" >"$to"
-    fi
-    chmod 700 "$to"
+  local name=$1 script
+  for script in run finish control/t; do
+    [ ! -e "$here/services/$name/$script" ] || termux_script "$here/services/$name/$script" "$services/$name/$script"
   done
+  termux_script "$here/services/log/run" "$services/$name/log/run"
   # not up before somebody says so
   [ -e "$services/$name/supervise" ] || touch "$services/$name/down"
 }
 
 scripts() {
-  for script in watch-usb.sh hand-over.sh; do
-    sed "1s|.*|#!$PREFIX/bin/bash|" "$here/$script" >"$program/$script"
-    chmod 700 "$program/$script"
-  done
+  termux_script "$here/watch-usb.sh" "$program/watch-usb.sh"
+  termux_script "$here/hand-over.sh" "$program/hand-over.sh"
   printf '%s\n' "$server" >"$program/server"
   install_service pitwall-recorder
   install_service pitwall-usb
@@ -127,8 +128,7 @@ start() {
 }
 
 start_with_phone() {
-  sed "1s|.*|#!$PREFIX/bin/sh|" "$here/boot.sh" >"$HOME/.termux/boot/pitwall"
-  chmod 700 "$HOME/.termux/boot/pitwall"
+  termux_script "$here/boot.sh" "$HOME/.termux/boot/pitwall"
 }
 
 # --- the steps

@@ -23,6 +23,8 @@ REMOVE: Final = "termux-notification-remove"
 ID: Final = "pitwall"
 EVERY_S: Final = 10.0
 """Each notification is a process on the phone: no more of them than an eye wants."""
+SHOWN_S: Final = 3.0
+"""Within this it is shown, or Android has frozen the app; so long may it hold up an end, once all is safe."""
 REST_S: Final = 60.0
 """After one that did not come through: Android has frozen the app that shows them."""
 
@@ -48,18 +50,20 @@ def notice(logs: Path, wanted: bool | None) -> Iterator[None]:
     if wanted is False or shutil.which(SHOW) is None:
         yield
         return
-    ended = threading.Event()
-    showing = threading.Thread(target=_show, args=(logs, ended), name="notice", daemon=True)
+    ended, shown = threading.Event(), threading.Event()
+    showing = threading.Thread(target=_show, args=(logs, ended, shown), name="notice", daemon=True)
     showing.start()
     try:
         yield
     finally:
         ended.set()
         showing.join()
-        answered(REMOVE, ID)
+        if shown.is_set():
+            answered(REMOVE, ID, within_s=SHOWN_S)
 
 
-def _show(logs: Path, ended: threading.Event) -> None:
+def _show(logs: Path, ended: threading.Event, shown: threading.Event) -> None:
+    """shown: whether the last one came through."""
     from pitwall.log.lock import recorder
 
     before: tuple[str, str, str] | None = None
@@ -70,7 +74,9 @@ def _show(logs: Path, ended: threading.Event) -> None:
             continue
         title, text, priority = now
         words = ("--id", ID, "--ongoing", "--alert-once", "--priority", priority, "--title", title, "--content", text)
-        if answered(SHOW, *words):
+        if answered(SHOW, *words, within_s=SHOWN_S):
             pause_s = REST_S
+            shown.clear()
         else:
             before = now
+            shown.set()

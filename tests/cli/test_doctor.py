@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pitwall.cli import COMMANDS
+from pitwall.log.lock import Lock
 from tests.cli.conftest import Pitwall
 
 VERDICTS = {"ok", "warning", "failed", "skipped"}
@@ -53,3 +54,17 @@ def test_a_taken_port_is_a_warning(pitwall: Pitwall) -> None:
         answer = pitwall("doctor", "--port", taken.getsockname()[1], "--json")
     assert answer.code == 0
     assert {check["name"]: check["verdict"] for check in answer.json["checks"]}["port"] == "warning"
+
+
+def test_an_adapter_that_a_recorder_has_is_left_to_it(pitwall: Pitwall, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    lock = Lock(logs)
+    try:
+        answer = pitwall("doctor", "--port", "0", "--car", "bmw-e46-m3", "--source", "slcan:/dev/null", "--json")
+    finally:
+        lock.release()
+    verdicts = {check["name"]: check for check in answer.json["checks"]}
+    assert verdicts["bus"]["said"] == "the recorder has the adapter"
+    assert "firmware" not in verdicts
+    assert "waits for a first frame" in verdicts["recorder"]["said"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -203,6 +207,49 @@ def test_the_recorder_runs_with_the_settings(phone: Stubs) -> None:
     python.write_text('#!/bin/sh\necho "$* $PITWALL_CAR $PITWALL_SOURCE $PITWALL_LOGS"\n')
     said = started(phone, "pitwall-recorder").stdout
     assert said == f"-m pitwall record gps-logger usb:handed {home(phone, 'pitwall', 'logs')}\n"
+
+
+def test_the_services_record_and_serve_one_log_as_runit_runs_them(phone: Stubs) -> None:
+    phone.run(INSTALL, "--server", "none")
+    settings = home(phone, ".pitwall", "env")
+    settings.write_text(settings.read_text().replace("PITWALL_SOURCE", "#") + "PITWALL_SIMULATE=1\nPITWALL_PORT=0\n")
+    home(phone, ".pitwall", "server").write_text("native\n")
+    python = home(phone, ".pitwall", "venv", "bin", "python")
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    running = []
+    try:
+        recorder = phone.start("deploy/termux/services/pitwall-recorder/run")
+        running.append(recorder)
+        assert recorder.stdout is not None
+        assert "recording " in recorder.stdout.readline()
+        server = phone.start("deploy/termux/services/pitwall-server/run")
+        running.append(server)
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        address = re.search(r"http://[\d.:]+/", line)
+        assert address, line
+        with urllib.request.urlopen(f"{address[0]}health", timeout=30) as answer:
+            health = json.loads(answer.read())
+        assert health["recorder"]["pid"] == recorder.pid
+        for process in (server, recorder):
+            process.terminate()  # as runit does
+            said, _ = process.communicate(timeout=60)
+            assert process.returncode == 0, said
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
+    assert [call.strip() for call in phone.calls if "wake" in call] == ["termux-wake-lock", "termux-wake-unlock"]
+    assert len(list(home(phone, "pitwall", "logs").glob("*/*.arrow"))) == 1, "sealed"
+
+
+def test_what_a_service_says_is_kept_under_its_own_name(phone: Stubs) -> None:
+    phone.run(INSTALL, "--car", "gps-logger")
+    log = service(phone, "pitwall-usb", "log")
+    subprocess.run(["sh", "run"], cwd=log, env=phone.env, check=True)
+    kept = Path(phone.environment["PREFIX"], "var", "log", "sv", "pitwall-usb")
+    assert kept.is_dir()
+    assert phone.called(f"svlogd -tt {kept}")
 
 
 def test_a_recorder_that_was_killed_has_its_wake_lock_given_back(phone: Stubs) -> None:
