@@ -35,7 +35,7 @@ setup-dev: $(VENV)/.dev setup-s3 ## and what its tests, its lint and its benchma
 
 setup-s3: $(VENV)/.s3 ## an S3 server, for the tests of the archive
 
-run: $(VENV)/.run ## a simulated car, recorded, projected and served, until Ctrl-C (ARGS=… for pitwall run)
+run: $(VENV)/.run ## a simulated car, recorded and served, until Ctrl-C (ARGS=…)
 	@exec $(BIN)/pitwall run --simulate --port $(PORT) $(ARGS)
 
 test: lint $(VENV)/.s3 ## lint, types, layers and every test (ARGS=… for pytest)
@@ -54,16 +54,16 @@ format: $(VENV)/.dev ## put the code in form
 bench: $(VENV)/.dev ## how fast it is, beside its peers (ARGS="--json decode")
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-torture: $(VENV)/.dev ## kill it, cut it, fill it up, for hours (ARGS="kills --scale 0.1 --seed 7")
+torture: $(VENV)/.dev ## kill it, cut it, fill it up (ARGS="kills --seed 7")
 	@$(BIN)/python -m tests.torture $(ARGS)
 
-diff: $(VENV)/.dev ## which rows of the fixtures' projections differ from those of BASE=commit
+diff: $(VENV)/.dev ## which rows of the fixtures' projections differ since BASE
 	@$(BIN)/python -m tests.goldens.diff $(BASE)
 
-fixtures: $(VENV)/.dev ## record the fixtures anew, from the simulator through the recorder
+fixtures: $(VENV)/.dev ## record the fixtures anew, through the recorder
 	@$(BIN)/python -m tests.goldens.record
 
-docs: $(VENV)/.dev ## write docs/command-line.md from the help pages, and cars/car.schema.json
+docs: $(VENV)/.dev ## write docs/command-line.md and cars/car.schema.json
 	@$(BIN)/python -m tests.contracts.help_pages > docs/command-line.md
 	@$(BIN)/pitwall car schema > cars/car.schema.json
 

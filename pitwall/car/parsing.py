@@ -148,7 +148,7 @@ class _Reader:
         window_s = self._constant(arguments[1], depth)
         if not 1e-9 <= window_s <= MAX_WINDOW_S:
             raise ExpressionError(
-                f"{name} looks back more than 0 and at most {MAX_WINDOW_S:g} seconds, not {window_s:g}"
+                f"{name} looks back at least 1e-09 and at most {MAX_WINDOW_S:g} seconds, not {window_s:g}"
             )
         return Call(name, (value, Number(window_s)))
 

@@ -287,7 +287,7 @@ YAMLS: dict[str, tuple[str, list[str]]] = {
         "  c: {expr: 'rpm + unit(80, \"km/h\", water_temp)', unit: none}\n  d: {expr: rpm, unit: bar}\n"
         "  rate: {expr: rpm, unit: none}\n",
         [
-            "4:7: derived.a.expr: lag looks back more than 0 and at most 60 seconds, not 61",
+            "4:7: derived.a.expr: lag looks back at least 1e-09 and at most 60 seconds, not 61",
             "5:7: derived.b.expr: there is no channel 'speed' (did you mean 'speed_mph'?)",
             "6:7: derived.c.expr: 'km/h' does not convert to 'degF'",
             "8:3: derived.rate: 'rate' can't be a name: it means something else (choose another)",

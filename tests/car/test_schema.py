@@ -27,7 +27,9 @@ HEAD = "car: {make: X}\nbuses: {can: {dbc: a.dbc}}\n"
 
 WHOLE = """car: {make: X, number: 7, nick: Yeti}
 buses:
-  can: {dbc: [a.dbc], source: "slcan:/dev/ttyACM0", interface: socketcan, channel: can0, bitrate: 500000, fd: true, data_bitrate: 2000000}
+  can:
+    {dbc: [a.dbc], source: "slcan:/dev/ttyACM0", interface: socketcan, channel: can0, bitrate: 500000, fd: true,
+     data_bitrate: 2000000}
   hs:
     dbc: b.dbc
     protocol: j1939
