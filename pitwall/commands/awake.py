@@ -1,17 +1,19 @@
-"""The CPU of a phone kept awake while something records: the lock taken at the start, given back whatever happens.
+"""The CPU of a phone kept awake while something records: the lock taken at the start, given back however it ends.
 
-Law: neither waits for the phone longer than `ANSWER_S`, and recording waits for none: it is asked beside it.
+Law: a guardian, a shell that waits for our end of a pipe to close, gives it back: after `kill -9` as well.  Recording
+waits neither for it nor for the phone, whose commands have a time limit.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from pitwall.commands.options import option
 from pitwall.errors import PitwallError
@@ -19,9 +21,16 @@ from pitwall.errors import PitwallError
 logger = logging.getLogger(__name__)
 
 TAKE: Final = "termux-wake-lock"
-RELEASE: Final = "termux-wake-unlock"
 ANSWER_S: Final = 5.0
 """Commands of Termux hang while Android has frozen the app that answers them."""
+
+GUARDIAN: Final = f"""
+timeout -k 1 {ANSWER_S:g} {TAKE} >/dev/null 2>&1 </dev/null \\
+  || echo "{TAKE} failed, or did not answer: this phone may fall asleep"
+read -r _
+timeout -k 1 {ANSWER_S:g} termux-wake-unlock >/dev/null 2>&1 </dev/null \\
+  || echo "termux-wake-unlock failed, or did not answer: the phone stays awake until Termux is told otherwise"
+"""
 
 
 def wake_lock_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,36 +56,28 @@ def awake(wanted: bool | None) -> Iterator[None]:
     if wanted is False or not there:
         yield
         return
-    taking = threading.Thread(target=_ask, args=(TAKE, "this phone may fall asleep"), name="wake lock", daemon=True)
-    taking.start()
+    # in a session of its own, which neither Ctrl-C nor a closed terminal reaches
+    guardian = subprocess.Popen(  # noqa: S603  our own words
+        ["sh", "-c", GUARDIAN],  # noqa: S607  Termux's own, wherever that is
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert guardian.stdin is not None
+    assert guardian.stdout is not None
+    hearing = threading.Thread(target=_hear, args=(guardian.stdout,), name="wake lock", daemon=True)
+    hearing.start()
     try:
         yield
     finally:
-        taking.join()  # else the lock might be taken after it was given back
-        _ask(RELEASE, "the phone stays awake until Termux is told otherwise")
+        guardian.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # then it goes on by itself
+            guardian.wait(3 * ANSWER_S)
+            hearing.join()
 
 
-def _ask(command: str, cost: str) -> None:
-    """Run it, and say what it costs where it fails."""
-    if why := answered(command):
-        logger.warning("%s %s: %s", command, why, cost)
-
-
-def answered(*command: str, within_s: float = ANSWER_S) -> str:
-    """Why a command of the phone's did not do what it was asked; "" where it did."""
-    try:
-        # in a group of its own, which Ctrl-C does not reach: the release must get through
-        done = subprocess.run(  # noqa: S603  our own words, no shell
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=within_s,
-            start_new_session=True,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"did not answer within {within_s:g} s"
-    except OSError as error:
-        return f"could not be started: {(error.strerror or str(error)).lower()}"
-    return f"failed with exit code {done.returncode}" if done.returncode else ""
+def _hear(said: IO[bytes]) -> None:
+    with said:
+        for line in said:
+            logger.warning("%s", line.decode(errors="replace").strip())

@@ -7,13 +7,12 @@ and the recorder nothing.
 from __future__ import annotations
 
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from pitwall.commands.awake import answered
 
 if TYPE_CHECKING:
     from pitwall.log.published import Recorder
@@ -59,7 +58,7 @@ def notice(logs: Path, wanted: bool | None) -> Iterator[None]:
         ended.set()
         showing.join()
         if shown.is_set():
-            answered(REMOVE, ID, within_s=SHOWN_S)
+            answered(REMOVE, ID)
 
 
 def _show(logs: Path, ended: threading.Event, shown: threading.Event) -> None:
@@ -74,9 +73,28 @@ def _show(logs: Path, ended: threading.Event, shown: threading.Event) -> None:
             continue
         title, text, priority = now
         words = ("--id", ID, "--ongoing", "--alert-once", "--priority", priority, "--title", title, "--content", text)
-        if answered(SHOW, *words, within_s=SHOWN_S):
+        if answered(SHOW, *words):
             pause_s = REST_S
             shown.clear()
         else:
             before = now
             shown.set()
+
+
+def answered(*command: str, within_s: float = SHOWN_S) -> str:
+    """Why a command of the phone's did not do what it was asked; "" where it did."""
+    try:
+        done = subprocess.run(  # noqa: S603  our own words, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=within_s,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"did not answer within {within_s:g} s"
+    except OSError as error:
+        return f"could not be started: {(error.strerror or str(error)).lower()}"
+    return f"failed with exit code {done.returncode}" if done.returncode else ""

@@ -9,8 +9,7 @@ import http.client
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import FrameType
 
 import click
@@ -59,19 +58,25 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int, 
         others.append(Child("the keeper", keeper(places, keeping), patience_s=10))
     # what is on its way to the disk must get there: the recorder seals its session's last segment
     recorder, server = Child("the recorder", record, patience_s=60), Child("the server", serve, patience_s=10)
-    with end_on_signals() as asked, awake(wake_lock), notice(places.logs, wake_lock):
-        return _supervise(recorder, server, others, host, port, asked)
+    with awake(wake_lock), notice(places.logs, wake_lock):
+        return _supervise(recorder, server, others, host, port)
 
 
-def _supervise(
-    recorder: Child, server: Child, others: Sequence[Child], host: str, port: int, asked: Callable[[], bool]
-) -> int:
+def _supervise(recorder: Child, server: Child, others: Sequence[Child], host: str, port: int) -> int:
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ask)
     code: int | None = None
     announced = False
     try:
         for child in (recorder, server, *others):
             child.start()
-        while not asked() and code is None:
+        while not asked and code is None:
             time.sleep(0.05)
             for child in (recorder, server, *others):
                 code = child.tend() if code is None else code
@@ -81,23 +86,6 @@ def _supervise(
     finally:
         codes = [child.stop() for child in (*others, server, recorder)]
     return code if code is not None else max(codes)
-
-
-@contextmanager
-def end_on_signals() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C, SIGTERM or a closed terminal has asked us to end, while the context lasts."""
-    asked = False
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _free(host: str, port: int) -> int:

@@ -32,6 +32,13 @@ class Machine:
         except OSError:
             return None
 
+    def entries(self, path: str) -> list[str]:
+        """The names in a folder, in order; none where it can't be read."""
+        try:
+            return sorted(entry.name for entry in Path(path).iterdir())
+        except OSError:
+            return []
+
     def which(self, command: str) -> bool:
         """Whether there is such a command."""
         return shutil.which(command) is not None

@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -145,9 +145,8 @@ def _layers(machine: Machine, folder: Path, depth: int = 0) -> list[tuple[str, s
         return []
     named = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     found = [(named.get("DEVNAME", folder.name), machine.read(str(folder / "dm" / "uuid")) or "")]
-    with suppress(OSError):
-        for below in sorted((folder / "slaves").iterdir()):
-            found += _layers(machine, below, depth + 1)
+    for below in machine.entries(str(folder / "slaves")):
+        found += _layers(machine, folder / "slaves" / below, depth + 1)
     return found
 
 

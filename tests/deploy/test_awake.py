@@ -13,8 +13,8 @@ import pytest
 
 from pitwall.commands import awake as waking
 from pitwall.commands import notice as noticing
-from pitwall.commands.awake import answered, awake
-from pitwall.commands.notice import notice, told
+from pitwall.commands.awake import awake
+from pitwall.commands.notice import answered, notice, told
 from pitwall.errors import PitwallError
 from pitwall.log.lock import Lock
 from pitwall.log.published import Recorder, State
@@ -50,12 +50,9 @@ def test_it_is_not_taken_where_it_is_not_wanted_and_missed_where_it_is(
 def test_a_phone_that_hangs_keeps_nobody_waiting(
     phone: Stubs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(waking, "GUARDIAN", waking.GUARDIAN.replace(f" {waking.ANSWER_S:g} ", " 0.2 "))
     phone.does("termux-wake-lock", "exec sleep 600")
-    assert "did not answer" in answered("termux-wake-lock", within_s=0.2)
     phone.does("termux-wake-unlock", "exit 7")
-    assert answered("termux-wake-unlock") == "failed with exit code 7"
-    assert "could not be started" in answered("/no/such/command")
-    monkeypatch.setattr(waking, "answered", lambda *command: answered(*command, within_s=0.2))
     begun = []
     with awake(None):
         begun.append(True)
@@ -63,6 +60,33 @@ def test_a_phone_that_hangs_keeps_nobody_waiting(
     assert "this phone may fall asleep" in caplog.text
     assert "stays awake" in caplog.text
     assert phone.called("termux-wake-unlock"), "given back all the same"
+
+
+def test_a_command_that_hangs_fails_or_is_not_there_is_told_by_its_kind(phone: Stubs) -> None:
+    phone.does("termux-notification", "exec sleep 600")
+    assert "did not answer" in answered("termux-notification", within_s=0.2)
+    phone.does("termux-notification", "exit 7")
+    assert answered("termux-notification") == "failed with exit code 7"
+    assert "could not be started" in answered("/no/such/command")
+
+
+def test_one_that_is_killed_gives_it_back_too(phone: Stubs, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pitwall", "record", "--simulate"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": on_path(phone)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        until(lambda: phone.called("termux-wake-lock"))
+        assert not phone.called("termux-wake-unlock")
+    finally:
+        process.kill()
+        process.communicate()
+    until(lambda: phone.called("termux-wake-unlock"))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +156,7 @@ def test_a_change_is_shown_once_and_taken_away_at_the_end(
 def test_a_phone_that_shows_nothing_does_not_hold_up_the_end(
     phone: Stubs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(noticing, "SHOWN_S", 0.2)
+    monkeypatch.setattr(noticing, "answered", lambda *command: answered(*command, within_s=0.2))
     phone.does("termux-notification", "exec sleep 600")
     phone.does("termux-notification-remove", "exec sleep 600")
     with notice(tmp_path, None):

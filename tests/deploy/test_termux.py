@@ -252,14 +252,6 @@ def test_what_a_service_says_is_kept_under_its_own_name(phone: Stubs) -> None:
     assert phone.called(f"svlogd -tt {kept}")
 
 
-def test_a_recorder_that_was_killed_has_its_wake_lock_given_back(phone: Stubs) -> None:
-    phone.does("sleep", "")
-    started(phone, "pitwall-recorder", "finish", "0", "0")
-    assert not phone.called("termux-wake-unlock")
-    started(phone, "pitwall-recorder", "finish", "-1", "9")
-    assert phone.called("termux-wake-unlock")
-
-
 def test_the_server_runs_where_duckdb_is(phone: Stubs) -> None:
     phone.run(INSTALL, "--car", "gps-logger")
     phone.forget()

@@ -27,6 +27,10 @@ class Made(Machine):
     def read(self, path: str) -> str | None:
         return self.files.get(path)
 
+    def entries(self, path: str) -> list[str]:
+        inside = [name[len(path) + 1 :].split("/")[0] for name in self.files if name.startswith(f"{path}/")]
+        return sorted(set(inside))
+
     def which(self, command: str) -> bool:
         return any(words.split()[0] == command for words in self.commands)
 

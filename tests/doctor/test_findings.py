@@ -209,6 +209,10 @@ def test_encryption_is_seen_through_the_layers_below(tmp_path: Path) -> None:
     plain = {f"{device}/uevent": "MAJOR=254\nDEVNAME=nvme0n1p2"}
     crypt = {**plain, f"{device}/dm/uuid": "CRYPT-LUKS2-abc"}
     check(storage.encryption(tmp_path, Made(files=crypt), "254:1"), OK, "dm-crypt")
+    volume = {**plain, f"{device}/dm/uuid": "LVM-abc", f"{device}/slaves/dm-0/uevent": "DEVNAME=dm-0"}
+    below = {**volume, f"{device}/slaves/dm-0/dm/uuid": "CRYPT-LUKS2-abc"}
+    check(storage.encryption(tmp_path, Made(files=below), "254:1"), OK, "dm-crypt")
+    check(storage.encryption(tmp_path, Made(files=volume), "254:1"), WARNING, "not encrypted")
     check(storage.encryption(tmp_path, Made(files=plain), "254:1"), WARNING, "nvme0n1p2", "LUKS")
     check(storage.encryption(tmp_path, Made(), "0:42"), SKIPPED, "can't tell")
     phone = {"getprop ro.crypto.state": "encrypted", "getprop ro.crypto.type": "file"}
