@@ -5,7 +5,7 @@
 set -u
 
 look_s=${PITWALL_USB_LOOK_S:-3}         # between looks while a device is missing
-rest_s=${PITWALL_USB_REST_S:-10}        # and while the recorder has one
+rest_s=${PITWALL_USB_REST_S:-10}        # and while the recorder hears one
 answer_s=${PITWALL_USB_ANSWER_S:-10}    # what has not been listed by then hangs
 dialog_s=${PITWALL_USB_DIALOG_S:-60}    # Android's own dialog gives up after 30
 again_s=${PITWALL_USB_AGAIN_S:-5}       # before a device that was refused is asked for again; doubled each time
@@ -32,6 +32,11 @@ recorder_pid() {
   local pid=''
   [ ! -e "$lock" ] || read -r pid <"$lock" || true
   case $pid in '' | *[!0-9]*) echo 0 ;; *) echo "$pid" ;; esac
+}
+
+# whether the recorder has what it wants, as far as we know and as it says itself in its lock file
+content() {
+  [ "${#handed[@]}" -gt 0 ] && ! grep -qE '"state": "(lost|opening)"' "$lock" 2>/dev/null
 }
 
 hand() {
@@ -80,7 +85,7 @@ trap '[ -z "$napping" ] || kill "$napping" 2>/dev/null; exit 0' TERM INT HUP
 while true; do
   look
   # in the background, so that a signal is heard at once
-  if [ "${#handed[@]}" -gt 0 ]; then sleep "$rest_s" & else sleep "$look_s" & fi
+  if content; then sleep "$rest_s" & else sleep "$look_s" & fi
   napping=$!
   wait "$napping"
 done

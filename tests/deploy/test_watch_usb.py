@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -26,7 +27,7 @@ ONE, TWO = "/dev/bus/usb/001/002", "/dev/bus/usb/001/003"
 class Phone:
     """A phone, and the watcher that runs on it."""
 
-    def __init__(self, stubs: Stubs) -> None:
+    def __init__(self, stubs: Stubs, *, rest_s: float = 0.05) -> None:
         self.stubs, self.folder = stubs, stubs.folder
         self.logs = self.folder / "logs"
         self.logs.mkdir()
@@ -39,7 +40,8 @@ class Phone:
             "PITWALL_LOGS": str(self.logs),
             "PITWALL_HAND_OVER": str(stubs.bin / "give"),
             **{f"PITWALL_USB_{name}_S": "1" for name in ("ANSWER", "DIALOG", "AGAIN")},
-            **{f"PITWALL_USB_{name}_S": "0.05" for name in ("LOOK", "REST")},
+            "PITWALL_USB_LOOK_S": "0.05",
+            "PITWALL_USB_REST_S": str(rest_s),
         }
         self.process = stubs.start("deploy/termux/watch-usb.sh")
 
@@ -48,8 +50,9 @@ class Phone:
         new.write_text("[\n" + ",\n".join(f'  "{device}"' for device in devices) + "\n]\n")
         new.replace(self.folder / "devices")
 
-    def recorder(self, pid: int) -> None:
-        (self.logs / ".lock").write_text(f"{pid}\nsession\n{{}}\n")
+    def recorder(self, pid: int, state: str = "connected") -> None:
+        said = json.dumps({"sources": [{"bus": "can", "state": state}]})
+        (self.logs / ".lock").write_text(f"{pid}\nsession\n{said}\n")
 
     def put(self, name: str) -> None:
         (self.folder / name).touch()
@@ -66,6 +69,17 @@ class Phone:
 
     def looks(self) -> int:
         return len(self.stubs.called("termux-usb -l"))
+
+    def sleeps(self, seconds: str) -> bool:
+        """Whether the watcher rests for so long just now."""
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                napping = path.read_bytes().split(b"\0")[:2] == [b"sleep", seconds.encode()]
+                if napping and str(self.folder) in path.with_name("environ").read_bytes().decode(errors="replace"):
+                    return True
+            except OSError:
+                continue
+        return False
 
     def later(self, looks: int = 3) -> None:
         """Once the watcher has looked so often again."""
@@ -115,6 +129,22 @@ def test_a_device_is_handed_over_once_and_again_after_each_replug(phone: Phone) 
     assert f"{ONE} is gone" in said
     (first, *_) = phone.stubs.called("termux-usb -r")
     assert first.split()[1:4] == ["-r", "-E", "-e"]
+
+
+def test_it_looks_more_often_while_the_recorder_says_that_it_lost_the_device(stubs: Stubs) -> None:
+    phone = Phone(stubs, rest_s=600)
+    try:
+        phone.recorder(100, "lost")
+        phone.plug(ONE)
+        until(lambda: phone.given == ["002"])
+        phone.later(2)
+        phone.plug(TWO)
+        until(lambda: phone.given == ["002", "003"])
+        phone.recorder(100)
+        until(lambda: phone.sleeps("600"))
+    finally:
+        os.killpg(phone.process.pid, signal.SIGKILL)
+        phone.process.communicate()
 
 
 def test_a_recorder_that_was_started_anew_gets_it_anew(phone: Phone) -> None:
