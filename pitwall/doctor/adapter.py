@@ -7,6 +7,7 @@ is tried only with adapters that can be told to listen.
 from __future__ import annotations
 
 import os
+import re
 import select
 import stat
 import time
@@ -28,6 +29,9 @@ ENOUGH: Final = 5
 """Frames that are no chance: at a wrong bitrate hardly one has a right CRC."""
 BITRATES: Final = (500_000, 1_000_000, 250_000, 125_000, 800_000, 100_000, 50_000, 20_000, 10_000)
 """In the order in which cars and loggers use them; those that SLCAN has a letter for."""
+USB: Final = "/sys/bus/usb/devices"
+ADAPTERS: Final = ("1d50:606f", "1209:2323", "ad50:60c4", "16d0:117e")
+"""Those that the udev rule names: candleLight, and CANable's two SLCAN firmwares."""
 NODES: Final = ("ttyACM*", "ttyUSB*", "pitwall-*", "serial/by-id/*")
 VERSION_S: Final = 0.5
 CANABLE_1: Final = "canable-fw"
@@ -64,6 +68,8 @@ def node(wired: Wired, machine: Machine, devices: Path = Path("/dev")) -> Findin
     """Whether the device's node is there, and may be used."""
     if wired.handed:
         return _listed(machine)
+    if wired.address.scheme in ("usb", "gs_usb"):
+        return _usb(wired, machine, devices)
     path = wired.plug().node
     if path is None:
         return skipped(f"{wired.address.scheme} has no device node")
@@ -71,6 +77,10 @@ def node(wired: Wired, machine: Machine, devices: Path = Path("/dev")) -> Findin
         there = [str(one) for pattern in NODES for one in sorted(devices.glob(pattern))]
         hint = f"there are: {', '.join(there[:4])}" if there else "plug it in; `dmesg` says whether the kernel sees it"
         return failed(f"{path} is not there", hint)
+    return _ours(path)
+
+
+def _ours(path: Path) -> Finding:
     if not os.access(path, os.R_OK | os.W_OK):
         found = path.stat()
         group = _group(found.st_gid)
@@ -79,6 +89,23 @@ def node(wired: Wired, machine: Machine, devices: Path = Path("/dev")) -> Findin
             f"sudo usermod -aG {group} $USER and log in again, or deploy/systemd/install.sh --udev",
         )
     return ok(f"{path} is there, and yours to use")
+
+
+def _usb(wired: Wired, machine: Machine, devices: Path) -> Finding:
+    """The node of a USB device that is opened without a driver: `bus/usb/<bus>/<number>`, as the kernel counts them."""
+    named = re.fullmatch(r"([0-9a-f]{4}:[0-9a-f]{4})", wired.address.place.lower())
+    wanted = {named[1]} if named else set(ADAPTERS)
+    for name in machine.entries(USB):
+        said = [machine.read(f"{USB}/{name}/{file}") or "" for file in ("idVendor", "idProduct", "busnum", "devnum")]
+        ids, numbers = ":".join(said[:2]), said[2:]
+        if ids in wanted and all(number.isdecimal() for number in numbers):
+            found = _ours(devices / "bus" / "usb" / f"{int(numbers[0]):03}" / f"{int(numbers[1]):03}")
+            return replace(found, said=f"{ids}: {found.said}")
+    if not machine.entries(USB):
+        return skipped("this system does not tell what is plugged in")
+    return failed(
+        f"none of {', '.join(sorted(wanted))} is plugged in", "`lsusb` says what is; usb:1d50:606f names another"
+    )
 
 
 def _listed(machine: Machine) -> Finding:

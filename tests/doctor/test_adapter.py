@@ -93,6 +93,21 @@ def test_a_node_is_there_and_ours_or_the_way_to_it_is_said(tmp_path: Path, monke
     check(adapter.node(wired("slcan:/dev/null"), Made()), FAILED, "usermod -aG", "crw-rw-rw-")
 
 
+def test_the_node_of_a_usb_device_is_found_by_its_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Wired, "plug", lambda *_: pytest.fail("it is not opened for that"))
+    named = {"idVendor": "1d50", "idProduct": "606f", "busnum": "1", "devnum": "12"}
+    machine = Made(files={f"{adapter.USB}/1-2/{name}": said for name, said in named.items()})
+    path = tmp_path / "bus" / "usb" / "001" / "012"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    for place in ("usb:", "usb:1D50:606F", "gs_usb:0"):
+        check(adapter.node(wired(place), machine, tmp_path), OK, "1d50:606f", "001/012")
+    check(adapter.node(wired("usb:1234:5678"), machine, tmp_path), FAILED, "1234:5678", "lsusb")
+    check(adapter.node(wired("usb:"), Made(), tmp_path), SKIPPED)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    check(adapter.node(wired("usb:"), machine, tmp_path), FAILED, "usermod -aG")
+
+
 def test_what_android_hands_over_is_looked_for_in_its_own_list() -> None:
     handed, listed = wired("usb:handed"), '[\n  "/dev/bus/usb/001/002"\n]'
     check(adapter.node(handed, Made(android=True)), FAILED, "does not answer")
