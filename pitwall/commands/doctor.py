@@ -16,9 +16,9 @@ from pitwall.commands.sources import Wanted, source_options
 from pitwall.errors import PitwallError
 
 if TYPE_CHECKING:
-    from pitwall.doctor.adapter import Wired
     from pitwall.doctor.check import Check, Finding
     from pitwall.doctor.machine import Machine
+    from pitwall.doctor.wired import Wired
     from pitwall.log.session import Session
 
 NAME_WIDTH: Final = 12
@@ -101,8 +101,8 @@ def checks(
 def _wired(places: Places, wanted: Wanted) -> tuple[list[Wired], list[Check]]:
     """The buses to listen to, and, where there are none, the check that says why."""
     from pitwall.bus.address import Address, Settings, parse
-    from pitwall.doctor.adapter import Wired
     from pitwall.doctor.check import Check, failed, skipped
+    from pitwall.doctor.wired import Wired
 
     if wanted.simulate:
         return [], [Check("adapter", lambda: skipped("a simulated car needs none"))]
@@ -125,21 +125,21 @@ def _wired(places: Places, wanted: Wanted) -> tuple[list[Wired], list[Check]]:
 
 
 def _of_adapters(places: Places, buses: list[Wired], machine: Machine, *, find_bitrate: bool) -> Iterator[Check]:
-    from pitwall.doctor import adapter
+    from pitwall.doctor import adapter, hearing, node
     from pitwall.doctor.check import Check, skipped
     from pitwall.log.lock import recorder
 
     at_work = recorder(places.logs) is not None
     for wired in buses:
         of = f" {wired.bus}" if len(buses) > 1 else ""
-        yield Check(f"device{of}", partial(adapter.node, wired, machine), 10)
+        yield Check(f"device{of}", partial(node.node, wired, machine), 10)
         yield Check(f"listen-only{of}", partial(adapter.silent, wired, machine), 10)
         if at_work:  # two readers of one adapter would each get a part
             yield Check(f"bus{of}", lambda: skipped("the recorder has the adapter", "/health says what it hears"))
             continue
         yield Check(f"firmware{of}", partial(adapter.firmware, wired))
-        limit_s = adapter.limit_s(find_bitrate=find_bitrate)
-        yield Check(f"bus{of}", partial(adapter.heard, wired, find_bitrate=find_bitrate), limit_s)
+        limit_s = hearing.limit_s(find_bitrate=find_bitrate)
+        yield Check(f"bus{of}", partial(hearing.heard, wired, find_bitrate=find_bitrate), limit_s)
 
 
 def _sessions(places: Places) -> list[Session]:

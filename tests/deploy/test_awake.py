@@ -50,7 +50,7 @@ def test_it_is_not_taken_where_it_is_not_wanted_and_missed_where_it_is(
 def test_a_phone_that_hangs_keeps_nobody_waiting(
     phone: Stubs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(waking, "GUARDIAN", waking.GUARDIAN.replace(f" {waking.ANSWER_S:g} ", " 0.2 "))
+    monkeypatch.setattr(waking, "GUARDIAN", waking.GUARDIAN.replace(f" {waking.ANSWER_S:g} ", " 1 "))
     phone.does("termux-wake-lock", "exec sleep 600")
     phone.does("termux-wake-unlock", "exit 7")
     begun = []

@@ -39,7 +39,8 @@ class Phone:
             "HOME": str(self.folder),
             "PITWALL_LOGS": str(self.logs),
             "PITWALL_HAND_OVER": str(stubs.bin / "give"),
-            **{f"PITWALL_USB_{name}_S": "1" for name in ("ANSWER", "DIALOG", "AGAIN")},
+            **{f"PITWALL_USB_{name}_S": "2" for name in ("ANSWER", "DIALOG")},
+            "PITWALL_USB_AGAIN_S": "1",
             "PITWALL_USB_LOOK_S": "0.05",
             "PITWALL_USB_REST_S": str(rest_s),
         }
@@ -171,7 +172,7 @@ def test_a_hub_of_two_gives_both(phone: Phone) -> None:
 
 def test_a_list_that_hangs_costs_a_round_and_is_said_once(phone: Phone) -> None:
     phone.put("hangs")
-    phone.later(3)
+    phone.later(2)
     phone.take("hangs")
     phone.plug(ONE)
     until(lambda: phone.given == ["002"])

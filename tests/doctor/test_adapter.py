@@ -16,9 +16,10 @@ import pytest
 from pitwall.bus import address
 from pitwall.bus.address import Address, Settings
 from pitwall.bus.source import Cause, Plug
-from pitwall.doctor import adapter
-from pitwall.doctor.adapter import Heard, Wired
+from pitwall.doctor import adapter, hearing, node
 from pitwall.doctor.check import Verdict
+from pitwall.doctor.hearing import Heard
+from pitwall.doctor.wired import Wired
 from pitwall.errors import PitwallError
 from pitwall.frames import Flag, Frames, empty
 from tests.doctor.machines import Made
@@ -84,36 +85,36 @@ def test_what_is_no_serial_line_is_not_asked(tmp_path: Path) -> None:
 
 
 def test_a_node_is_there_and_ours_or_the_way_to_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(adapter.node(wired("socketcan:can0"), Made()), SKIPPED)
-    check(adapter.node(wired("slcan:/dev/null"), Made()), OK)
-    check(adapter.node(wired("slcan:/dev/no-such-node"), Made(), tmp_path), FAILED, "dmesg")
+    check(node.node(wired("socketcan:can0"), Made()), SKIPPED)
+    check(node.node(wired("slcan:/dev/null"), Made()), OK)
+    check(node.node(wired("slcan:/dev/no-such-node"), Made(), tmp_path), FAILED, "dmesg")
     (tmp_path / "ttyACM0").write_text("")
-    check(adapter.node(wired("slcan:/dev/no-such-node"), Made(), tmp_path), FAILED, "ttyACM0")
+    check(node.node(wired("slcan:/dev/no-such-node"), Made(), tmp_path), FAILED, "ttyACM0")
     monkeypatch.setattr(os, "access", lambda *_: False)
-    check(adapter.node(wired("slcan:/dev/null"), Made()), FAILED, "usermod -aG", "crw-rw-rw-")
+    check(node.node(wired("slcan:/dev/null"), Made()), FAILED, "usermod -aG", "crw-rw-rw-")
 
 
 def test_the_node_of_a_usb_device_is_found_by_its_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Wired, "plug", lambda *_: pytest.fail("it is not opened for that"))
     named = {"idVendor": "1d50", "idProduct": "606f", "busnum": "1", "devnum": "12"}
-    machine = Made(files={f"{adapter.USB}/1-2/{name}": said for name, said in named.items()})
+    machine = Made(files={f"{node.USB}/1-2/{name}": said for name, said in named.items()})
     path = tmp_path / "bus" / "usb" / "001" / "012"
     path.parent.mkdir(parents=True)
     path.touch()
     for place in ("usb:", "usb:1D50:606F", "gs_usb:0"):
-        check(adapter.node(wired(place), machine, tmp_path), OK, "1d50:606f", "001/012")
-    check(adapter.node(wired("usb:1234:5678"), machine, tmp_path), FAILED, "1234:5678", "lsusb")
-    check(adapter.node(wired("usb:"), Made(), tmp_path), SKIPPED)
+        check(node.node(wired(place), machine, tmp_path), OK, "1d50:606f", "001/012")
+    check(node.node(wired("usb:1234:5678"), machine, tmp_path), FAILED, "1234:5678", "lsusb")
+    check(node.node(wired("usb:"), Made(), tmp_path), SKIPPED)
     monkeypatch.setattr(os, "access", lambda *_: False)
-    check(adapter.node(wired("usb:"), machine, tmp_path), FAILED, "usermod -aG")
+    check(node.node(wired("usb:"), machine, tmp_path), FAILED, "usermod -aG")
 
 
 def test_what_android_hands_over_is_looked_for_in_its_own_list() -> None:
     handed, listed = wired("usb:handed"), '[\n  "/dev/bus/usb/001/002"\n]'
-    check(adapter.node(handed, Made(android=True)), FAILED, "does not answer")
-    check(adapter.node(handed, Made(android=True, commands={"termux-usb -l": "[]"})), FAILED, "nothing is plugged in")
-    check(adapter.node(handed, Made(android=True, commands={"termux-usb -l": listed})), OK, "/dev/bus/usb/001/002 |")
-    check(adapter.heard(handed, find_bitrate=True), SKIPPED, "only a recorder")
+    check(node.node(handed, Made(android=True)), FAILED, "does not answer")
+    check(node.node(handed, Made(android=True, commands={"termux-usb -l": "[]"})), FAILED, "nothing is plugged in")
+    check(node.node(handed, Made(android=True, commands={"termux-usb -l": listed})), OK, "/dev/bus/usb/001/002 |")
+    check(hearing.heard(handed, find_bitrate=True), SKIPPED, "only a recorder")
     check(adapter.firmware(handed), SKIPPED)
 
 
@@ -190,40 +191,40 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> list[Ours]:
     imported = importlib.import_module
     monkeypatch.setattr(address, "SCHEMES", {"ours": "ours"})
     monkeypatch.setattr(importlib, "import_module", lambda name: Module if name == "ours" else imported(name))
-    monkeypatch.setattr(adapter, "LISTEN_S", 0.1)
-    monkeypatch.setattr(adapter, "TRY_S", 0.1)
+    monkeypatch.setattr(hearing, "LISTEN_S", 0.1)
+    monkeypatch.setattr(hearing, "TRY_S", 0.1)
     return opened
 
 
 def test_frames_at_the_cars_bitrate_are_counted(ours: list[Ours]) -> None:
-    check(adapter.heard(wired("ours:it", 250_000), find_bitrate=False), OK, "of 1 ids at 250 kbit/s")
+    check(hearing.heard(wired("ours:it", 250_000), find_bitrate=False), OK, "of 1 ids at 250 kbit/s")
     assert [one.closed for one in ours] == [True]
     assert not ours[0].settings.sends
 
 
 def test_silence_is_a_warning_and_no_other_bitrate_is_tried_unasked(ours: list[Ours]) -> None:
-    check(adapter.heard(wired("ours:it", 500_000), find_bitrate=False), WARNING, "no frame", "--find-bitrate")
+    check(hearing.heard(wired("ours:it", 500_000), find_bitrate=False), WARNING, "no frame", "--find-bitrate")
     assert len(ours) == 1
-    check(adapter.heard(wired("ours:errors", 500_000), find_bitrate=False), WARNING, "error frames")
+    check(hearing.heard(wired("ours:errors", 500_000), find_bitrate=False), WARNING, "error frames")
 
 
 def test_the_right_bitrate_is_found_where_that_is_asked_for(ours: list[Ours]) -> None:
-    found = adapter.heard(wired("ours:errors", 500_000), find_bitrate=True)
+    found = hearing.heard(wired("ours:errors", 500_000), find_bitrate=True)
     check(found, FAILED, "at 250 kbit/s", "bitrate: 250000 of the bus can")
     assert not any(one.settings.sends for one in ours)
     assert all(one.closed for one in ours)
 
 
 def test_what_the_address_says_is_nearer_than_what_the_car_does(ours: list[Ours]) -> None:
-    check(adapter.heard(wired("ours:it?bitrate=250000", 500_000), find_bitrate=False), OK, "at 250 kbit/s")
-    check(adapter.heard(wired("ours:it?bitrate=500000", 250_000), find_bitrate=True), FAILED, "--bitrate 250000")
+    check(hearing.heard(wired("ours:it?bitrate=250000", 500_000), find_bitrate=False), OK, "at 250 kbit/s")
+    check(hearing.heard(wired("ours:it?bitrate=500000", 250_000), find_bitrate=True), FAILED, "--bitrate 250000")
 
 
 def test_a_dead_bus_is_dead_at_every_bitrate(ours: list[Ours], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ours, "right", 1)
-    monkeypatch.setattr(adapter, "TRY_S", 0.01)
-    check(adapter.heard(wired("ours:it"), find_bitrate=True), WARNING, "nor at any other")
-    assert len(ours) == len(adapter.BITRATES)
+    monkeypatch.setattr(hearing, "TRY_S", 0.01)
+    check(hearing.heard(wired("ours:it"), find_bitrate=True), WARNING, "nor at any other")
+    assert len(ours) == len(hearing.BITRATES)
 
 
 def test_an_adapter_that_might_disturb_the_bus_is_never_tried_at_another_bitrate() -> None:
@@ -233,7 +234,7 @@ def test_an_adapter_that_might_disturb_the_bus_is_never_tried_at_another_bitrate
         asked.append(bitrate)
         return Heard(0, 0, 0, {})
 
-    found = adapter.heard(wired("virtual:one"), find_bitrate=True, listen=silence)
+    found = hearing.heard(wired("virtual:one"), find_bitrate=True, listen=silence)
     check(found, FAILED, "can't be made to only listen")
     assert asked == [None]
 
@@ -243,7 +244,7 @@ def test_errors_among_frames_point_at_the_wiring() -> None:
         return Heard(1000, 5, 3, {Cause.MALFORMED: 2})
 
     check(
-        adapter.heard(wired("virtual:one"), find_bitrate=False, listen=noisy), WARNING, "3 error frames, 2", "120 ohm"
+        hearing.heard(wired("virtual:one"), find_bitrate=False, listen=noisy), WARNING, "3 error frames, 2", "120 ohm"
     )
 
 
@@ -253,7 +254,7 @@ def test_a_real_source_is_heard() -> None:
     with can.Bus("doctor", "virtual") as sender:
         sends = can.Message(arbitration_id=0x123, data=b"12345678", is_extended_id=False)
         task = sender.send_periodic(sends, 0.01)
-        heard = adapter.listen(wired("virtual:doctor", None), 0.3)
+        heard = hearing.listen(wired("virtual:doctor", None), 0.3)
         task.stop()
     assert heard.frames >= 5
     assert (heard.ids, heard.errors) == (1, 0)
