@@ -13,6 +13,7 @@ from typing import Final
 from pitwall.bus.source import Cause
 from pitwall.doctor.check import Finding, failed, ok, skipped, warning
 from pitwall.doctor.wired import Wired
+from pitwall.errors import UsageError
 from pitwall.frames import Flag
 
 LISTEN_S: Final = 2.0
@@ -82,7 +83,10 @@ def _found(wired: Wired, nothing: str, listen: Callable[..., Heard]) -> Finding:
     for bitrate in BITRATES:
         if bitrate == wired.bitrate:
             continue
-        now = listen(wired, TRY_S, bitrate)
+        try:
+            now = listen(wired, TRY_S, bitrate)
+        except UsageError:  # one that this adapter can't be set to
+            continue
         if now.frames >= ENOUGH and not now.errors:
             said = f"{nothing}; {now.frames / TRY_S:,.0f} frames/s at {_rate(bitrate)}"
             return failed(said, f"set bitrate: {bitrate} of the bus {wired.bus} in car.yaml, or --bitrate {bitrate}")

@@ -20,7 +20,7 @@ from pitwall.doctor import adapter, hearing, node
 from pitwall.doctor.check import Verdict
 from pitwall.doctor.hearing import Heard
 from pitwall.doctor.wired import Wired
-from pitwall.errors import PitwallError
+from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Flag, Frames, empty
 from tests.doctor.machines import Made
 from tests.doctor.test_findings import FAILED, OK, SKIPPED, WARNING, check
@@ -225,6 +225,15 @@ def test_a_dead_bus_is_dead_at_every_bitrate(ours: list[Ours], monkeypatch: pyte
     monkeypatch.setattr(hearing, "TRY_S", 0.01)
     check(hearing.heard(wired("ours:it"), find_bitrate=True), WARNING, "nor at any other")
     assert len(ours) == len(hearing.BITRATES)
+
+
+def test_a_bitrate_that_the_adapter_does_not_know_is_passed_over(ours: list[Ours]) -> None:
+    def listen(wired: Wired, within_s: float, bitrate: int | None = None) -> Heard:
+        if bitrate == 1_000_000:
+            raise UsageError("1000000 is none that it knows")
+        return Heard(100 if bitrate == 250_000 else 0, 1, 0, {})
+
+    check(hearing.heard(wired("ours:it", 500_000), find_bitrate=True, listen=listen), FAILED, "at 250 kbit/s")
 
 
 def test_an_adapter_that_might_disturb_the_bus_is_never_tried_at_another_bitrate() -> None:
