@@ -12,13 +12,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl
 
 from pitwall.bus.source import Plug
 from pitwall.errors import UsageError
 
-SCHEMES: Final[Mapping[str, str]] = {}
+SCHEMES: Final[Mapping[str, str]] = {"slcan": "pitwall.bus.slcan_source"}
 """Scheme -> the module whose `plug(address, settings, zero)` serves it.  All others are python-can's."""
 
 PYTHON_CAN: Final = "pitwall.bus.interface"
@@ -55,6 +56,16 @@ def parse(text: str) -> Address:
     if place.startswith("//"):
         place = place[2:]
     return Address(scheme, place, dict(parse_qsl(query, keep_blank_values=True)))
+
+
+def of_descriptor(number: int) -> str:
+    """The address of an open descriptor that we were started with: a raw USB device, as Android hands it over, or a
+    stream of SLCAN."""
+    try:
+        target = str(Path(f"/proc/self/fd/{number}").readlink())
+    except OSError:  # none is open, which opening it will tell; or a system without /proc, which has no such devices
+        target = ""
+    return f"{'usb' if target.startswith('/dev/bus/usb/') else 'slcan'}:fd:{number}"
 
 
 def plug(address: Address, settings: Settings, zero: int) -> Plug:

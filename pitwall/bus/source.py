@@ -49,6 +49,17 @@ class Source(Protocol):
         ...
 
 
+class Sender(Protocol):
+    """A source that may also send.  Only where `Settings.sends` says so is anything ever given to it."""
+
+    def send(self, rows: Frames) -> None:
+        """Put frames on the bus, now, in their order; control rows and error frames are passed over.
+
+        For any thread.  Raises PitwallError where one can't be sent, and sends nothing behind it.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Plug:
     """What a source is opened from.

@@ -34,11 +34,15 @@ class Child:
     """`pitwall ARGUMENTS` in a process, and a process group, of its own.
 
     What it prints goes to our stderr.  patience_s: how long it may take to end once it was asked to.
+    descriptors: of ours, that it gets under the same numbers.
     """
 
-    def __init__(self, name: str, arguments: Sequence[str], *, patience_s: float) -> None:
+    def __init__(
+        self, name: str, arguments: Sequence[str], *, patience_s: float, descriptors: Sequence[int] = ()
+    ) -> None:
         self.name = name
         self.patience_s = patience_s
+        self._descriptors = descriptors
         self._command = [sys.executable, "-m", "pitwall", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
         self._begun = 0.0
@@ -55,7 +59,11 @@ class Child:
         self._begun = time.monotonic()
         self._starts += 1
         self._process = subprocess.Popen(  # noqa: S603  our own command line, no shell
-            self._command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), start_new_session=True
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=sys.stderr.fileno(),
+            start_new_session=True,
+            pass_fds=self._descriptors,
         )
 
     def tend(self) -> int | None:

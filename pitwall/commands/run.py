@@ -57,7 +57,8 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int, 
         click.echo(f"pitwall: {keeping}", err=True)
         others.append(Child("the keeper", keeper(places, keeping), patience_s=10))
     # what is on its way to the disk must get there: the recorder seals its session's last segment
-    recorder, server = Child("the recorder", record, patience_s=60), Child("the server", serve, patience_s=10)
+    recorder = Child("the recorder", record, patience_s=60, descriptors=wanted.descriptors)
+    server = Child("the server", serve, patience_s=10)
     with awake(wake_lock), notice(places.logs, wake_lock):
         return _supervise(recorder, server, others, host, port)
 

@@ -1,12 +1,14 @@
 """What to record, as the command line and the car's definition say it: flags in, open sources out.
 
-A car with several buses takes `--source BUS=ADDRESS`, or `--channel BUS=CHANNEL` (and `--interface`, `--bitrate`
-likewise), once a bus; a value without a bus's name holds for the car's only bus, or for all of them.
+A car with several buses takes `--source BUS=ADDRESS`, `--can-fd BUS=N`, or `--channel BUS=CHANNEL` (and `--interface`,
+`--bitrate` likewise), once a bus; a value without a bus's name holds for the car's only bus, or for all of them.
 """
 
 from __future__ import annotations
 
 import functools
+import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +35,7 @@ class Wanted:
     channel: tuple[str, ...]
     bitrate: tuple[str, ...]
     source: tuple[str, ...] = ()
+    can_fd: tuple[str, ...] = ()
 
     @property
     def car_name(self) -> str:
@@ -45,6 +48,7 @@ class Wanted:
         """The same wishes, as arguments of `pitwall record`."""
         lists = {
             "--source": self.source,
+            "--can-fd": self.can_fd,
             "--interface": self.interface,
             "--channel": self.channel,
             "--bitrate": self.bitrate,
@@ -55,10 +59,26 @@ class Wanted:
             *(word for name, values in lists.items() for value in values for word in (name, value)),
         ]
 
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The open descriptors that are meant: whoever has another process record must hand them on.
+
+        Raises UsageError where one is not open.
+        """
+        said = [f":fd:{value.rpartition('=')[2]}" for value in self.can_fd] + list(self.source)
+        numbers = tuple(int(match[1]) for value in said if (match := re.search(r":fd:(\d{1,9})(\?|$)", value)))
+        for number in numbers:
+            try:
+                os.fstat(number)
+            except OSError as error:
+                raise UsageError("is no open descriptor", where=f"fd {number}", hint="--can-fd") from error
+        return numbers
+
     def buses(self, places: Places) -> tuple[Bus, ...]:
         """The buses of the car, as they are to be opened.  UsageError where something is missing or misspelt."""
         from dataclasses import replace
 
+        from pitwall.bus.address import of_descriptor
         from pitwall.car.wiring import wiring
 
         buses = wiring(places.cars, self.car_name)
@@ -66,6 +86,10 @@ class Wanted:
             return buses[:1]
         names = [bus.name for bus in buses]
         source = by_bus("--source", self.source, names)
+        for name, number in by_bus("--can-fd", self.can_fd, names).items():
+            if name in source:
+                raise UsageError(f"--source and --can-fd both say where {name!r} is heard", hint="leave one out")
+            source[name] = of_descriptor(_whole("--can-fd", number, "a descriptor's number, as 3"))
         interface = by_bus("--interface", self.interface, names)
         channel = by_bus("--channel", self.channel, names)
         bitrate = by_bus("--bitrate", self.bitrate, names)
@@ -75,7 +99,9 @@ class Wanted:
                 source=source.get(bus.name, bus.source),
                 interface=interface.get(bus.name, bus.interface),
                 channel=channel.get(bus.name, bus.channel),
-                bitrate=_whole(bitrate[bus.name]) if bus.name in bitrate else bus.bitrate,
+                bitrate=_whole("--bitrate", bitrate[bus.name], "bits a second: 500000")
+                if bus.name in bitrate
+                else bus.bitrate,
             )
             for bus in buses
         ]
@@ -117,9 +143,10 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
         channel: tuple[str, ...],
         bitrate: tuple[str, ...],
         source: tuple[str, ...],
+        can_fd: tuple[str, ...],
         **rest: Any,
     ) -> Any:
-        return function(wanted=Wanted(car, simulate, seed, interface, channel, bitrate, source), **rest)
+        return function(wanted=Wanted(car, simulate, seed, interface, channel, bitrate, source, can_fd), **rest)
 
     of_a_bus: dict[str, Any] = {"multiple": True, "metavar": "[BUS=]VALUE"}
     for decorate in reversed(
@@ -133,7 +160,13 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="[BUS=]ADDRESS",
                 help="Where a bus is heard: slcan:/dev/ttyACM0, socketcan:can0, …",
             ),
-            option("--interface", **of_a_bus, help="python-can's interface: slcan, socketcan, …"),
+            option(
+                "--can-fd",
+                multiple=True,
+                metavar="[BUS=]N",
+                help="The same, as an open descriptor: a USB device, a tty or a socket.",
+            ),
+            option("--interface", **of_a_bus, help="slcan, or python-can's: socketcan, …"),
             option("--channel", **of_a_bus, help="Its channel: /dev/ttyACM0, can0, …"),
             option("--bitrate", **of_a_bus, help="Bits a second; car.yaml usually says it."),
         )
@@ -157,8 +190,7 @@ def by_bus(flag: str, values: Sequence[str], names: Sequence[str]) -> dict[str, 
     return said
 
 
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise UsageError(f"--bitrate {text} is no whole number", hint="bits a second: 500000") from error
+def _whole(flag: str, text: str, hint: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise UsageError(f"{flag} {text} is no whole number", hint=hint)
+    return int(text)

@@ -1,0 +1,1 @@
+"""Channels in, laps out: lines, crossings, laps, corners, delta.  Pure: no clock, no files."""

@@ -1,0 +1,32 @@
+"""docs/sources.md knows every scheme of pitwall's own, each option, firmware and cause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pitwall.bus import slcan_firmware, slcan_source
+from pitwall.bus.address import SCHEMES
+from pitwall.bus.source import Cause
+
+PAGE = (Path(__file__).parents[2] / "docs" / "sources.md").read_text()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_has_its_section(scheme: str) -> None:
+    assert f"\n## `{scheme}`" in PAGE
+    assert f"\n| `{scheme}` |" in PAGE
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_is_told(cause: Cause) -> None:
+    assert f"\n| `{cause}` |" in PAGE
+
+
+def test_every_option_firmware_and_rate_of_slcan_is_told() -> None:
+    section = PAGE[PAGE.index("\n## `slcan`") :]
+    for name in (*slcan_source.OPTIONS, *slcan_firmware.FIRMWARES):
+        assert f"\n| `{name}` |" in section
+    for firmware in slcan_firmware.FIRMWARES.values():
+        assert all(str(rate) in section for rate in firmware.bitrates)
