@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+import threading
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from pitwall.cli import COMMANDS
 from pitwall.log.lock import Lock
+from tests.adapters.slcan import Adapter
 from tests.cli.conftest import Pitwall
 
 VERDICTS = {"ok", "warning", "failed", "skipped"}
@@ -68,3 +72,30 @@ def test_an_adapter_that_a_recorder_has_is_left_to_it(pitwall: Pitwall, tmp_path
     assert verdicts["bus"]["said"] == "the recorder has the adapter"
     assert "firmware" not in verdicts
     assert "waits for a first frame" in verdicts["recorder"]["said"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "answer"),
+    [("lawicel", "ok", "V1013"), ("canable", "warning", "CANable 1"), ("mute", "warning", "nothing")],
+)
+def test_an_adapter_on_a_serial_line_is_asked_and_listened_to(
+    pitwall: Pitwall, tmp_path: Path, kind: str, verdict: str, answer: str
+) -> None:
+    with Adapter(kind, link=tmp_path / "ttyACM0") as adapter:
+
+        def drive() -> None:
+            adapter.wait_open()
+            adapter.frames([b"t42080000000000000000\r"] * 100_000, rate=500)
+
+        driving = threading.Thread(target=drive)
+        driving.start()
+        said = pitwall("doctor", "--port", "0", "--car", "bmw-e46-m3", "--source", adapter.address, "--json").json
+        driving.join()  # its channel is closed again
+        assert adapter.silent, "and was never open to send"
+    checks = {check["name"]: check for check in said["checks"]}
+    assert checks["device"]["verdict"] == checks["listen-only"]["verdict"] == "ok"
+    assert checks["firmware"]["verdict"] == verdict
+    assert answer in checks["firmware"]["said"]
+    assert checks["bus"]["verdict"] == "ok"
+    assert "of 1 ids at 1000 kbit/s" in checks["bus"]["said"]
+    assert not {command[:1] for command in adapter.commands} & {"t", "T", "r", "R", "d", "D", "b", "B", "X", ""}
