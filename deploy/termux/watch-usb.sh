@@ -41,7 +41,9 @@ content() {
 
 hand() {
   local device=$1 pid=$2
-  if timeout -k 2 "$dialog_s" termux-usb -r -E -e "$hand_over" "$device" </dev/null >/dev/null 2>&1; then
+  timeout -k 2 "$dialog_s" termux-usb -r -E -e "$hand_over" "$device" </dev/null >/dev/null 2>&1 &
+  doing=$!
+  if wait "$doing"; then
     say "$device is handed to the recorder"
     handed[$device]=$pid
     unset "again_at[$device]" "pause[$device]"
@@ -80,12 +82,12 @@ look() {
   done
 }
 
-napping=''
-trap '[ -z "$napping" ] || kill "$napping" 2>/dev/null; exit 0' TERM INT HUP
+# what takes its time is in the background, so that a signal is heard at once
+doing=''
+trap '[ -z "$doing" ] || kill "$doing" 2>/dev/null; exit 0' TERM INT HUP
 while true; do
   look
-  # in the background, so that a signal is heard at once
   if content; then sleep "$rest_s" & else sleep "$look_s" & fi
-  napping=$!
-  wait "$napping"
+  doing=$!
+  wait "$doing"
 done
