@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run:run", "Record, project and serve a car, until stopped."),
     "record": ("record:record", "Write the frames of a bus into the log, until stopped."),
     "end": ("end:end", "End the session that is being recorded."),
+    "hand-over": ("handing:hand_over", "Hand a USB device to the running recorder."),
     "serve": ("serve:serve", "Project the log and serve the page, until stopped."),
     "simulate": ("simulate:simulate", "Drive a simulated car, as fast as it can."),
     "import": ("importing:import_", "Bring recorded captures into a session."),

@@ -19,7 +19,11 @@ from urllib.parse import parse_qsl
 from pitwall.bus.source import Plug
 from pitwall.errors import UsageError
 
-SCHEMES: Final[Mapping[str, str]] = {"slcan": "pitwall.bus.slcan_source"}
+SCHEMES: Final[Mapping[str, str]] = {
+    "slcan": "pitwall.bus.slcan_source",
+    "usb": "pitwall.bus.usb",
+    "gs_usb": "pitwall.bus.usb",
+}
 """Scheme -> the module whose `plug(address, settings, zero)` serves it.  All others are python-can's."""
 
 PYTHON_CAN: Final = "pitwall.bus.interface"

@@ -14,8 +14,6 @@ from pitwall.doctor.machine import Machine
 from pitwall.doctor.wired import Wired
 
 USB: Final = "/sys/bus/usb/devices"
-ADAPTERS: Final = ("1d50:606f", "1209:2323", "ad50:60c4", "16d0:117e")
-"""Those that the udev rule names: candleLight, and CANable's two SLCAN firmwares."""
 NODES: Final = ("ttyACM*", "ttyUSB*", "pitwall-*", "serial/by-id/*")
 
 
@@ -48,8 +46,10 @@ def _ours(path: Path) -> Finding:
 
 def _usb(wired: Wired, machine: Machine, devices: Path) -> Finding:
     """The node of a USB device that is opened without a driver: `bus/usb/<bus>/<number>`, as the kernel counts them."""
+    from pitwall.bus.usb import GS_USB, SLCAN  # late: only who has such an adapter needs it
+
     named = re.fullmatch(r"([0-9a-f]{4}:[0-9a-f]{4})", wired.address.place.lower())
-    wanted = {named[1]} if named else set(ADAPTERS)
+    wanted = {named[1]} if named else {f"{vendor:04x}:{product:04x}" for vendor, product in (*GS_USB, *SLCAN)}
     for name in machine.entries(USB):
         said = [machine.read(f"{USB}/{name}/{file}") or "" for file in ("idVendor", "idProduct", "busnum", "devnum")]
         ids, numbers = ":".join(said[:2]), said[2:]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pitwall.bus.usb import GS_USB, SLCAN
 from tests.deploy.stubs import ROOT, Stubs
 
 INSTALL, UNINSTALL = "deploy/systemd/install.sh", "deploy/systemd/uninstall.sh"
@@ -234,12 +235,8 @@ def test_every_adapter_that_the_rule_names_gets_a_name_and_a_group() -> None:
     named = [line for line in lines if "idVendor" in line]
     pairs = [re.findall(r'ATTRS?\{id(?:Vendor|Product)\}=="([0-9a-f]{4})"', line) for line in named]
     assert all(len(pair) == 2 for pair in pairs)
-    assert {tuple(pair) for pair in pairs} == {
-        ("ad50", "60c4"),
-        ("16d0", "117e"),
-        ("1d50", "606f"),
-        ("1209", "2323"),
-    }
+    known = {(f"{vendor:04x}", f"{product:04x}") for vendor, product in (*GS_USB, *SLCAN)}
+    assert {tuple(pair) for pair in pairs} == known, "those that pitwall knows by their ids, and no other"
     assert all(re.search(r'ENV\{PITWALL\}="[a-z0-9-]+"$', line) for line in named)
     (rights,) = [line for line in lines if "MODE=" in line]
     assert 'GROUP="dialout"' in rights

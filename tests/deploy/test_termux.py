@@ -61,7 +61,7 @@ def test_install_tells_each_step_and_compiles_nothing_long(phone: Stubs) -> None
     assert not {"clang", "rust", "duckdb"} & {word for call in phone.called("pkg") for word in call.split()}
     (installed,) = phone.called("python -m pip install")
     assert "--only-binary numpy,pyarrow,duckdb,orjson" in installed
-    assert installed.endswith(str(ROOT))
+    assert installed.endswith(f"{ROOT}[usb]")
     assert phone.called("proot-distro install debian")
     assert phone.called(f"proot-distro login debian -- sh {ROOT}/deploy/termux/in-debian.sh {ROOT}")
     assert [call.split()[1] for call in phone.called("sv-enable")] == [
@@ -120,7 +120,7 @@ def test_where_the_phones_python_has_duckdb_all_is_in_one_place(phone: Stubs) ->
     done = phone.run(INSTALL, "--car", "bmw-e46-m3")
     assert done.returncode == 0, done.stderr
     assert not phone.called("proot-distro")
-    assert any("[server]" in call for call in phone.called("python -m pip install"))
+    assert any("[server,usb]" in call for call in phone.called("python -m pip install"))
     assert home(phone, ".pitwall", "server").read_text() == "native\n"
 
 
