@@ -65,6 +65,8 @@ def _usb(wired: Wired, machine: Machine, devices: Path) -> Finding:
 
 def _listed(machine: Machine) -> Finding:
     """What Android says is plugged in, to be handed over."""
+    if not machine.is_android:
+        return skipped("whoever opens the device hands it over", "pitwall hand-over --fd N")
     said = machine.run("termux-usb", "-l")
     if said is None:
         hint = "pkg install termux-api, open the Termux:API app once; battery: Unrestricted for it"

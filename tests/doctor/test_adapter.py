@@ -111,6 +111,7 @@ def test_the_node_of_a_usb_device_is_found_by_its_ids(tmp_path: Path, monkeypatc
 
 def test_what_android_hands_over_is_looked_for_in_its_own_list() -> None:
     handed, listed = wired("usb:handed"), '[\n  "/dev/bus/usb/001/002"\n]'
+    check(node.node(handed, Made()), SKIPPED, "hand-over --fd")
     check(node.node(handed, Made(android=True)), FAILED, "does not answer")
     check(node.node(handed, Made(android=True, commands={"termux-usb -l": "[]"})), FAILED, "nothing is plugged in")
     check(node.node(handed, Made(android=True, commands={"termux-usb -l": listed})), OK, "/dev/bus/usb/001/002 |")
