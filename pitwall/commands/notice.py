@@ -35,10 +35,14 @@ def told(recorder: Recorder | None) -> tuple[str, str, str]:
     state = recorder.state
     if state.problem:
         return "pitwall: NOTHING IS KEPT", f"{state.problem}; {state.waiting:,} frames wait", "high"
+    if gone := [one for one in state.sources if one.state == "lost"]:
+        return f"pitwall: {', '.join(one.bus for one in gone)} LOST", "; ".join(one.why for one in gone), "high"
     if not state.session:
         return "pitwall: waiting", "no frame has come yet", "low"
     if state.lost:
         return "pitwall: frames LOST", f"{state.lost:,} lost of {state.frames + state.lost:,}: {state.session}", "high"
+    if quiet := [one.bus for one in state.sources if one.state == "silent"]:
+        return "pitwall: silence", f"no frame comes on {', '.join(quiet)}: {state.session}", "low"
     low = "; the disk is nearly full" if state.low_space else ""
     return "pitwall: recording", f"{state.frames:,} frames, none lost{low}: {state.session}", "low"
 

@@ -73,6 +73,8 @@ def recorder(logs: Path) -> Finding:
     what = f"records {state.session}: {state.frames:,} frames" if state.session else "waits for a first frame"
     if state.lost:
         return warning(f"{who} {what}, {state.lost:,} LOST", "`pitwall sessions` and the control rows say where")
+    if gone := [f"{one.bus} is {one.state}: {one.why}" for one in state.sources if one.state in ("lost", "silent")]:
+        return warning(f"{who} {what}; {'; '.join(gone)}".rstrip(": "), "it is tried again while the recorder runs")
     if state.low_space:
         return warning(f"{who} {what}; the disk is nearly full", "make room: pitwall archive, pitwall retain")
     return ok(f"{who} {what}, none lost")

@@ -17,7 +17,7 @@ from pitwall.commands.awake import awake
 from pitwall.commands.notice import answered, notice, told
 from pitwall.errors import PitwallError
 from pitwall.log.lock import Lock
-from pitwall.log.published import Recorder, State
+from pitwall.log.published import Recorder, SourceState, State
 from tests.deploy.stubs import Stubs, on_path
 
 
@@ -123,6 +123,9 @@ def test_recording_takes_it_once_and_gives_it_back_at_sigterm(phone: Stubs, tmp_
         (Recorder(1, State()), "waiting", "no frame"),
         (Recorder(1, State(session="s", frames=1234)), "recording", "1,234 frames, none lost: s"),
         (Recorder(1, State(session="s", frames=10, low_space=True)), "recording", "nearly full"),
+        (Recorder(1, State(sources=(SourceState("can", "slcan", "lost", why="unplugged"),))), "can LOST", "unplugged"),
+        (Recorder(1, State("s", sources=(SourceState("can", "slcan", "silent"),))), "silence", "on can: s"),
+        (Recorder(1, State("s", frames=5, sources=(SourceState("can", "it", "connected"),))), "recording", "5 frames"),
         (Recorder(1, State(session="s", frames=90, lost=10)), "LOST", "10 lost of 100"),
         (Recorder(1, State(session="s", problem="no space left", waiting=5)), "NOTHING IS KEPT", "5 frames wait"),
     ],

@@ -20,7 +20,7 @@ from pitwall.doctor import android, clock, ports, software, storage
 from pitwall.doctor.check import Finding, Verdict
 from pitwall.log.disk import Disk, Space
 from pitwall.log.lock import Lock
-from pitwall.log.published import State
+from pitwall.log.published import SourceState, State
 from tests.doctor.machines import NOON, Made
 
 OK, WARNING, FAILED, SKIPPED = Verdict.OK, Verdict.WARNING, Verdict.FAILED, Verdict.SKIPPED
@@ -165,6 +165,9 @@ def test_a_folder_that_refuses_is_said_to(tmp_path: Path, monkeypatch: pytest.Mo
         (State(), OK, "waits for a first frame"),
         (State(session="s", frames=1234), OK, "1,234 frames, none lost"),
         (State(session="s", lost=7), WARNING, "7 LOST"),
+        (State(sources=(SourceState("can", "slcan", "lost", why="unplugged"),)), WARNING, "can is lost: unplugged"),
+        (State("s", sources=(SourceState("can", "slcan", "silent"),)), WARNING, "can is silent"),
+        (State("s", frames=2, sources=(SourceState("can", "slcan", "connected"),)), OK, "2 frames, none lost"),
         (State(session="s", low_space=True), WARNING, "nearly full"),
         (State(session="s", problem="no space left", waiting=9), FAILED, "no space left"),
     ],
