@@ -16,8 +16,10 @@ import click
 
 from pitwall import logger
 from pitwall.commands.amounts import span
+from pitwall.commands.awake import awake, wake_lock_option
 from pitwall.commands.encrypting import check_key
 from pitwall.commands.keeping import Keeping, keep_options, kept
+from pitwall.commands.notice import notice
 from pitwall.commands.options import Places, option, places
 from pitwall.commands.output import number, plural
 from pitwall.commands.reporting import end_with_losses
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     metavar="TIME",
     help="A session ends when no frame has come for so long; the next frame begins another.",
 )
+@wake_lock_option
 @option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
 def record(
     places: Places,
@@ -55,6 +58,7 @@ def record(
     session_id: str | None,
     sync_interval: float,
     idle: float,
+    wake_lock: bool | None,
     supervised: bool,
 ) -> None:
     """Write the frames of the car's buses into the log, until stopped (Ctrl-C).
@@ -83,7 +87,13 @@ def record(
         check_key()  # when started again by `run`, frames go before the key: their segments are sealed once it is back
     buses = wanted.buses(places)
     zero = time.monotonic_ns()
-    with kept(places, Keeping() if supervised else keeping), stop_on_signals() as stop:
+    wake_lock = False if supervised else wake_lock  # `run` has it, and outlives us
+    with (
+        kept(places, Keeping() if supervised else keeping),
+        stop_on_signals() as stop,
+        awake(wake_lock),
+        notice(places.logs, wake_lock),
+    ):
         plugs = wanted.plugs(buses, zero)
         with (
             closing(Hold(places.logs, reserve_bytes=RESERVE_BYTES)) as hold,

@@ -10,7 +10,6 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -18,9 +17,11 @@ from typing import Final
 import click
 
 from pitwall import logger, resident
+from pitwall.commands.awake import awake, wake_lock_option
 from pitwall.commands.children import Child
 from pitwall.commands.encrypting import check_key
 from pitwall.commands.keeping import Keeping, keep_options, keeper
+from pitwall.commands.notice import notice
 from pitwall.commands.options import Places, memory_option, places
 from pitwall.commands.serve import server_options
 from pitwall.commands.sources import Wanted, source_options
@@ -36,7 +37,8 @@ LOOK_S: Final = 0.05
 @server_options
 @memory_option
 @keep_options
-def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int) -> int:
+@wake_lock_option
+def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int, wake_lock: bool | None) -> int:
     """Record, project and serve a car, until stopped (Ctrl-C).
 
     Prints the page's address as soon as the page is there.  A second Ctrl-C ends it at
@@ -67,7 +69,7 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int) 
     # what is on its way to the disk must get there: the recorder seals its session's last segment
     recorder = Child("the recorder", record, patience_s=60, descriptors=wanted.descriptors)
     server = Child("the server", serve, patience_s=10)
-    with ExitStack() as _held:  # what is held as long as it runs, and let go of however it ends
+    with awake(wake_lock), notice(places.logs, wake_lock):  # let go of however it ends
         return _supervise([recorder, server, *others], _Page(server, host, port), places.logs)
 
 
