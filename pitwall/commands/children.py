@@ -4,7 +4,7 @@ Laws:
 
 1. A child that dies is started again, alone, after a pause that grows while it keeps dying.
 2. A child that gives up right at its first start with an exit code of its own (bad usage, a log that is locked) takes
-   the whole run down with that code: trying again would change nothing.
+   the whole run down with that code: trying again would change nothing.  Once frames are recorded nobody does.
 3. No child outlives its supervisor, however that ends: each reads a pipe that only the supervisor holds open.
 """
 
@@ -17,7 +17,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 30.0
 STEADY_S: Final = 30.0
 """A child that has lived this long is no longer one that keeps dying."""
+LOOK_S: Final = 0.02
 EARLY_S: Final = 10.0
 """A first start that fails sooner than this never worked."""
 
@@ -34,13 +36,20 @@ class Child:
     """`pitwall ARGUMENTS` in a process, and a process group, of its own.
 
     What it prints goes to our stderr.  patience_s: how long it may take to end once it was asked to.
-    descriptors: of ours, that it gets under the same numbers.
+    descriptors: of ours, that it gets under the same numbers.  nice: how much it leaves to others, 0 to 19.
     """
 
     def __init__(
-        self, name: str, arguments: Sequence[str], *, patience_s: float, descriptors: Sequence[int] = ()
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        patience_s: float,
+        descriptors: Sequence[int] = (),
+        nice: int = 0,
     ) -> None:
         self.name = name
+        self._nice = nice
         self.patience_s = patience_s
         self._descriptors = descriptors
         self._command = [sys.executable, "-m", "pitwall", *arguments]
@@ -49,6 +58,11 @@ class Child:
         self._starts = 0
         self._pause_s = FIRST_PAUSE_S
         self._again_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process, while it runs."""
+        return self._process.pid if self._process is not None and self.running else None
 
     @property
     def running(self) -> bool:
@@ -65,8 +79,11 @@ class Child:
             start_new_session=True,
             pass_fds=self._descriptors,
         )
+        if self._nice:
+            with suppress(OSError):  # its threads, which it has yet to start, are so too
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, self._nice)
 
-    def tend(self) -> int | None:
+    def tend(self, *, may_give_up: bool = True) -> int | None:
         """See to it that the process runs.  Returns the exit code to end everything with, or None to go on."""
         now = time.monotonic()
         if self._process is None:
@@ -77,7 +94,7 @@ class Child:
         if code is None:
             return None
         self._forget()
-        if self._starts == 1 and code > 0 and now - self._begun < EARLY_S:
+        if may_give_up and self._starts == 1 and code > 0 and now - self._begun < EARLY_S:
             return code
         if now - self._begun >= STEADY_S:
             self._pause_s = FIRST_PAUSE_S
@@ -87,18 +104,37 @@ class Child:
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         return None
 
-    def stop(self) -> int:
-        """Ask the process to end, wait for it, and return its exit code (0 where it wasn't running)."""
+    def ask(self) -> None:
+        """Ask the process to end."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End it at once, wherever it is."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._forget()
+
+    def wait(self, hurry: Callable[[], bool] = lambda: False) -> int:
+        """The exit code of one that was asked to end, once it has (0 where it wasn't running).
+
+        hurry: whether it is not waited for any more, but killed.
+        """
         process = self._process
         if process is None:
             return 0
-        process.terminate()
-        try:
-            code = process.wait(self.patience_s)
-        except subprocess.TimeoutExpired:
-            logger.warning("%s did not end within %g s and was killed", self.name, self.patience_s)
-            process.kill()
-            code = process.wait()
+        over = time.monotonic() + self.patience_s
+        while (code := process.poll()) is None:
+            if hurry():
+                self.kill()
+                return 1
+            if time.monotonic() > over:
+                logger.warning("%s did not end within %g s and was killed", self.name, self.patience_s)
+                process.kill()
+                code = process.wait()
+                break
+            time.sleep(LOOK_S)
         self._forget()
         # killed by the very signal that asked it to end, before it could answer: that is an end too
         return 0 if code == -signal.SIGTERM else 1 if code < 0 else code
@@ -115,6 +151,6 @@ def end_with_supervisor() -> None:
     def wait() -> None:
         while os.read(0, 64):
             pass
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGHUP)  # not a second SIGTERM, where a first one came: that would be in a hurry
 
     threading.Thread(target=wait, name="supervisor", daemon=True).start()

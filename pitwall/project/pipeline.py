@@ -24,7 +24,7 @@ import numpy as np
 
 import pitwall
 from pitwall import decode
-from pitwall.car import Car
+from pitwall.car import Car, heard
 from pitwall.decode import Rejected, Seen, in_order
 from pitwall.derive import Deriver, Rows, Table, Trace
 from pitwall.errors import CarError, LogError, RejectedError
@@ -57,12 +57,14 @@ class Applied:
 class Pipeline:
     """The way of one session's frames.
 
-    tables: all that its rows can be of.  built: what a projection of the frames so far is built from.
+    car: as it is in that session (`pitwall.car.heard`).  tables: all that its rows can be of.
+    built: what a projection of the frames so far is built from.
     """
 
     def __init__(self, car: Car, header: Header, *, strict: bool = False, trace: Trace | None = None) -> None:
         """strict: the first frame that is rejected raises RejectedError.  trace: sees what is done to every sample."""
         self._buses = tuple(header.buses)
+        self.car = car = heard(car, self._buses)
         self._plan = decode.plan(car, self._buses)
         self._deriver = Deriver(car, trace)
         self._strict = strict
@@ -114,6 +116,7 @@ class Pipeline:
 def origin(car: Car, header: Header) -> BuiltFrom:
     """What a projection of that session is built from, before its first row."""
     code = code_version()
+    car = heard(car, header.buses)
     given = (car.fingerprint, code, header.session, header.started_at_ns, tuple(header.buses))
     return BuiltFrom(header.session, hashlib.sha256(repr(given).encode()).hexdigest(), code)
 

@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from pitwall.project import columns, layout
 from pitwall.project.built import BuiltFrom
-from pitwall.project.database import SPILL_BYTES, connect, quoted
+from pitwall.project.database import connect, quoted
 from pitwall.project.gathered import Columns, Gathered
 from pitwall.project.handover import Handover
 
@@ -61,7 +61,7 @@ class Store:
         *,
         insert_rows: int = INSERT_ROWS,
         gather_bytes: int = GATHER_BYTES,
-        spill_bytes: int = SPILL_BYTES,
+        spill_bytes: int | None = None,
     ) -> None:
         """A new, empty projection in `file`, which must not exist, or in memory."""
         self._gather_bytes = gather_bytes

@@ -109,6 +109,9 @@ def test_live_values_come_and_a_sigterm_ends_it_with_a_sealed_session(
             break
     halves = children(running.pid)
     assert set(halves) == {"record", "serve"}
+    assert os.getpriority(os.PRIO_PROCESS, halves["record"]) < os.getpriority(os.PRIO_PROCESS, halves["serve"])
+    (source,) = health(where)["sources"]
+    assert (source["bus"], source["source"], source["state"], source["lost"]) == ("dash", "simulator", "connected", {})
     running.terminate()
     assert running.wait(60) == 0
     assert not any(alive(pid) for pid in halves.values())
@@ -208,6 +211,62 @@ def test_a_start_line_is_set_in_a_session_that_is_recorded_and_in_one_that_is_ov
     facts = pitwall("query", first, "SELECT fact FROM control WHERE kind = 'start_line'", "--json").json
     assert [json.loads(row["fact"]) for row in facts] == [line, line]
     assert pitwall("query", first, "SELECT name FROM track", "--json").json == [{"name": "by hand"}]
+
+
+def test_a_second_sigterm_ends_it_at_once_and_loses_nothing_that_was_written(
+    running: subprocess.Popen[str], pitwall: Pitwall, tmp_path: Path
+) -> None:
+    where = address(running)
+    recorder = until(lambda: (found := (health(where) or {}).get("recorder")) and found["session"] and found)
+    halves = children(running.pid)
+    os.kill(halves["record"], signal.SIGSTOP)  # it does not answer the first
+    written = health(where)["recorder"]["written"]
+    running.terminate()
+    until(lambda: not alive(halves["serve"]))
+    running.terminate()
+    assert running.wait(60) == 128 + signal.SIGTERM
+    assert not any(alive(pid) for pid in halves.values())
+    (session,) = pitwall("sessions", "--json").json
+    assert session["id"] == recorder["session"]
+    assert session["written"] >= written
+    assert pitwall("verify").code == 0
+
+
+@pytest.mark.parametrize("command", ["record", "serve"])
+def test_either_command_ends_at_once_when_it_is_asked_twice(
+    process: Start, pitwall: Pitwall, command: str, tmp_path: Path
+) -> None:
+    child = process(command, *(["--simulate"] if command == "record" else ["--port", 0]))
+    assert child.stdout is not None
+    child.stdout.readline()
+    before = (tmp_path / "logs").is_dir() and pitwall("sessions", "--json").json
+    os.kill(child.pid, signal.SIGSTOP)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(child.pid, number)
+    os.kill(child.pid, signal.SIGCONT)
+    assert child.wait(60) in (0, 128 + signal.SIGTERM, 128 + signal.SIGINT)
+    if before:
+        assert pitwall("sessions", "--json").json[0]["written"] >= before[0]["written"]
+        assert pitwall("verify").code == 0
+
+
+def test_a_server_that_gives_up_early_does_not_take_a_recorder_that_records_with_it(
+    running: subprocess.Popen[str], pitwall: Pitwall
+) -> None:
+    where = address(running)
+    until(lambda: (found := (health(where) or {}).get("recorder")) and found["session"])
+    before = children(running.pid)
+    os.kill(before["serve"], signal.SIGSTOP)
+    for number in (signal.SIGTERM, signal.SIGINT):  # twice: with an exit code of its own
+        os.kill(before["serve"], number)
+    os.kill(before["serve"], signal.SIGCONT)
+    after = until(lambda: (now := children(running.pid)).get("serve") not in (None, before["serve"]) and now)
+    assert after["record"] == before["record"]
+    until(lambda: health(where))
+    running.terminate()
+    assert running.wait(60) == 0
+    (session,) = pitwall("sessions", "--json").json
+    assert session["state"] == "ended"
 
 
 def test_whatever_kills_the_supervisor_takes_its_children_along(running: subprocess.Popen[str]) -> None:
