@@ -175,7 +175,7 @@ def test_a_source_that_stays_away_is_told_of_once(fault, caplog):
         items, _, _ = run(script)
     assert told(items)[1] == expected_states(script)
     assert told(items)[1].count("lost") == 1
-    said = [record.message for record in caplog.records if record.name.startswith("pitwall.bus")]
+    said = [record.message for record in caplog.records if record.name == "pitwall.bus.account"]
     said = [line for line in said if "is silent" not in line]
     assert len(said) == 2, said
     assert "is lost: " in said[0]
