@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 logger = logging.getLogger(__name__)
@@ -35,13 +36,20 @@ class Child:
     """`pitwall ARGUMENTS` in a process, and a process group, of its own.
 
     What it prints goes to our stderr.  patience_s: how long it may take to end once it was asked to.
-    descriptors: of ours, that it gets under the same numbers.
+    descriptors: of ours, that it gets under the same numbers.  nice: how much it leaves to others, 0 to 19.
     """
 
     def __init__(
-        self, name: str, arguments: Sequence[str], *, patience_s: float, descriptors: Sequence[int] = ()
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        patience_s: float,
+        descriptors: Sequence[int] = (),
+        nice: int = 0,
     ) -> None:
         self.name = name
+        self._nice = nice
         self.patience_s = patience_s
         self._descriptors = descriptors
         self._command = [sys.executable, "-m", "pitwall", *arguments]
@@ -71,6 +79,9 @@ class Child:
             start_new_session=True,
             pass_fds=self._descriptors,
         )
+        if self._nice:
+            with suppress(OSError):  # its threads, which it has yet to start, are so too
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, self._nice)
 
     def tend(self, *, may_give_up: bool = True) -> int | None:
         """See to it that the process runs.  Returns the exit code to end everything with, or None to go on."""

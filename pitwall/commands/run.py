@@ -29,6 +29,9 @@ from pitwall.errors import PitwallError
 from pitwall.resident import Watch
 
 LOOK_S: Final = 0.05
+SERVER_NICE: Final = 5
+"""On a machine that has too little for both, the recorder has its turn first."""
+KEEPER_NICE: Final = 10
 
 
 @click.command
@@ -65,10 +68,10 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int, 
     others = []
     if keeping:
         logger.notice(str(keeping))
-        others.append(Child("the keeper", keeper(places, keeping), patience_s=10))
+        others.append(Child("the keeper", keeper(places, keeping), patience_s=10, nice=KEEPER_NICE))
     # what is on its way to the disk must get there: the recorder seals its session's last segment
     recorder = Child("the recorder", record, patience_s=60, descriptors=wanted.descriptors)
-    server = Child("the server", serve, patience_s=10)
+    server = Child("the server", serve, patience_s=10, nice=SERVER_NICE)
     with awake(wake_lock), notice(places.logs, wake_lock):  # let go of however it ends
         return _supervise([recorder, server, *others], _Page(server, host, port), places.logs)
 

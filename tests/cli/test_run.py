@@ -109,6 +109,7 @@ def test_live_values_come_and_a_sigterm_ends_it_with_a_sealed_session(
             break
     halves = children(running.pid)
     assert set(halves) == {"record", "serve"}
+    assert os.getpriority(os.PRIO_PROCESS, halves["record"]) < os.getpriority(os.PRIO_PROCESS, halves["serve"])
     (source,) = health(where)["sources"]
     assert (source["bus"], source["source"], source["state"], source["lost"]) == ("dash", "simulator", "connected", {})
     running.terminate()
