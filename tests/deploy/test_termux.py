@@ -273,7 +273,7 @@ def test_the_server_itself_is_asked_to_end_and_not_its_container(phone: Stubs) -
     pid = home(phone, ".pitwall", "server.pid")
     assert started(phone, "pitwall-server", "control/t").returncode != 0, "runit does it, where we can't"
     pid.write_text(f"{os.getpid()}\n")
-    server = subprocess.Popen(["sh", "-c", ": pitwall; sleep 600"], start_new_session=True)
+    server = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "pitwall"])
     try:
         pid.write_text(f"{server.pid}\n")
         assert started(phone, "pitwall-server", "control/t").returncode == 0
