@@ -25,6 +25,8 @@ from pitwall.frames import Flag, Frames, empty, take
 
 READ_FRAMES = 4096
 """Frames taken in one read: as many as the recorder gathers before it writes."""
+GATHER_NS: Final = 5_000_000
+"""And for no longer than this: a driver that always has one more to give, in its own time, keeps nobody waiting."""
 
 SO_MEMINFO: Final = 55
 """Linux, asm-generic/socket.h: a socket's memory as nine numbers, of which the last is what it dropped (sk_meminfo in
@@ -89,7 +91,8 @@ class InterfaceSource:
                 else:
                     messages.append(message)
                     times.append(self._clock() - self._zero)
-                message = self._bus.recv(0) if len(messages) + nonsense < READ_FRAMES else None
+                late = bool(times) and times[-1] - times[0] >= GATHER_NS
+                message = None if late or len(messages) + nonsense >= READ_FRAMES else self._bus.recv(0)
         except Exception as error:  # as above: unplugged looks different with every driver
             if self._closed.is_set():
                 return None

@@ -32,6 +32,8 @@ LOOK_S: Final = 0.05
 SERVER_NICE: Final = 5
 """On a machine that has too little for both, the recorder has its turn first."""
 KEEPER_NICE: Final = 10
+RECORDER_HANGS_S: Final = 4.5
+"""As long as it bears a source of its own that hangs; with a beat and a look less than five seconds."""
 
 
 @click.command
@@ -70,7 +72,7 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int, 
         logger.notice(str(keeping))
         others.append(Child("the keeper", keeper(places, keeping), patience_s=10, nice=KEEPER_NICE))
     # what is on its way to the disk must get there: the recorder seals its session's last segment
-    recorder = Child("the recorder", record, patience_s=60, descriptors=wanted.descriptors)
+    recorder = Child("the recorder", record, patience_s=60, descriptors=wanted.descriptors, hang_s=RECORDER_HANGS_S)
     server = Child("the server", serve, patience_s=10, nice=SERVER_NICE)
     with awake(wake_lock), notice(places.logs, wake_lock):  # let go of however it ends
         return _supervise([recorder, server, *others], _Page(server, host, port), places.logs)

@@ -20,6 +20,8 @@ LISTEN_S: Final = 2.0
 TRY_S: Final = 1.0
 ENOUGH: Final = 5
 """Frames that are no chance: at a wrong bitrate hardly one has a right CRC."""
+RECEIVERS: Final = ("nmea", "ubx", "sensorserver")
+"""Sources that hear no CAN bus, and have no bitrate."""
 BITRATES: Final = (500_000, 1_000_000, 250_000, 125_000, 800_000, 100_000, 50_000, 20_000, 10_000)
 """In the order in which cars and loggers use them; those that SLCAN has a letter for."""
 
@@ -70,6 +72,8 @@ def heard(wired: Wired, *, find_bitrate: bool, listen: Callable[..., Heard] = li
             return warning(f"{said}, but {wrong}", "look at the wiring, the ground and the 120 ohm at both ends")
         return ok(said)
     nothing = f"no frame in {LISTEN_S:g} s {rate}" + (f", {now.errors} error frames" if now.errors else "")
+    if wired.address.scheme in RECEIVERS:
+        return warning(f"nothing in {LISTEN_S:g} s", "is it switched on, does it see the sky, and is the place right?")
     if not find_bitrate:
         hint = "ignition on? CAN-H and CAN-L not swapped? --find-bitrate tries other bitrates, only listening"
         return warning(nothing, hint)

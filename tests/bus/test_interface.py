@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from pitwall.bus.address import Address, Settings, parse, plug
-from pitwall.bus.interface import open_bus
+from pitwall.bus.interface import GATHER_NS, open_bus
 from pitwall.bus.pythoncan import can
 from pitwall.bus.source import Cause
 from pitwall.errors import PitwallError, UsageError
@@ -77,6 +77,15 @@ def test_a_device_that_is_lost_is_told_behind_what_it_still_gave(wire):
     assert len(source.read(1)) == 1
     with pytest.raises(PitwallError, match=f"virtual {wire[0]}.*no such device"):
         source.read(1)
+    source.close()
+
+
+def test_a_driver_that_always_has_one_more_to_give_keeps_nobody_waiting(wire):
+    source = plug(Address("virtual", wire[0], {}), Settings(), 0).open()
+    ticks = itertools.count(0, GATHER_NS // 10)
+    source._clock = lambda: next(ticks)
+    source._bus.recv = lambda timeout: MESSAGES[0]
+    assert len(source.read(1)) == 11
     source.close()
 
 

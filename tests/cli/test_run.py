@@ -16,7 +16,10 @@ from typing import Any
 
 import pytest
 
+from pitwall.frames import Flag, concat, in_log_order
+from pitwall.log import read
 from tests.cli.conftest import Pitwall
+from tests.cli.hog import FRAMES_BEFORE, plugin
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -267,6 +270,27 @@ def test_a_server_that_gives_up_early_does_not_take_a_recorder_that_records_with
     assert running.wait(60) == 0
     (session,) = pitwall("sessions", "--json").json
     assert session["state"] == "ended"
+
+
+def test_a_recorder_whose_driver_keeps_the_interpreter_is_killed_and_goes_on_with_its_session(
+    process: Start, pitwall: Pitwall, car: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    car("car: {make: X}\nbuses: {can: {}}\n", "")
+    path = os.pathsep.join([str(plugin(tmp_path / "driver")), str(Path(__file__).parents[2])])
+    with (tmp_path / "said").open("w") as said:
+        source = f"hog:{tmp_path / 'hung'}"
+        arguments = ("run", "--cars", tmp_path / "cars", "--car", "mine", "--source", source, "--port", 0)
+        child = process(*arguments, stderr=said, env=os.environ | {"PYTHONPATH": path})
+    where = address(child)
+    until(lambda: "has not had a turn" in (tmp_path / "said").read_text())
+    until(lambda: (found := health(where)) and (found["recorder"] or {}).get("frames", 0) > 2 * FRAMES_BEFORE)
+    child.terminate()
+    assert child.wait(60) == 0
+    (session,) = pitwall("sessions", "--json").json
+    assert session["state"] == "ended"
+    rows = concat([in_log_order(rows) for rows in read(Path(session["path"]))])
+    numbers = rows.data[rows.flags & Flag.CONTROL == 0].copy().view("<u8").ravel().tolist()
+    assert numbers == [*range(1, FRAMES_BEFORE + 1), *range(1, len(numbers) - FRAMES_BEFORE + 1)]
 
 
 def test_whatever_kills_the_supervisor_takes_its_children_along(running: subprocess.Popen[str]) -> None:

@@ -209,6 +209,12 @@ def test_the_recorder_runs_with_the_settings(phone: Stubs) -> None:
     assert said == f"-m pitwall record gps-logger usb:handed {home(phone, 'pitwall', 'logs')}\n"
 
 
+def line_with(process: subprocess.Popen[str], word: str) -> str:
+    """The first line that holds the word, of all that the process says."""
+    assert process.stdout is not None
+    return next((line for line in process.stdout if word in line), "")
+
+
 def test_the_services_record_and_serve_one_log_as_runit_runs_them(phone: Stubs) -> None:
     phone.run(INSTALL, "--server", "none")
     settings = home(phone, ".pitwall", "env")
@@ -220,14 +226,11 @@ def test_the_services_record_and_serve_one_log_as_runit_runs_them(phone: Stubs) 
     try:
         recorder = phone.start("deploy/termux/services/pitwall-recorder/run")
         running.append(recorder)
-        assert recorder.stdout is not None
-        assert "recording " in recorder.stdout.readline()
+        assert line_with(recorder, "recording ")
         server = phone.start("deploy/termux/services/pitwall-server/run")
         running.append(server)
-        assert server.stdout is not None
-        line = server.stdout.readline()
-        address = re.search(r"http://[\d.:]+/", line)
-        assert address, line
+        address = re.search(r"http://[\d.:]+/", line_with(server, "the page is at"))
+        assert address
         with urllib.request.urlopen(f"{address[0]}health", timeout=30) as answer:
             health = json.loads(answer.read())
         assert health["recorder"]["pid"] == recorder.pid
@@ -270,7 +273,7 @@ def test_the_server_itself_is_asked_to_end_and_not_its_container(phone: Stubs) -
     pid = home(phone, ".pitwall", "server.pid")
     assert started(phone, "pitwall-server", "control/t").returncode != 0, "runit does it, where we can't"
     pid.write_text(f"{os.getpid()}\n")
-    server = subprocess.Popen(["sh", "-c", ": pitwall; sleep 600"], start_new_session=True)
+    server = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "pitwall"])
     try:
         pid.write_text(f"{server.pid}\n")
         assert started(phone, "pitwall-server", "control/t").returncode == 0

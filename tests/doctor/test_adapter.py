@@ -249,6 +249,18 @@ def test_an_adapter_that_might_disturb_the_bus_is_never_tried_at_another_bitrate
     assert asked == [None]
 
 
+def test_a_receiver_that_says_nothing_has_no_bitrate_to_be_found() -> None:
+    asked: list[int | None] = []
+
+    def silence(wired: Wired, within_s: float, bitrate: int | None = None) -> Heard:
+        asked.append(bitrate)
+        return Heard(0, 0, 0, {})
+
+    found = hearing.heard(wired("nmea:127.0.0.1:2000", None), find_bitrate=True, listen=silence)
+    check(found, WARNING, "sky")
+    assert asked == [None]
+
+
 def test_errors_among_frames_point_at_the_wiring() -> None:
     def noisy(*_: object) -> Heard:
         return Heard(1000, 5, 3, {Cause.MALFORMED: 2})
