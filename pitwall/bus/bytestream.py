@@ -143,7 +143,8 @@ def serial(path: str, baud: int | None = None) -> DescriptorStream:
         raw(fd, path, baud)
         with contextlib.suppress(OSError):
             fcntl.ioctl(fd, termios.TIOCEXCL)
-        termios.tcflush(fd, termios.TCIOFLUSH)
+        with contextlib.suppress(termios.error):  # one that is gone by now says so when it is read
+            termios.tcflush(fd, termios.TCIOFLUSH)
         return DescriptorStream(fd, path)
     except BaseException:
         os.close(fd)
@@ -184,12 +185,14 @@ def tcp(host: str, port: int) -> DescriptorStream:
 def raw(fd: int, name: str, baud: int | None) -> None:
     """Make a tty hand through every byte as it is.  Without this it would echo frames to the adapter, as commands.
 
-    Raises UsageError where `fd` is no tty, or its line has no such rate.
+    Raises UsageError where `fd` is no tty, or its line has no such rate, PitwallError where it was just pulled out.
     """
     try:
         before = termios.tcgetattr(fd)
     except termios.error as error:
-        raise UsageError("is no serial device", where=name, hint="an adapter is /dev/ttyACM0 or alike") from error
+        if error.args[0] == errno.ENOTTY:
+            raise UsageError("is no serial device", where=name, hint="an adapter is /dev/ttyACM0 or alike") from error
+        raise PitwallError(f"is lost: {error.args[-1]}", where=name, hint=AGAIN) from error
     speeds = before[4:6]
     if baud is not None:
         known = _bauds()
@@ -199,7 +202,11 @@ def raw(fd: int, name: str, baud: int | None) -> None:
         speeds = [known[baud], known[baud]]
     control = list(before[6])
     control[termios.VMIN], control[termios.VTIME] = b"\1", b"\0"
-    termios.tcsetattr(fd, termios.TCSANOW, [0, 0, termios.CS8 | termios.CREAD | termios.CLOCAL, 0, *speeds, control])
+    attributes = [0, 0, termios.CS8 | termios.CREAD | termios.CLOCAL, 0, *speeds, control]
+    try:
+        termios.tcsetattr(fd, termios.TCSANOW, attributes)
+    except termios.error as error:
+        raise PitwallError(f"is lost: {error.args[-1]}", where=name, hint=AGAIN) from error
 
 
 def tty_overruns(fd: int) -> int:

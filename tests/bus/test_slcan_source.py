@@ -420,3 +420,14 @@ def test_a_peer_that_breaks_off_is_lost_and_not_silent():
 def test_an_error_row_is_never_sent():
     row = frames(0, t=[0], id=[1], data=np.zeros((1, 8), np.uint8), flags=int(Flag.ERROR))
     assert encode(row) == b""
+
+
+def test_a_serial_device_that_is_pulled_out_just_then_is_lost_and_no_mistake_of_anybodys():
+    master, slave = os.openpty()
+    os.close(master)
+    try:
+        with pytest.raises(PitwallError, match="is lost") as caught:
+            bytestream.raw(slave, "a line", None)
+        assert not isinstance(caught.value, UsageError)
+    finally:
+        os.close(slave)
