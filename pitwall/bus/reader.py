@@ -215,7 +215,8 @@ class Reader:
             state, back = self._account.state, None
             if state is State.SILENT:
                 back = State.RECONNECTED if self._reopened else State.CONNECTED
-                if not self._reopened and self._account.heard_s:  # it speaks seldom, and is given twice as long from now on
+                if not self._reopened and self._account.heard_s:
+                    # it speaks seldom, and is given twice as long from now on
                     self._silent_s = max(self._silent_s, 2 * (time.monotonic() - self._account.heard_s))
             elif state not in FINE:
                 back = self._account.returned

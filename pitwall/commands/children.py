@@ -107,7 +107,7 @@ class Child:
                 try:
                     self.start()
                 except OSError as error:  # no memory, or no process, to be had just now: no reason to end the others
-                    logger.error("%s can't be started: %s", self.name, error.strerror or error)
+                    logger.warning("%s can't be started: %s", self.name, error.strerror or error)
                     self._forget()
                     self._pause(now)
             return None
