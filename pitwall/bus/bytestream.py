@@ -28,8 +28,8 @@ WRITE_S: Final = 1.0
 CONNECT_S: Final = 3.0
 """To connect takes no longer on a network that is worth recording over."""
 KEEPALIVE: Final = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 5000}
-"""A peer that fell silent without a word is found dead after 5 s (seconds, seconds, times; ms).  The last is for one that
-still owes us an acknowledgement: while it does nobody looks whether it is alive, for a quarter of an hour (tcp(7))."""
+"""A peer that fell silent without a word is found dead after 5 s (seconds, seconds, times; ms).  The last is for one
+that still owes us an acknowledgement: until it comes nobody asks whether it is alive, for a quarter of an hour."""
 AGAIN: Final = "plug it in again"
 
 

@@ -90,6 +90,19 @@ def test_a_receiver_beside_a_car_without_gps_gives_it_a_position(pitwall: Pitwal
     assert {row["lat"] for row in rows} == {round(50 + 20.082 / 60, 6)}
 
 
+def test_a_receiver_is_heard_beside_a_simulated_car_and_what_is_not_is_named(
+    pitwall: Pitwall, caplog: pytest.LogCaptureFixture
+) -> None:
+    with receiver() as (port, told), stopped_once(lambda: len(told) >= 20):
+        sources = ("--source", "dash=slcan:/dev/nothing", "--source", f"gps=nmea:127.0.0.1:{port}")
+        answer = pitwall("record", "--simulate", "--cars", CARS, *sources)
+    assert answer.code == 0, answer.err
+    assert "dash=slcan:/dev/nothing is not heard: the simulator" in caplog.text
+    query = ("query", "latest", "--cars", CARS, "--json")
+    heard = pitwall(*query, "SELECT DISTINCT channel FROM signals").json
+    assert {"satellites", "rpm"} <= {row["channel"] for row in heard}
+
+
 def test_a_phone_is_a_source_of_the_gps_bus(pitwall: Pitwall) -> None:
     said = threading.Event()
 
