@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -86,6 +87,7 @@ class Recording:
         self._asking = Asking(self._log)
         self._lost = 0
         self._problems: list[str] = []
+        self._missing: Counter[tuple[str, str]] = Counter()  # frames lost, by their source and the reason
         self._problem = ""  # why rows wait, or waited until just now
         self._problem_since_ns: int | None = None
         self._lost_before = 0  # frames lost before that problem
@@ -170,7 +172,8 @@ class Recording:
         sessions = self._log.sessions
         if not sessions and self._problem:
             raise LogError(self._problems[-1], where=self._log.hold.logs)
-        return Recorded(sessions, self._log.kept, self._lost, self._problems)
+        missing = [f"{source}: {n:,} frames lost: {why}" for (source, why), n in self._missing.items()]
+        return Recorded(sessions, self._log.kept, self._lost, missing + self._problems)
 
     def close(self) -> None:
         """Let go of the log, ended or not."""
@@ -244,7 +247,7 @@ class Recording:
     def _count(self, lost: Lost) -> None:
         self._lost += lost.frames
         why = self._problem or "the log could not be written as fast as frames came"
-        self._problems.append(f"{self._sources[lost.bus]}: {lost.frames:,} frames lost: {why}")
+        self._missing[self._sources[lost.bus], why] += lost.frames  # of each a sum: a slow disk loses some each second
         fact = {
             "bus": self._buses[lost.bus],
             "source": self._sources[lost.bus],

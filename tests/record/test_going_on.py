@@ -170,8 +170,11 @@ def test_what_a_bus_is_sent_is_said_at_the_begin_of_each_session_until_its_sourc
     polled = concat([some(0), control(Control.SOURCE, 0, json.dumps(asks).encode())])
     ends = [Asking(tmp_path, {"end": True}) for _ in range(3)]
     gone = PitwallError("is unplugged", where="one")
-    source = Script("one", polled, ends[0], some(10), ends[1], gone, some(20), ends[2], some(30))
+    begun = lambda: lock.recorder(tmp_path).state.session  # noqa: E731
+    first, second, third = ((begun, end, lambda: not begun()) for end in ends)
+    source = Script("one", polled, *first, some(10), *second, gone, some(20), *third, some(30))
     sessions = recorded([source], tmp_path).sessions
+    assert [end.said for end in ends] == ["", "", ""]
     sends = [[fact for _, _, fact in rows_of(tmp_path, name)[2] if "sends" in fact] for name in sessions]
     assert len(sends) == 4
     assert sends[0] == [asks]
