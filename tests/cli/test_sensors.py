@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from pitwall.bus.pythoncan import can
+from tests.adapters.slcan import Adapter
 from tests.bus.sensor_app import FIX, App, event
 from tests.bus.test_receiver import fix
 from tests.bus.units import Unit
@@ -175,3 +177,19 @@ def test_to_play_says_that_it_sends_before_it_does(pitwall: Pitwall, driven: Pat
         assert heard.recv(0) is not None
     assert pitwall("play", "drive").code == 2
     assert pitwall("play", "drive", "--interface", "virtual").code == 2
+
+
+def test_a_session_is_played_by_an_slcan_adapter_without_another_package(
+    pitwall: Pitwall, driven: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "serial", None)
+    with Adapter("lawicel", link=tmp_path / "tty") as adapter:
+        to = ("--interface", "slcan", "--channel", tmp_path / "tty", "--bitrate", 500_000, "--speed", "1000")
+        answer = pitwall("play", "drive", *to, "--json")
+        assert answer.code == 0, answer.err
+        until = time.monotonic() + 60
+        while adapter.commands[-1] != "C":
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert adapter.commands[:5] == ["C", "V", "S6", "Z0", "O"]
+        assert len([said for said in adapter.commands if said[0] in "tT"]) == answer.json["frames"] > 100
