@@ -88,7 +88,7 @@ def _sender(interface: str, channel: str, bitrate: int | None) -> Iterator[Sende
     from pitwall.bus.source import Sender
 
     module = importlib.import_module(SCHEMES["slcan"] if interface == "slcan" else PYTHON_CAN)
-    source = module.plug(Address(interface, channel, {}), Settings(bitrate=bitrate, sends=True), 0).open()
+    source: Source = module.plug(Address(interface, channel, {}), Settings(bitrate=bitrate, sends=True), 0).open()
     assert isinstance(source, Sender)
     over = threading.Event()
     # an adapter that is not listened to stops listening itself, once all that lies between is full of what it heard

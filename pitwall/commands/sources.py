@@ -89,8 +89,8 @@ class Wanted:
         names = [bus.name for bus in buses]
         beside, sources = _beside(self.source, names)
         if self.simulate:
-            for value in (*sources, *self.can_fd):
-                logger.warning("%s is not heard: the simulator has the place of the car's own bus", value)
+            for said in (*sources, *self.can_fd):
+                logger.warning("%s is not heard: the simulator has the place of the car's own bus", said)
             return (*buses[:1], *beside)
         source = by_bus("--source", sources, names)
         for name, number in by_bus("--can-fd", self.can_fd, names).items():
