@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes.util
 import itertools
 import os
 import socket
@@ -159,3 +160,17 @@ def test_an_address_is_a_scheme_a_place_and_options(text, address):
 def test_what_has_no_scheme_is_no_address(text):
     with pytest.raises(UsageError, match="is no source"):
         parse(text)
+
+
+@pytest.mark.parametrize(("interface", "driver"), [("slcan", "serial"), ("kvaser", "canlib")])
+def test_a_driver_that_is_missing_is_told_once_and_by_us(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, interface: str, driver: str
+) -> None:
+    if driver == "canlib" and ctypes.util.find_library(driver):
+        pytest.skip("Kvaser's driver is installed")
+    if driver == "serial":
+        monkeypatch.setitem(sys.modules, "serial", None)
+        monkeypatch.delitem(sys.modules, "can.interfaces.slcan", raising=False)
+    with pytest.raises(UsageError, match="its driver is missing"):
+        open_bus(interface, "0", bitrate=500_000)
+    assert [record.getMessage() for record in caplog.records] == []
