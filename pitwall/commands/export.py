@@ -65,6 +65,10 @@ def export(
 
     if output is None:
         raise UsageError("nobody says where to", hint="-o drive.log, -o drive.parquet, …: the ending says the format")
+    if end is not None and end <= start:
+        raise UsageError(
+            f"--to {end:g} s is not after --from {start:g} s", hint="both count from the session's beginning"
+        )
     form = form or _form_of(output)
     found = find(places.logs, session)
     span = round(start * 1e9), None if end is None else round(end * 1e9)

@@ -231,10 +231,15 @@ def test_an_import_says_when_latest_is_another_session(pitwall: Pitwall, driven:
         (["export", "drive", "--channel", "x"], "No such option '--channel' (pitwall export --help tells more)"),
         (["car", "new", "x"], "Missing option '--from' (pitwall car new --help tells more)"),
         (["export", "drive", "-o", "x.mp3"], "x.mp3: its name ends in no format that is written (.log,"),
+        (["export", "drive", "-o", "x.log", "--from", "2:00", "--to", "60"], "--to 60 s is not after --from 120 s"),
+        (["query", "drive", "FROM channel"], "Catalog Error: Table with name channel does not exist! (Did "),
+        (["query", "drive", "SELECT nam FROM channels"], 'Binder Error: Referenced column "nam" not found in FROM'),
         (["export", "drive", "-o", "x.mp3.gz"], "x.mp3.gz: its name ends in no format that is written (.log,"),
     ],
 )
-def test_what_was_mistyped_is_said_without_what_helps_nobody(pitwall: Pitwall, arguments: list[str], said: str) -> None:
+def test_what_was_mistyped_is_said_without_what_helps_nobody(
+    driven: Path, pitwall: Pitwall, arguments: list[str], said: str
+) -> None:
     assert pitwall(*arguments).line().startswith(f"pitwall: {said}")
 
 
