@@ -6,13 +6,14 @@ A bus that nothing is to be sent on is only listened to, wherever python-can can
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import logging
 import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,13 +67,28 @@ def open_bus(interface: str, channel: str | None = None, **options: Any) -> can.
     given = {name: value for name, value in options.items() if value is not None}
     try:
         # ignore_config: what isn't said on our command line must not come from a file in someone's home
-        return can.Bus(channel, interface, ignore_config=True, **given)
-    except (can.CanInterfaceNotImplementedError, ImportError) as error:
-        raise UsageError(f"its driver is missing: {error}", where=where, hint="install what it needs") from error
+        with _muttering():
+            return can.Bus(channel, interface, ignore_config=True, **given)
+    except (can.CanInterfaceNotImplementedError, ImportError, NameError) as error:  # NameError: called all the same
+        hint = "`pip install pyserial`" if "serial module" in str(error) else "install what it needs"
+        raise UsageError(f"its driver is missing: {error}", where=where, hint=hint) from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"can't be opened like this: {error}", where=where, hint="channel and bitrate?") from error
     except Exception as error:  # two dozen drivers, each with exceptions of its own
         raise PitwallError(f"can't be opened: {error}", where=where, hint="is it plugged in, and yours?") from error
+
+
+@contextlib.contextmanager
+def _muttering() -> Iterator[None]:
+    """What python-can says while it opens a bus is for its debugging: what matters of it, it raises."""
+    logger = logging.getLogger("can")
+    before = logger.level
+    if logger.getEffectiveLevel() > logging.DEBUG:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 class InterfaceSource:

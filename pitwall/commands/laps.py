@@ -40,14 +40,21 @@ def laps(places: Places, session: str, as_json: bool) -> None:
             print_json(found)
             return
         if not found:
-            click.echo(
-                "pitwall: no laps: no start line is known, or none was crossed (docs/laps.md tells how to set one)",
-                err=True,
-            )
+            click.echo(f"pitwall: no laps: {_lapless(connection)}", err=True)
             return
         _print(found)
         for line in [*_untrusted(found), *_summary(connection)]:
             click.echo(fill(line, WIDTH, subsequent_indent="  "))
+
+
+def _lapless(connection: duckdb.DuckDBPyConnection) -> str:
+    """Why there is no lap, and what to do."""
+    if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'laptime'").fetchone():
+        return "the car has no position (give car.yaml the roles lat and lon, or import its GPS logger's file with it)"
+    track = connection.execute("SELECT name FROM track").fetchone()
+    if track is not None:
+        return f"the start line of {track[0] or 'the track'} was not crossed (docs/laps.md tells how to set another)"
+    return "no known start line was crossed, and no way came round to itself (docs/laps.md tells how to set a line)"
 
 
 def lap_facts(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from pitwall.log.session import Session
 from pitwall.project.build import Progress
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.raw import Frame, frame
+from pitwall.track.lapping import laptime_table
 
 Damaged = Callable[[Damage], None]
 
@@ -151,6 +152,9 @@ class _Held:
 
 def _check(car: Car, channel: str) -> None:
     known = {*(one.name for one in car.channels), *(one.name for one in car.derived)}
+    if channel not in known and channel in {one.name for one in laptime_table([*known]).channels}:
+        what = f"{channel!r} is made of all fixes since the session began, not of one frame or formula"
+        raise UsageError(what, where=car.name, hint="docs/laps.md tells how; `pitwall laps` lists the laps")
     if channel not in known:
         hint = suggestion(channel, known) or f"`pitwall car show {car.name}` lists them"
         raise UsageError(f"there is no channel {channel!r}", where=car.name, hint=hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes.util
 import importlib
 import inspect
 import itertools
@@ -189,3 +190,17 @@ def test_an_adapter_that_can_not_be_told_to_listen_only_is_named(wire, caplog):
     assert not caplog.records
     plug(Address("canalystii", "0", {}), Settings(), 0)
     assert "canalystii 0: python-can has no way to have it listen only" in caplog.text
+
+
+@pytest.mark.parametrize(("interface", "driver"), [("slcan", "serial"), ("kvaser", "canlib")])
+def test_a_driver_that_is_missing_is_told_once_and_by_us(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, interface: str, driver: str
+) -> None:
+    if driver == "canlib" and ctypes.util.find_library(driver):
+        pytest.skip("Kvaser's driver is installed")
+    if driver == "serial":
+        monkeypatch.setitem(sys.modules, "serial", None)
+        monkeypatch.delitem(sys.modules, "can.interfaces.slcan", raising=False)
+    with pytest.raises(UsageError, match="its driver is missing"):
+        open_bus(interface, "0", bitrate=500_000)
+    assert [record.getMessage() for record in caplog.records] == []

@@ -134,3 +134,9 @@ def test_times_are_understood_to_the_nanosecond() -> None:
     for text in ("", "-1", "1:2:3:4", "nan", "1e3", "12.5 m"):
         with pytest.raises(UsageError, match="is no time"):
             moment_ns(text, began)
+
+
+def test_what_the_laps_give_is_said_to_be_of_no_single_frame(driven: Path, pitwall: Pitwall) -> None:
+    answer = pitwall("why", "drive", "lap", "1")
+    assert answer.code == 2
+    assert "'lap' is made of all fixes" in answer.line()
