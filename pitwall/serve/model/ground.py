@@ -1,8 +1,8 @@
 """Figures that the projections hold in, and which numbers of a text they don't hold out. Pure.
 
 Law: an answer stands when every number that it states is a figure that was given, to the places that it is written
-with, in whatever unit; and one that is said of a corner is a figure of that corner.  A number must not be rounded so far
-that it is another one: by a fifth at most.
+with, in whatever unit; and one that is said of a corner is a figure of that corner.  A number must not be rounded so
+far that it is another one: by a fifth at most.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ COMMAND_S: Final = 30.0
 class Health:
     """What is known of the server.
 
-    breaker: for calls.  last_error: what went wrong last, in words; empty: nothing did.  up: as the last probe found it;
-    None: there was none.  restarts: commands run.
+    breaker: for calls.  last_error: what went wrong last, in words; empty: nothing did.
+    up: as the last probe found it; None: there was none.  restarts: commands run.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
