@@ -65,8 +65,11 @@ def _power(s: Seen) -> float:
 
 
 def coasts(s: Seen) -> bool:
-    """Longer than usual, or so long that it is a habit."""
-    return s.own.coast_s > s.usual.coast_s + 0.45 or s.own.coast_s > 0.7
+    """Longer than usual, or so long that it is a habit; and before the brake, not behind a gentle one."""
+    before = s.own.lift_m - s.own.brake_m
+    rolls = np.isnan(s.own.brake_m) or before > 25 + np.nan_to_num(s.usual.lift_m - s.usual.brake_m, nan=0.0)
+    habit = s.own.coast_s > 0.7 and (np.isnan(before) or before > 25)
+    return bool((s.own.coast_s > s.usual.coast_s + 0.45 and rolls) or habit)
 
 
 def brakes_early(s: Seen) -> bool:
@@ -136,7 +139,7 @@ def fast_in_slow_out(s: Seen) -> bool:
 
 
 def late_to_power(s: Seen) -> bool:
-    return s.own.throttle_m > s.usual.throttle_m + 8
+    return s.own.throttle_m > s.usual.throttle_m + 3.5
 
 
 def timid_on_power(s: Seen) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from pitwall.coach.consistency import unsteady
 from pitwall.coach.corner_rules import CORNER_RULES
 from pitwall.coach.driving import Driving
 from pitwall.coach.finding import Finding
@@ -34,7 +35,8 @@ def of_lap(driving: Driving, lap: int) -> list[Finding]:
 
 def findings(driving: Driving) -> list[Finding]:
     """Of all its laps: what comes back on several is one finding."""
-    return merged((finding for lap in range(len(driving.laps)) for finding in of_lap(driving, lap)), len(driving.laps))
+    single = [finding for lap in range(len(driving.laps)) for finding in of_lap(driving, lap)]
+    return sorted([*merged(single, len(driving.laps)), *unsteady(driving)], key=order)
 
 
 def merged(single: Iterable[Finding], laps: int) -> list[Finding]:

@@ -297,7 +297,8 @@ def _trail(lap: Driven, applied: Part | None, turn_in: int) -> dict[str, float]:
     found = {"trail_s": float(lap.t_s[last] - lap.t_s[first])}
     pressure = lap.role("brake")[first:last]
     if len(pressure) > 1 and np.isfinite(pressure).all():
-        found["trail_rough"] = float(np.sum(np.maximum(np.diff(pressure), 0)) / np.max(pressure))
+        eased = pressure[int(np.argmax(pressure)) :]
+        found["trail_rough"] = float(np.max(eased - np.minimum.accumulate(eased)) / eased[0])
     return found
 
 

@@ -1,7 +1,7 @@
 """What is said of each rule's finding, at three levels: in the pits (`WORDS`), and in the car (`CUES`).
 
 `{name}` is a figure of the finding, `{usual_name}` what is usual at the driver's best, `{corner}` the corner.  A novice
-is told one thing, in plain words and without numbers; others the figures, and then the terms.  All sentences are our own.
+is told one thing, in plain words and without numbers; others the figures, and then the terms.  The sentences are ours.
 """
 
 from __future__ import annotations
@@ -204,6 +204,16 @@ WORDS: Final[Mapping[str, Mapping[Level, str]]] = {
             "against {usual_top_speed} km/h."
         ),
     },
+    "brake-point-varies": {
+        N: "Pick one mark to brake at for {corner}, and use it every lap.",
+        M: "Your brake point for {corner} moves by {brake_point_spread} m from lap to lap. Pick one mark.",
+        A: "{corner}: brake point {brake_point} m before the apex, with a deviation of {brake_point_spread} m.",
+    },
+    "minimum-speed-varies": {
+        N: "Drive {corner} the same way each lap before you drive it faster.",
+        M: "Your minimum speed in {corner} moves by {minimum_speed_spread} km/h from lap to lap. Repeat it first.",
+        A: "{corner}: minimum {minimum_speed} km/h with a deviation of {minimum_speed_spread} km/h.",
+    },
 }
 
 CUES: Final[Mapping[str, Mapping[Level, str]]] = {
@@ -238,5 +248,7 @@ CUES: Final[Mapping[str, Mapping[Level, str]]] = {
     "misses-shift": {N: "Shift calmly", M: "Calm, full shifts", A: "Clean shifts"},
     "lifts-on-straight": {N: "Stay flat", M: "Flat all the way", A: "No lift on the straight"},
     "short-shifts": {N: "Shift later", M: "Use the revs", A: "Upshift later"},
+    "brake-point-varies": {N: "Same brake mark", M: "Same brake mark", A: "Repeat the brake point"},
+    "minimum-speed-varies": {N: "Same as last lap", M: "Repeat it", A: "Repeat the minimum speed"},
 }
 """Before the corner: a few words, said before it comes."""
