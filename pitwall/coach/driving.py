@@ -7,6 +7,7 @@ Pure; what was computed is kept.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,8 @@ from pitwall.track.corners import STEP_M, Corner
 
 BEST: Final = 3
 """Laps that a driver's own best is the median of."""
+GOOD_SHARE: Final = 2 / 3
+"""Of the other laps in a section, the best: a mistake on up to half of them does not move their median."""
 ALLOWED_S: Final = 0.08
 """What a usual approach may lose to the car's own pace before it is a habit, of which nothing is allowed: corners with
 bumps or a slope show as much."""
@@ -75,24 +78,34 @@ class Driving:
         return self._straight[lap, corner]
 
     def best_others(self, lap: int, corner: int, section: str) -> list[int]:
-        """The best three other laps in that section of the corner, by their places in `laps`."""
+        """The other laps in the order of that section of the corner, by their places in `laps`: the best half and more.
+
+        The first `BEST` of them are what the driver's own best is the median of.
+        """
         part = _part(self.places[corner], section)
         others = [other for other in range(len(self.laps)) if other != lap]
-        return sorted(others, key=lambda other: (_time(self.laps[other], part), other))[:BEST]
+        most = max(BEST, math.ceil(GOOD_SHARE * len(others)))
+        return sorted(others, key=lambda other: (_time(self.laps[other], part), other))[:most]
 
     def seen(self, lap: int, corner: int, section: str) -> Seen:
         """What a rule that speaks of that section of the corner looks at."""
-        return Seen(self, lap, corner, tuple(self.best_others(lap, corner, section)))
+        good = tuple(self.best_others(lap, corner, section))
+        return Seen(self, lap, corner, good[:BEST], good)
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One corner, and the straight to it, on one lap.  others: laps that it is compared with."""
+    """One corner, and the straight to it, on one lap.
+
+    others: the best of the other laps there, which the driver's figures are compared with.  good: most of the others,
+    which its time is: the best three alone would charge him with what is chance.
+    """
 
     driving: Driving
     index: int
     corner: int
     others: tuple[int, ...]
+    good: tuple[int, ...]
 
     @property
     def lap(self) -> Driven:
@@ -156,7 +169,7 @@ class Seen:
 
     def around_s(self, *, before_m: float, after_m: float, as_gripping: bool = True) -> float:
         """Lost about the slowest point, against the others there."""
-        others = [self.driving.laps[other] for other in self.others]
+        others = [self.driving.laps[other] for other in self.good]
         return around_s(
             self.lap,
             others,

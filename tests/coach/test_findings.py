@@ -75,9 +75,9 @@ def test_a_lap_is_never_compared_with_itself() -> None:
     made = drive(seed=PLANTED[0][0], laps=6, mistakes=PLANTED[0][1])
     driving = driving_of(made)
     for lap in range(len(driving.laps)):
-        others = driving.best_others(lap, 2, "entry")
-        assert lap not in others
-        assert len(others) == 3
+        seen = driving.seen(lap, 2, "entry")
+        assert lap not in seen.good
+        assert len(seen.others) == 3
 
 
 def test_a_single_lap_is_not_found_fault_with_by_comparison() -> None:
