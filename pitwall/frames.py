@@ -74,6 +74,7 @@ class Control(IntEnum):
     IMPORTED = 8  # a capture file began here: its name, and what of it could not be read
     CAR_EDITED = 9  # another definition is shown from here on: its fingerprint, its text, its DBCs' digests
     CLOCKS = 10  # an adapter's clock is laid on ours anew from the next frame of its bus on: a stamp, and its time
+    ANSWER = 14  # what a language model answered, or why it was refused: it can't be computed again
 
 
 STREAM_FLAGS: Final = int(Flag.EXTENDED | Flag.REMOTE | Flag.ERROR | Flag.TX | Flag.CONTROL)

@@ -21,6 +21,7 @@ from typing import Any, Final
 import duckdb
 
 from pitwall.errors import PitwallError
+from pitwall.frames import Control
 from pitwall.log import lock, requests
 from pitwall.log.folder import header, header_by_name
 from pitwall.log.published import Recorder
@@ -37,12 +38,16 @@ from pitwall.serve.edits import Edits
 from pitwall.serve.following import finished
 from pitwall.serve.garage import Shelf
 from pitwall.serve.latest import Latest
+from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.newest import Picture
 from pitwall.serve.rebuilder import Rebuilder
 from pitwall.serve.server import bind, serve
 from pitwall.serve.tender import Tender, presses
 
 logger = logging.getLogger("pitwall.live")
+
+KEEP_S: Final = 2.0
+"""For a recorder to write down a model's answer: less than a server that stops is waited for."""
 
 PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Between one failure of a session's projection and the next try; the last for ever."""
@@ -56,12 +61,14 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8080,
     leave_free: int | None = None,
+    model: Settings = NONE,
     ready: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT (in the main thread), or until `stop` is set.
 
     leave_free: bytes that projections leave to the log; None: `room.FLOOR_BYTES`.
+    model: that words what the rules say.
     ready: called with the page's address once it answers.  PitwallError: the port can't be had.
     """
     with contextlib.closing(bind(host, port)) as sock, kept(projections) as folder:
@@ -82,7 +89,7 @@ def run(
                 ready(url)
 
         try:
-            serve(follower, shelf, sock, ready=answering, stop=stop)
+            serve(follower, shelf, sock, model=model, ready=answering, stop=stop)
         finally:
             for thread in (rebuilder, tender, follower, definitions, edits):
                 thread.stop()
@@ -160,6 +167,11 @@ class Follower(Companion):
     def end(self, session: str) -> None:
         """Has the session that is being recorded end.  LogError: it can't be."""
         requests.ask(self._logs, {"end": session})
+
+    def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Has what a model answered put into the session's log, recorded or ended.  LogError: it can't be."""
+        request = {"control": int(Control.ANSWER), "fact": dict(fact), "session": session}
+        requests.ask(self._logs, request, within_s=KEEP_S)
 
     def run(self) -> None:
         failed: tuple[str, int] = ("", 0)  # the session that failed last, and how often

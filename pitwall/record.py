@@ -393,5 +393,5 @@ class _Recording:
         self._log.hold.add(session, Control(request.fact["control"]), request.fact["fact"], answer)
 
 
-_ASKED: Final = frozenset({int(Control.NOTE), int(Control.CAR_EDITED)})
+_ASKED: Final = frozenset({int(Control.NOTE), int(Control.CAR_EDITED), int(Control.ANSWER)})
 """The control rows that anybody may ask for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -40,7 +41,9 @@ def serve(places: Places, host: str, port: int, supervised: bool) -> None:
       pitwall serve --logs /mnt/car/logs --port 8081
     """
     from pitwall import live
+    from pitwall.serve.model.settings import settings
 
+    model = settings(os.environ)
     if supervised:
         from pitwall.commands.children import end_with_supervisor
 
@@ -56,5 +59,6 @@ def serve(places: Places, host: str, port: int, supervised: bool) -> None:
         cars=places.cars,
         host=host,
         port=port,
+        model=model,
         ready=ready,
     )

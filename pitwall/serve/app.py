@@ -10,7 +10,7 @@ from sanic import Config, Sanic
 from sanic.exceptions import SanicException
 
 from pitwall.errors import PitwallError
-from pitwall.serve import channels, ending, guard, health, live, page, sessions, signals
+from pitwall.serve import channels, coach, ending, guard, health, live, page, sessions, signals
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.serve")
 
-RESOURCES: Final = (health, sessions, ending, channels, signals, live, page)
+RESOURCES: Final = (health, sessions, ending, channels, signals, coach, live, page)
 
 LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "AUTO_EXTEND": False,  # sanic-ext, if it happens to be installed, changes what routes do
@@ -33,7 +33,10 @@ LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "FALLBACK_ERROR_FORMAT": "json",
 }
 
-HINTS: Final = {404: "see /sessions, /health and /live", 405: "all but /session/<sid>/end is read: use GET"}
+HINTS: Final = {
+    404: "see /sessions, /health and /live",
+    405: "all but /session/<sid>/end and /coach/ask is read: use GET",
+}
 
 
 def build(serving: Serving) -> App:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pitwall.serve.rebuilds import Rebuilds
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 THREADS: Final = 2
 """DuckDB uses every core for one question as it is."""
@@ -74,6 +75,10 @@ class Told(Generic[T]):
     answer: T
     fingerprint: str
     stale: bool
+
+    def but(self, answer: U) -> Told[U]:
+        """Another answer, of the same generation."""
+        return Told(answer, self.fingerprint, self.stale)
 
     def pipeline(self) -> dict[str, object]:
         """What the API says of it."""

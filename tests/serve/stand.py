@@ -17,6 +17,7 @@ from sanic import Sanic
 
 from pitwall.errors import UsageError
 from pitwall.log.session import Header, Session
+from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
 from pitwall.serve.rebuilds import Rebuilds
 from pitwall.serve.server import bind, serve
@@ -183,7 +184,9 @@ class Events:
 
 
 @contextmanager
-def standing(live: Still | None = None, garage: FakeGarage | None = None, port: int = 0) -> Iterator[Stand]:
+def standing(
+    live: Still | None = None, garage: FakeGarage | None = None, port: int = 0, model: Settings = NONE
+) -> Iterator[Stand]:
     """A server in a thread of this process, on `port` or any that is free, until the block ends."""
     live, garage = live or Still(), garage or FakeGarage()
     sock = bind("127.0.0.1", port)
@@ -193,7 +196,7 @@ def standing(live: Still | None = None, garage: FakeGarage | None = None, port: 
 
     def run() -> None:
         try:
-            serve(live, garage, sock, ready=lambda url: ready.set(), stop=stop)
+            serve(live, garage, sock, model=model, ready=lambda url: ready.set(), stop=stop)
         except BaseException as error:
             failures.append(error)
             raise

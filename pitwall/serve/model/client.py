@@ -8,7 +8,7 @@ Laws: what is received is bounded; anything that is not such an answer is a `Mod
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,7 +66,7 @@ async def first_model(settings: Settings) -> str:
 
 async def chat(
     settings: Settings, model: str, messages: Sequence[Message], *, tools: Sequence[Message], tokens: int
-) -> AsyncIterator[Text | Call]:
+) -> AsyncGenerator[Text | Call, None]:
     """What it answers: texts as they come, then the calls it wants made.  tokens: at most so many."""
     body: dict[str, Any] = {
         "model": model,

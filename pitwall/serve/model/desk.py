@@ -1,8 +1,5 @@
 """A task in, checked words out: has the model write, calls its tools, and takes nothing whose numbers are not given.
 
-A `Writing` goes on whoever waits for it: who asks again finds it, under way or done, and a reader of its stream gets
-each sentence once it has been checked.
-
 Laws: at most WRITINGS at once, each at most WRITE_S, FIRST_S to its first word and GAP_S between two; at most KEPT done
 ones are remembered; what is handed out has been checked, whole sentences at a time; what a model answered is handed to
 `keep`, once.
@@ -11,22 +8,19 @@ ones are remembered; what is handed out has been checked, whole sentences at a t
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from pitwall.coach.finding import Level
 from pitwall.serve.model import client, sense
-from pitwall.serve.model.agents import Agent
 from pitwall.serve.model.exchange import ModelError
-from pitwall.serve.model.ground import Ground, judge, whole_sentences
+from pitwall.serve.model.ground import judge, whole_sentences
 from pitwall.serve.model.health import Health
 from pitwall.serve.model.rows import Rows, ToolError
 from pitwall.serve.model.tools import TOOLS
+from pitwall.serve.model.writing import Task, Writing
 
 logger = logging.getLogger("pitwall.serve")
 
@@ -55,78 +49,6 @@ RULES: Final = (
 
 Toolbox = Callable[[str, str], Awaitable[Rows]]
 """Calls a tool: name and arguments in, rows out.  ToolError: it can't be called so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is to be worded.  figures: as JSON.  ground: what they hold.  question: empty where none was asked.
-
-    must_name: of which the answer must name one at least: a corner of the advice; empty: whatever it stands on will do.
-    """
-
-    agent: Agent
-    level: Level
-    session: str
-    figures: Mapping[str, Any]
-    ground: Ground
-    question: str = ""
-    must_name: frozenset[str] = frozenset()
-
-    @property
-    def key(self) -> str:
-        """The same for tasks that would be answered alike."""
-        told = [self.agent.name, self.agent.system, self.level, self.session, self.figures, self.question]
-        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
-
-
-@dataclass(slots=True, eq=False)
-class Writing:
-    """One answer on its way.  words: checked so far.  done: it is over; then `why` says why there is none, if so."""
-
-    task: Task
-    words: str = ""
-    why: str = ""
-    done: bool = False
-    refused_s: float | None = None
-    ground: Ground = field(default_factory=Ground)
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def accepted(self) -> bool:
-        return self.done and not self.why
-
-    async def over(self) -> None:
-        """Returns once it is done."""
-        while not self.done:
-            await self._changed.wait()
-
-    async def follow(self) -> AsyncIterator[str]:
-        """What is added to its words, as it is."""
-        told = 0
-        while True:
-            changed = self._changed
-            if len(self.words) > told:
-                told, piece = len(self.words), self.words[told:]
-                yield piece
-            elif self.done:
-                return
-            else:
-                await changed.wait()
-
-    def told(self, words: str) -> None:
-        """The words as they are now."""
-        self.words = words
-        self._wake()
-
-    def end(self, why: str = "") -> None:
-        """It is over."""
-        self.done, self.why = True, why
-        self._wake()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
 
 
 class RefusedError(Exception):
@@ -175,10 +97,13 @@ class Desk:
             self._writings.popitem(last=False)
         return writing
 
-    async def close(self) -> None:
-        """Ends what is under way."""
+    def stop(self) -> None:
+        """Ends what is under way, soon."""
         for task in self._tasks:
             task.cancel()
+
+    async def closed(self) -> None:
+        """Returns when nothing is."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def report(self) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """A model's question in SQL in, the numbers that it states itself out: none of them is a figure of the projection.
 
 Law: a model must not make up a figure by having the database say it.  What it selects is columns of tables, and what is
-computed from them; the constants that it may compute with are those that units and roundings need.  Where a number only
-chooses among rows (WHERE, HAVING, ORDER BY, LIMIT) it may be any.  (Who is bent on it finds a way, such as the length of
-a text, or another name for a column; that is beyond a model that tries to do as it is told.)
+computed from them; the constants that it may compute with are those that units and roundings need.  Where a number
+only chooses among rows (WHERE, HAVING, ORDER BY, LIMIT) it may be any.  (Who is bent on it finds a way, such as the
+length of a text, or another name for a column; that is beyond a model that tries to do as it is told.)
 """
 
 from __future__ import annotations
