@@ -21,6 +21,7 @@ from pitwall.serve.advising import figures_of, ground_of, told_of
 from pitwall.serve.asking import answer_to
 from pitwall.serve.broadcast import event
 from pitwall.serve.coaching import ANSWER_S, Worded, worded
+from pitwall.serve.limits import MAX_LINKS, MAX_QUESTION, MAX_QUESTION_BYTES
 from pitwall.serve.model.ground import Ground
 from pitwall.serve.model.writing import Task
 from pitwall.serve.problem import Problem
@@ -34,13 +35,8 @@ if TYPE_CHECKING:
     from pitwall.serve.reading import Told
     from pitwall.serve.serving import App, Request, Serving
 
-MAX_QUESTION: Final = 500
-"""Characters: more is not a question."""
-MAX_BODY: Final = 8_192
 PING_S: Final = 5.0
 """A stream whose model thinks still shows that it is there."""
-MAX_LINKS: Final = 24
-
 PREFIX: Final = "/coach/"
 
 
@@ -224,8 +220,8 @@ def _link(session: str, link: Link) -> dict[str, Any]:
 
 def _body(body: bytes) -> dict[str, Any]:
     hint = '{"question": "Where do I lose the most?", "session": "_live", "level": "novice", "stream": false}'
-    if len(body) > MAX_BODY:
-        raise Problem(413, "too-long", f"the body is longer than {MAX_BODY:,} bytes", hint=hint)
+    if len(body) > MAX_QUESTION_BYTES:
+        raise Problem(413, "too-long", f"the body is longer than {MAX_QUESTION_BYTES:,} bytes", hint=hint)
     try:
         said = json.loads(body)
     except (ValueError, RecursionError) as error:

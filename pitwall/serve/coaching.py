@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pitwall.errors import LogError
 from pitwall.serve.advising import Advising, FindingsOf
+from pitwall.serve.limits import KEEPING
 from pitwall.serve.model.agents import Agents
 from pitwall.serve.model.desk import Desk
 from pitwall.serve.model.health import KEEP_S, Health
@@ -33,8 +34,6 @@ logger = logging.getLogger("pitwall.serve")
 
 ANSWER_S: Final = 2.3
 """From a request to its answer; what is left of 2.5 s is for putting it on its way."""
-KEEPING: Final = 8
-"""Answers that wait for the recorder; more are not kept, and that is counted."""
 
 
 @dataclass(frozen=True, slots=True)

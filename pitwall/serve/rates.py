@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
+from pitwall.serve.limits import CLIENTS
+
 BURST: Final = 20
 """A page that opens asks for a few things at once."""
 EVERY_S: Final = 0.5
 """A token comes back: nobody reads two answers a second."""
-CLIENTS: Final = 1024
-"""Remembered; the one that was quiet for longest is forgotten, and has a full bucket again."""
 
 
 class Rates:

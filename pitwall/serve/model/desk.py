@@ -68,6 +68,7 @@ class Desk:
         self._model = health.settings.model
         self._writings: OrderedDict[str, Writing] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
 
     async def write(self, task: Task, tools: Toolbox) -> Writing | str:
         """The writing of `task`, begun if it must be; or why there is none.  Asks the model's server if it is up."""
@@ -79,6 +80,8 @@ class Desk:
         health = self.health
         if not health.settings.url:
             return "no language model is set up"
+        if self._stopping:
+            return "the server stops"
         if health.breaker.state(health.clock()) == "open":
             return f"the language model is left alone for a while: it {health.last_error or 'failed'}"
         if not await health.is_up():
@@ -98,7 +101,8 @@ class Desk:
         return writing
 
     def stop(self) -> None:
-        """Ends what is under way, soon."""
+        """Ends what is under way, soon; nothing begins any more."""
+        self._stopping = True
         for task in self._tasks:
             task.cancel()
 
