@@ -16,7 +16,7 @@ from pitwall.coach import debriefing
 from pitwall.coach.advice import Brief, Change, Debrief, Point
 from pitwall.coach.finding import Figure, Finding, Level
 from pitwall.errors import PitwallError
-from pitwall.serve.model.ground import Given, Ground
+from pitwall.serve.model.ground import EVERYWHERE, Given, Ground
 from pitwall.serve.model.rows import has
 from pitwall.serve.problem import Problem
 
@@ -105,7 +105,7 @@ def ground_of(advice: Brief | Debrief) -> Ground:
     for point in advice.points:
         ground |= _of_point(point)
     if advice.points:
-        ground |= Ground((Given(total_worth_s(advice), "s"),))
+        ground |= Ground((Given(total_worth_s(advice), "s", EVERYWHERE),))
     if isinstance(advice, Debrief):
         for change in advice.changes:
             ground |= _of_change(change)

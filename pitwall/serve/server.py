@@ -18,7 +18,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from pitwall.errors import PitwallError, UsageError
-from pitwall.serve.advising import stored
+from pitwall.serve.advising import FindingsOf, stored
 from pitwall.serve.app import build
 from pitwall.serve.broadcast import Broadcast
 from pitwall.serve.coaching import Coaching
@@ -74,15 +74,16 @@ def serve(
     sock: socket.socket,
     *,
     model: Settings = NONE,
+    findings_of: FindingsOf = stored,
     ready: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
 ) -> None:
     """Serves on `sock` until a signal (in the main thread) or `stop`; closes both when done.
 
-    model: that words what the rules say.  ready: called with the page's address once requests are answered.
+    model: that words what the rules say.  findings_of: where the rules' findings are.  ready: called with the page's address once requests are answered.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(live, garage, sock, model, ready or (lambda url: None), stop))
+        runner.run(_serve(live, garage, sock, model, findings_of, ready or (lambda url: None), stop))
 
 
 async def _serve(
@@ -90,12 +91,13 @@ async def _serve(
     garage: Garage,
     sock: socket.socket,
     model: Settings,
+    findings_of: FindingsOf,
     ready: Callable[[str], None],
     stop: threading.Event | None,
 ) -> None:
     readings = Readings(live, garage)
     broadcast = Broadcast(live)
-    serving = Serving(live, broadcast, readings, Coaching(model, readings, live, stored))
+    serving = Serving(live, broadcast, readings, Coaching(model, readings, live, findings_of))
     app = build(serving)
     ticking = asyncio.create_task(broadcast.run())
     server = await app.create_server(

@@ -22,6 +22,10 @@ EPSILON: Final = 1e-9
 """Of a comparison, relative: a figure that went through a float and a unit."""
 
 
+EVERYWHERE: Final = "*"
+"""Where a figure is that is of all corners together: it is none of the one that a sentence names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """A figure.  unit: as a projection has it; empty: none.  where: the corner that it is of; empty: of none alone."""
@@ -133,6 +137,8 @@ def _holds(claim: Claim, ground: Ground, corners: dict[str, str], named: frozens
 
 def _in_scope(given: Given, named: frozenset[str]) -> bool:
     """A sentence that names a corner speaks of that one."""
+    if given.where == EVERYWHERE:
+        return len(named) != 1
     return not named or not given.where or given.where in named
 
 
