@@ -80,7 +80,8 @@ def serve(
 ) -> None:
     """Serves on `sock` until a signal (in the main thread) or `stop`; closes both when done.
 
-    model: that words what the rules say.  findings_of: where the rules' findings are.  ready: called with the page's address once requests are answered.
+    model: that words what the rules say.  findings_of: where the rules' findings are.
+    ready: called with the page's address once requests are answered.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(live, garage, sock, model, findings_of, ready or (lambda url: None), stop))
