@@ -23,7 +23,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-s3 run test lint format bench torture diff fixtures docs lock clean
+.PHONY: help setup setup-dev setup-s3 run test lint format bench torture soak diff fixtures docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## what there is to make
@@ -56,6 +56,9 @@ bench: $(VENV)/.dev ## how fast it is, beside its peers (ARGS="--json decode")
 
 torture: $(VENV)/.dev ## kill it, cut it, fill it up (ARGS="kills --seed 7")
 	@$(BIN)/python -m tests.torture $(ARGS)
+
+soak: $(VENV)/.dev ## drive a car for an hour (ARGS="--minutes 240 --buses 4")
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 diff: $(VENV)/.dev ## which rows of the fixtures' projections differ since BASE
 	@$(BIN)/python -m tests.goldens.diff $(BASE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -17,20 +18,23 @@ from typing import Any, Final
 
 import click
 
-from pitwall import __version__
-from pitwall.commands.options import Places, location_options, option, shipped_cars
+from pitwall import __version__, logger
+from pitwall.commands.options import Places, Said, location_options, memory_option, option, said_options, shipped_cars
 from pitwall.errors import CarError, PitwallError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run:run", "Record, project and serve a car, until stopped."),
     "record": ("record:record", "Write the frames of a bus into the log, until stopped."),
     "end": ("end:end", "End the session that is being recorded."),
+    "hand-over": ("handing:hand_over", "Hand a USB device to the running recorder."),
     "serve": ("serve:serve", "Project the log and serve the page, until stopped."),
     "simulate": ("simulate:simulate", "Drive a simulated car, as fast as it can."),
     "import": ("importing:import_", "Bring recorded captures into a session."),
     "replay": ("replay:replay", "Rebuild the projections that are stale."),
     "sessions": ("sessions:sessions", "List the sessions of the log."),
     "channels": ("channels:channels", "List the channels of a session."),
+    "laps": ("laps:laps", "List the laps of a session."),
+    "compare": ("compare:compare", "Show where a lap loses time to another."),
     "why": ("why:why", "Tell what made a channel's value at some time."),
     "query": ("query:query", "Ask a session's projection in SQL."),
     "export": ("export:export", "Write a session's frames or channels to a file."),
@@ -42,6 +46,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pin": ("pin:pin", "Keep sessions on this machine."),
     "unpin": ("pin:unpin", "Take the pin out of sessions."),
     "key": ("key:key", "Make a key for encryption at rest."),
+    "doctor": ("doctor:doctor", "Say what would keep this machine from recording."),
     "play": ("play:play", "Put a session back on a bus, in its own time."),
     "version": ("version:version", "Say which pitwall this is."),
 }
@@ -93,10 +98,20 @@ class Commands(click.Group):
     """,
 )
 @location_options("logs", "projections", "cars")
-@option("-v", "--verbose", is_flag=True, help="Say on stderr what is going on.")
+@memory_option
+@said_options
+@option("-v", "--verbose", is_flag=True, help="The same as --log-level info.")
 @click.version_option(__version__, "--version", message="pitwall %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, logs: Path, projections: Path, cars: Path | None, verbose: bool) -> None:
+def cli(
+    ctx: click.Context,
+    logs: Path,
+    projections: Path,
+    cars: Path | None,
+    log_level: str | None,
+    log_json: bool,
+    verbose: bool,
+) -> None:
     """Pitwall: race-car telemetry.
 
     The log of raw CAN frames is the truth; everything else is a replay of it.  Each
@@ -104,11 +119,14 @@ def cli(ctx: click.Context, logs: Path, projections: Path, cars: Path | None, ve
 
     Exit codes: 0 done, 1 failed, 2 bad usage, 3 done but with loss or damage found.
     """
-    ctx.obj = Places(logs=logs, projections=projections, cars=cars or shipped_cars(), verbose=verbose)
+    said = Said(log_level or ("info" if verbose else ""), log_json)
+    logger.begin(said.level or "warning", as_json=log_json, process="pitwall")  # until the command knows better
+    ctx.obj = Places(logs=logs, projections=projections, cars=cars or shipped_cars(), said=said)
 
 
 def main() -> None:
     """The program `pitwall`."""
+    logger.catch()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -136,7 +154,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _say(lines: str, code: int) -> int:
     for line in lines.splitlines():
-        click.echo(f"pitwall: {line}", err=True)
+        logger.notice(line, logging.ERROR)
     return code
 
 
@@ -162,8 +180,6 @@ def _system(error: OSError) -> str:
 
 def _bug(error: Exception) -> str:
     if os.environ.get("PITWALL_DEBUG"):
-        import traceback
-
-        traceback.print_exception(error)
+        logging.getLogger("pitwall.cli").error("where it happened", exc_info=error)
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return str(PitwallError(f"a bug in pitwall: {what}", hint="PITWALL_DEBUG=1 shows where; please report it"))

@@ -67,14 +67,20 @@ class Control(IntEnum):
     SESSION_START = 1
     SESSION_END = 2
     RECOVERED = 3  # the writer found and cut a torn tail: what was cut, and where
-    LOST = 4  # frames that reached us and could not be kept: how many, when, why
+    LOST = 4  # frames that are missing from here on back: how many, of which bus, by which cause
     CLOCK_JUMP = 5  # wall-clock time moved against the monotonic clock
-    SOURCE = 6  # a source's state changed: connected, lost, silent
+    SOURCE = 6  # a source's state changed: connected, silent, lost, reconnected, ended
     NOTE = 7  # a person's words
     IMPORTED = 8  # a capture file began here: its name, and what of it could not be read
     CAR_EDITED = 9  # another definition is shown from here on: its fingerprint, its text, its DBCs' digests
     CLOCKS = 10  # an adapter's clock is laid on ours anew from the next frame of its bus on: a stamp, and its time
+    START_LINE = 11  # where laps begin, and sectors: {"line": [[lat, lon], [lat, lon]], "sectors": [line, …], "name"}
+    LOGGER = 12  # what a logger's file says beside its values: its header, its columns and their ids, its own laps
+    GAP = 13  # the recorder did not run for a while: frozen, or suspended with the machine
 
+
+LOGGER_BUS: Final = "gps"
+"""The bus that GPS loggers' values are on, whatever the car: the shipped DBC decodes it where the car defines none."""
 
 STREAM_FLAGS: Final = int(Flag.EXTENDED | Flag.REMOTE | Flag.ERROR | Flag.TX | Flag.CONTROL)
 """The flags that, with bus and id, keep one stream of frames apart from another: an echo is not what was heard."""
@@ -160,6 +166,12 @@ def control(kind: Control, t_ns: int, fact: bytes, *, start: int = 0, bus: int =
         flags=int(Flag.CONTROL),
         more=pa.array([fact], pa.binary()),
     )
+
+
+def without_control(rows: Frames) -> Frames:
+    """The frames among rows in log order."""
+    heard = rows.flags & np.uint8(Flag.CONTROL) == 0
+    return rows if heard.all() else take(rows, np.flatnonzero(heard))
 
 
 def take(rows: Frames, index: npt.NDArray[Any]) -> Frames:

@@ -15,12 +15,15 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
+from pitwall import logger as logger_of_all
 from pitwall.errors import PitwallError
+from pitwall.frames import Control
 from pitwall.log import lock, requests
 from pitwall.log.folder import header, header_by_name
 from pitwall.log.published import Recorder
@@ -31,7 +34,7 @@ from pitwall.project.pipeline import origin
 from pitwall.project.private import kept
 from pitwall.project.room import Room, Space
 from pitwall.serve.chase import LOOK_S, Chase
-from pitwall.serve.companion import Companion
+from pitwall.serve.companion import Companion, stop_all
 from pitwall.serve.definitions import Definitions
 from pitwall.serve.edits import Edits
 from pitwall.serve.following import finished
@@ -58,16 +61,18 @@ def run(
     leave_free: int | None = None,
     ready: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
+    last_s: float = 0.0,
 ) -> None:
     """Serves until SIGTERM or SIGINT (in the main thread), or until `stop` is set.
 
     leave_free: bytes that projections leave to the log; None: `room.FLOOR_BYTES`.
-    ready: called with the page's address once it answers.  PitwallError: the port can't be had.
+    ready: called with the page's address once it answers.  last_s: so long, when stopped, the end of a session that is
+    being recorded is waited for, which makes its projection whole.  PitwallError: the port can't be had.
     """
     with contextlib.closing(bind(host, port)) as sock, kept(projections) as folder:
         room = Room(folder, floor=leave_free, pressed=lambda: presses(logs, folder))
         definitions, edits = Definitions(cars), Edits(logs)
-        follower = Follower(logs, folder, definitions, room, edits)
+        follower = Follower(logs, folder, definitions, room, edits, last_s=last_s)
         shelf = Shelf(logs, folder, definitions, room)
         tender, rebuilder = (
             Tender(shelf, follower),
@@ -84,8 +89,7 @@ def run(
         try:
             serve(follower, shelf, sock, ready=answering, stop=stop)
         finally:
-            for thread in (rebuilder, tender, follower, definitions, edits):
-                thread.stop()
+            stop_all((rebuilder, tender, follower, definitions, edits))
 
 
 class Follower(Companion):
@@ -98,8 +102,9 @@ class Follower(Companion):
         definitions: Definitions,
         room: Room | None = None,
         edits: Edits | None = None,
+        last_s: float = 0.0,
     ) -> None:
-        """edits: is told which definition is shown from now on; None: nobody is."""
+        """edits: is told which definition is shown from now on; None: nobody is.  last_s: as of `run`."""
         super().__init__("pitwall-projector")
         self._logs = logs
         self._definitions = definitions
@@ -107,7 +112,8 @@ class Follower(Companion):
         self._room = self._generations.room
         self._latest = Latest(logs)
         self._unkept = False  # the session that was followed last has no whole projection, for lack of room
-        self._shown = Picture()
+        self._picture = Picture()
+        self._told: Callable[[], None] = lambda: None
         self._chase = Chase(
             logs,
             definitions,
@@ -116,11 +122,16 @@ class Follower(Companion):
             stop=self.stopping,
             show=self._show,
             edits=edits,
+            last_s=last_s,
         )
 
     def picture(self) -> Picture:
         """The newest values as of now."""
-        return self._shown
+        return self._picture
+
+    def watch(self, told: Callable[[], None]) -> None:
+        """From now on `told`, in this thread, of every picture."""
+        self._told = told
 
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         """A cursor on the generation being built, if it is of `session`; whoever gets it closes it."""
@@ -161,6 +172,10 @@ class Follower(Companion):
         """Has the session that is being recorded end.  LogError: it can't be."""
         requests.ask(self._logs, {"end": session})
 
+    def set_line(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Has a start line put into the session's log, recorded or ended.  LogError: it can't be."""
+        requests.ask(self._logs, {"control": int(Control.START_LINE), "fact": dict(fact), "session": session})
+
     def run(self) -> None:
         failed: tuple[str, int] = ("", 0)  # the session that failed last, and how often
         while not self.stopping.is_set():
@@ -168,7 +183,7 @@ class Follower(Companion):
             try:
                 folder = self._latest.folder()
                 if folder is None:
-                    self._shown = Picture(self._shown.number + 1)
+                    self._show(Picture)
                     self.stopping.wait(LOOK_S)
                 else:
                     self._project(folder)
@@ -186,7 +201,7 @@ class Follower(Companion):
         session = find(self._logs, folder.name)
         definition = self._definitions.get(session.header.car)
         if session.state == "ended" and not stale(session, definition.car, self._generations):
-            self._shown = finished(session, definition.car, self._generations, self._shown.number + 1)
+            self._show(partial(finished, session, definition.car, self._generations))
             return
         self._unkept = not self._chase.run(session, definition)
 
@@ -204,7 +219,7 @@ class Follower(Companion):
             self.stopping.wait(LOOK_S)
 
     def _was_rebuilt(self, folder: Path) -> bool:
-        cast = self._shown.cast
+        cast = self._picture.cast
         if cast is None or cast.session != folder.name:
             return True
         about = header(folder) or header_by_name(folder)
@@ -212,7 +227,10 @@ class Follower(Companion):
         return now.fingerprint != cast.fingerprint and self._generations.file(now.session, now.fingerprint).exists()
 
     def _show(self, picture: Callable[[int], Picture]) -> None:
-        self._shown = picture(self._shown.number + 1)
+        self._picture = picture(self._picture.number + 1)
+        cast = self._picture.cast
+        logger_of_all.follow(cast.session if cast is not None else "")
+        self._told()
 
     def _tell(self, error: Exception, failures: int) -> None:
         """Shows that it fails, and why; logs what nobody expected, with its trace."""
@@ -220,5 +238,6 @@ class Follower(Companion):
         what = str(error) if expected else f"{type(error).__name__}: {error}"
         if failures == 1:
             logger.error("%s", what, exc_info=None if expected else error)
-        status = replace(self._shown.status, state="failing", error=what, failures=self._shown.status.failures + 1)
-        self._shown = replace(self._shown, number=self._shown.number + 1, status=status)
+        before = self._picture
+        status = replace(before.status, state="failing", error=what, failures=before.status.failures + 1)
+        self._show(lambda number: replace(before, number=number, status=status))

@@ -8,15 +8,19 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from pitwall.bus.capture import Progress, Timeline, read_captures
+from pitwall.bus.gps import fact_row
 from pitwall.errors import UsageError
-from pitwall.frames import Control, Frames, cut, in_log_order
+from pitwall.frames import Control, Flag, Frames, concat, cut, in_log_order, take, without_control
 from pitwall.log.writer import Writer
+
+Line = tuple[tuple[float, float], tuple[float, float]]
+"""Two points, lat and lon in degrees."""
 
 APPEND_FRAMES = 65_536
 """Frames go into the log in batches of so many: one batch of a sealed segment."""
@@ -48,16 +52,20 @@ def import_captures(
     session_id: str | None = None,
     progress: Progress = lambda _done, _all: None,
     arrange: Callable[[Timeline], Timeline] = lambda timeline: timeline,
+    start_line: Line | None = None,
 ) -> ImportReport:
     """Capture files as one ended session, which starts when its first frame was heard.
 
     arrange: puts the captures' buses as the car's definition will look for them, before anything is written.
+    start_line: where laps begin, whatever the captures say.
 
     All is read before anything is written, so that a file that is no capture (UsageError) leaves nothing behind; and
     where writing fails, the session is removed again.
     """
     _check_free(logs, session_id)
     timeline = arrange(read_captures(paths, progress))
+    if start_line is not None:
+        timeline = replace(timeline, frames=_with_start_line(timeline.frames, start_line))
     with _stored(logs, car, timeline.buses, timeline.started_at_ns, session_id) as (writer, ends):
         for rows, fact in _with_imports(timeline):
             if fact is None:
@@ -65,7 +73,7 @@ def import_captures(
             else:
                 writer.control(Control.IMPORTED, int(rows.t[0]), fact)
         ends.append(int(timeline.frames.t[-1]))
-    return ImportReport(writer.session, len(timeline.frames), timeline.problems, list(timeline.notes))
+    return ImportReport(writer.session, len(without_control(timeline.frames)), timeline.problems, list(timeline.notes))
 
 
 def store_frames(
@@ -120,10 +128,21 @@ def _with_imports(timeline: Timeline) -> Iterator[tuple[Frames, Mapping[str, obj
         for piece in _pieces(cut(rows, at, start)):
             yield piece, None
         at = start
-        fact: dict[str, object] = {"file": capture.path.name, "frames": len(capture.frames), "dated": capture.dated}
+        fact: dict[str, object] = {
+            "file": capture.path.name,
+            "frames": len(without_control(capture.frames)),
+            "dated": capture.dated,
+        }
         yield cut(rows, start, start + 1), fact | {"problems": capture.problems} if capture.problems else fact
     for piece in _pieces(cut(rows, at, len(rows))):
         yield piece, None
+
+
+def _with_start_line(rows: Frames, line: Line) -> Frames:
+    """The rows, with this start line before them and no other."""
+    said = (rows.flags & np.uint8(Flag.CONTROL) != 0) & (rows.id == np.uint32(Control.START_LINE))
+    own = fact_row(Control.START_LINE, int(rows.t[0]), {"line": line})
+    return concat([own, take(rows, np.flatnonzero(~said))])
 
 
 def _pieces(rows: Frames) -> Iterator[Frames]:

@@ -3,6 +3,7 @@
     slcan:/dev/ttyACM0?bitrate=500000      scheme:place?option=value&option=value
     socketcan:can0                         any of python-can's interfaces is a scheme
     slcan://127.0.0.1:3333                 the slashes of a URL may stand before a place, and mean nothing
+    socketcan:can0?poll=obd2               whatever the scheme: a bus on which pitwall sends, and asks for values
 
 A scheme of pitwall's own is a line in `SCHEMES`; what serves it is imported when it is first asked for.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl
@@ -19,10 +20,20 @@ from urllib.parse import parse_qsl
 from pitwall.bus.source import Plug
 from pitwall.errors import UsageError
 
-SCHEMES: Final[Mapping[str, str]] = {"slcan": "pitwall.bus.slcan_source"}
+SCHEMES: Final[Mapping[str, str]] = {
+    "gs_usb": "pitwall.bus.usb",
+    "nmea": "pitwall.bus.receiver",
+    "sensorserver": "pitwall.bus.phone",
+    "slcan": "pitwall.bus.slcan_source",
+    "ubx": "pitwall.bus.receiver",
+    "usb": "pitwall.bus.usb",
+}
 """Scheme -> the module whose `plug(address, settings, zero)` serves it.  All others are python-can's."""
 
 PYTHON_CAN: Final = "pitwall.bus.interface"
+
+POLLS: Final = frozenset({"poll", "pids"})
+"""The options of any scheme that ask for values, and so for frames to be sent: `pitwall.bus.polling`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,15 @@ def parse(text: str) -> Address:
     return Address(scheme, place, dict(parse_qsl(query, keep_blank_values=True)))
 
 
+def endpoint(text: str, where: str) -> tuple[str, int]:
+    """`host:port`, or `[host]:port`, as host and port.  UsageError where it is none."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise UsageError(f"{text!r} is no host:port", where=where, hint="192.168.1.20:10110")
+    return host, int(port)
+
+
 def of_descriptor(number: int) -> str:
     """The address of an open descriptor that we were started with: a raw USB device, as Android hands it over, or a
     stream of SLCAN."""
@@ -73,6 +93,16 @@ def plug(address: Address, settings: Settings, zero: int) -> Plug:
 
     Raises UsageError where there is no such scheme, or an option makes no sense.
     """
+    if POLLS & address.options.keys():
+        polling = importlib.import_module("pitwall.bus.polling")
+        polls, address = polling.asked(address)
+        polled = polling.polled(_plug(address, replace(settings, sends=True), zero), polls, zero)
+        assert isinstance(polled, Plug)
+        return polled
+    return _plug(address, settings, zero)
+
+
+def _plug(address: Address, settings: Settings, zero: int) -> Plug:
     module = importlib.import_module(SCHEMES.get(address.scheme, PYTHON_CAN))
     made = module.plug(address, settings, zero)
     assert isinstance(made, Plug)

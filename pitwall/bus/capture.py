@@ -14,16 +14,18 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from pitwall.bus.formats import FORMATS, KNOWN, SUFFIXES, Format
+from pitwall.bus.formats import FORMATS, HEAD_BYTES, KNOWN, SUFFIXES, Format
+from pitwall.bus.gps import IDS
 from pitwall.bus.gz import inflate
 from pitwall.bus.losses import Losses
 from pitwall.bus.reading import Reading
 from pitwall.errors import LossError, PitwallError, UsageError
-from pitwall.frames import Flag, Frames, concat, take
+from pitwall.frames import LOGGER_BUS, Flag, Frames, concat, take
 
 EARLIEST_NS = 631_152_000 * 1_000_000_000
 """1990: an earlier time is no date but a counter that began somewhere (python-can draws the same line)."""
@@ -74,11 +76,25 @@ class Timeline:
 
 
 def form_of(path: Path, name: str | None = None) -> Format:
-    """The format called `name`, or the one that the file's name ends in.  Raises UsageError where there is none."""
-    if name is not None:
-        if name not in FORMATS:
-            raise UsageError(f"no capture format is called {name!r}", hint=f"known: {', '.join(FORMATS)}")
-        return FORMATS[name]
+    """The format to write: the one called `name`, or the one that the file's name ends in.
+
+    Raises UsageError where there is none that can be written.
+    """
+    if name is None:
+        forms = forms_of(path)
+    elif name in FORMATS:
+        forms = [FORMATS[name]]
+    else:
+        raise UsageError(f"no capture format is called {name!r}", hint=f"known: {', '.join(FORMATS)}")
+    form = next((form for form in forms if form.write is not None), None)
+    if form is None:
+        written = ", ".join(form.name for form in FORMATS.values() if form.write is not None)
+        raise UsageError(f"{forms[0].name} is read, and not written", where=path, hint=f"written are {written}")
+    return form
+
+
+def forms_of(path: Path) -> list[Format]:
+    """The formats that a file of that name may be in, at least one.  Raises UsageError where there is none."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
@@ -92,7 +108,7 @@ def read_capture(path: Path, progress: Callable[[int], None] = lambda _bytes: No
 
     Raises UsageError where there is no such file, or nothing of a capture in it.
     """
-    form = form_of(path)
+    forms = forms_of(path)
     losses = Losses(path)
     notes: list[str] = []
     try:
@@ -107,12 +123,14 @@ def read_capture(path: Path, progress: Callable[[int], None] = lambda _bytes: No
                 plain = Path(folder, path.stem)
                 inflate(path, plain, losses)
             reading = Reading(plain, losses, progress if plain == path else lambda _bytes: None)
+            form = _told(forms, plain)
             rows = concat(list(form.read(reading)))
+            notes += reading.notes
     except OSError as error:
         raise PitwallError(f"can't be read: {error.strerror or error}", where=path) from error
     if not len(rows):
         why = f": {losses.problems[0].removeprefix(f'{path}:').strip()}" if losses.count else ""
-        what = f"holds no CAN frame that can be read as {form.name}{why}"
+        what = f"holds no {form.holds} that can be read as {form.name}{why}"
         raise UsageError(what, where=path, hint=f"captures end in {KNOWN}")
     if np.any(np.diff(rows.t) < 0):
         notes.append(f"{path}: its frames are not in the order of their times: sorted")
@@ -127,11 +145,20 @@ def read_capture(path: Path, progress: Callable[[int], None] = lambda _bytes: No
     return Capture(path, buses, started_at_ns, dated, rows, losses.problems, notes)
 
 
+def _told(forms: Sequence[Format], path: Path) -> Format:
+    """Which of the formats the file is in, by how it begins."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    told = [form for form in forms if form.begins is not None and form.begins.search(head)]
+    return (told or [form for form in forms if form.begins is None] or list(forms))[0]
+
+
 def read_captures(paths: Sequence[Path], progress: Progress = lambda _done, _all: None) -> Timeline:
     """Captures on one time line: each where its date puts it; a bus of the same name is the same bus.
 
     Where one of several has no date, they follow one another in the order given, and a note says so.
-    Raises UsageError for the first that is no capture: then nothing has happened.
+    Raises UsageError for the first that is no capture, and for two receivers' positions at one time, which are no one
+    path: then nothing has happened.
     """
     if not paths:
         raise UsageError("no capture is named")
@@ -149,6 +176,7 @@ def read_captures(paths: Sequence[Path], progress: Progress = lambda _done, _all
         begins = [0, *np.cumsum([int(capture.frames.t[-1]) for capture in captures[:-1]]).tolist()]
         if len(captures) > 1:
             notes.append("not all of the files have a date: they follow one another in the order given")
+    _check_positions(captures, begins)
     buses, _ = _sorted_names({name: None for capture in captures for name in capture.buses})
     if len(buses) > 256:
         raise UsageError("more than 256 buses in these captures")
@@ -160,6 +188,19 @@ def read_captures(paths: Sequence[Path], progress: Progress = lambda _done, _all
     if np.any(np.diff(rows.t) < 0):
         rows = take(rows, np.argsort(rows.t, kind="stable"))
     return Timeline(buses, captures[0].started_at_ns, rows, tuple(captures), tuple(begins), tuple(notes))
+
+
+def _check_positions(captures: Sequence[Capture], begins: Sequence[int]) -> None:
+    spans = []
+    for capture, begin in zip(captures, begins, strict=True):
+        if LOGGER_BUS in capture.buses:
+            rows = capture.frames
+            heard = rows.t[(rows.bus == capture.buses.index(LOGGER_BUS)) & (rows.id == IDS["lat"])]
+            spans += [(begin + int(heard[0]), begin + int(heard[-1]), capture.path)] if len(heard) else []
+    for (_, end, one), (begin, _, other) in pairwise(sorted(spans)):
+        if begin < end:
+            what = f"says where the car was at the same time as {one}"
+            raise UsageError(what, where=other, hint="import them into sessions of their own")
 
 
 def write_capture(
@@ -177,6 +218,7 @@ def write_capture(
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         try:
+            assert form.write is not None, "form_of gives none that can't be written"
             form.write(unfinished, tally.kept(batches), started_at_ns, buses)
             if path.suffix.lower() == ".gz":
                 plain = unfinished.rename(unfinished.with_suffix(".plain"))

@@ -6,22 +6,32 @@ Law: `t` is when a frame was handed to us, on the monotonic clock; adapters' own
 from __future__ import annotations
 
 import difflib
-import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
 
 from pitwall.bus.address import Address, Settings
-from pitwall.bus.message import impossible, to_frames
+from pitwall.bus.message import impossible, to_frames, to_messages
 from pitwall.bus.pythoncan import can
 from pitwall.bus.source import Cause, Plug
 from pitwall.errors import PitwallError, UsageError
-from pitwall.frames import Control, Frames, concat, control, empty
+from pitwall.frames import Flag, Frames, empty, take
 
 READ_FRAMES = 4096
 """Frames taken in one read: as many as the recorder gathers before it writes."""
+GATHER_NS: Final = 5_000_000
+"""And for no longer than this: a driver that always has one more to give, in its own time, keeps nobody waiting."""
+
+SO_MEMINFO: Final = 55
+"""Linux, asm-generic/socket.h: a socket's memory as nine numbers, of which the last is what it dropped (sk_meminfo in
+linux/sock_diag.h, SK_MEMINFO_DROPS).  python-can's socketcan refuses the ancillary message of SO_RXQ_OVFL."""
+_MEMINFO: Final = struct.Struct("=9I")
 
 
 def open_bus(interface: str, channel: str | None = None, **options: Any) -> can.BusABC:
@@ -39,7 +49,7 @@ def open_bus(interface: str, channel: str | None = None, **options: Any) -> can.
     try:
         # ignore_config: what isn't said on our command line must not come from a file in someone's home
         return can.Bus(channel, interface, ignore_config=True, **given)
-    except can.CanInterfaceNotImplementedError as error:
+    except (can.CanInterfaceNotImplementedError, ImportError) as error:
         raise UsageError(f"its driver is missing: {error}", where=where, hint="install what it needs") from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"can't be opened like this: {error}", where=where, hint="channel and bitrate?") from error
@@ -58,45 +68,63 @@ class InterfaceSource:
         self._bus, self._zero, self._clock = bus, zero, clock
         self._closed = threading.Event()
         self._malformed = 0
+        at = getattr(bus, "socket", None)
+        self._socket = at if isinstance(at, socket.socket) else None
 
     def counted(self) -> Mapping[Cause, int]:
-        """As `Source.counted`."""
-        return {Cause.MALFORMED: self._malformed}
+        """As `Source.counted`; of a socket, what the kernel had no room for."""
+        counted = {Cause.MALFORMED: self._malformed}
+        dropped = drops(self._socket) if self._socket is not None else None
+        return counted if dropped is None else {**counted, Cause.KERNEL: dropped}
 
     def read(self, timeout_s: float) -> Frames | None:
         """As `Source.read`: waits for a first frame, then takes what has gathered behind it."""
         messages: list[can.Message] = []
-        nonsense: list[str] = []
+        nonsense = 0
         times: list[int] = []
         try:
             message = self._bus.recv(timeout_s)
             while message is not None:
-                if why := impossible(message):
-                    nonsense.append(why)
+                if impossible(message):
+                    nonsense += 1
                     self._malformed += 1
                 else:
                     messages.append(message)
                     times.append(self._clock() - self._zero)
-                message = self._bus.recv(0) if len(messages) + len(nonsense) < READ_FRAMES else None
+                late = bool(times) and times[-1] - times[0] >= GATHER_NS
+                message = None if late or len(messages) + nonsense >= READ_FRAMES else self._bus.recv(0)
         except Exception as error:  # as above: unplugged looks different with every driver
             if self._closed.is_set():
                 return None
             if not messages:
-                raise PitwallError(f"is lost: {error}", where=self.name, hint="plug it in again") from error
+                raise PitwallError(f"can't be read: {error}", where=self.name, hint="plug it in again") from error
             # what came before is given first; the next read meets the same error
-        heard = to_frames(messages, times, 0) if messages else empty()
-        return concat([heard, self._lost(nonsense)]) if nonsense else heard
+        return to_frames(messages, times, 0) if messages else empty()
 
-    def _lost(self, nonsense: list[str]) -> Frames:
-        """A control row that counts messages which no CAN bus can have carried."""
-        fact = {"source": self.name, "frames": len(nonsense), "why": f"the driver gave {nonsense[0]}"}
-        return control(Control.LOST, self._clock() - self._zero, json.dumps(fact).encode())
+    def send(self, rows: Frames) -> None:
+        """As `Sender.send`."""
+        rows = take(rows, np.flatnonzero(rows.flags & np.uint8(Flag.CONTROL | Flag.ERROR) == 0))
+        for message in to_messages(rows, np.zeros(len(rows)), [None]):
+            try:
+                self._bus.send(message)
+            except Exception as error:  # as above: nobody acknowledges, no room, switched off
+                what = f"frame {message.arbitration_id:#x} can't be sent: {error}"
+                raise PitwallError(what, where=self.name, hint="is anything else on the bus?") from error
 
     def close(self) -> None:
         """As `Source.close`."""
         if not self._closed.is_set():
             self._closed.set()
             self._bus.shutdown()
+
+
+def drops(at: socket.socket) -> int | None:
+    """Messages for which a socket had no room; None where this system doesn't tell."""
+    try:
+        told = at.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
+        return int(_MEMINFO.unpack(told)[-1])
+    except (OSError, struct.error):
+        return None
 
 
 def plug(address: Address, settings: Settings, zero: int) -> Plug:
@@ -113,5 +141,5 @@ def plug(address: Address, settings: Settings, zero: int) -> Plug:
     def opened() -> InterfaceSource:
         return InterfaceSource(open_bus(interface, channel, **options), name, zero=zero)
 
-    node = Path(channel) if channel and channel.startswith("/dev/") else None
+    node = Path(channel) if channel and channel.startswith("/") else None  # of a serial adapter
     return Plug(name, opened, node)

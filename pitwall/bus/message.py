@@ -86,7 +86,9 @@ def to_frames(messages: Sequence[can.Message], t: npt.ArrayLike, bus: npt.ArrayL
     )
 
 
-def to_messages(rows: Frames, seconds: npt.NDArray[np.float64], channels: Sequence[int | str]) -> Iterator[can.Message]:
+def to_messages(
+    rows: Frames, seconds: npt.NDArray[np.float64], channels: Sequence[int | str | None]
+) -> Iterator[can.Message]:
     """The frames among `rows` as python-can messages, in log order; control rows must have been left out.
 
     seconds: float64 (n,), each message's timestamp, in log order.  channels: python-can's channel of each bus.

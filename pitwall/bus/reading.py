@@ -48,12 +48,16 @@ class Buses(dict[Any, int]):
 
 @dataclass
 class Reading:
-    """path: the file to read, uncompressed.  losses: what can't be read.  progress: told the bytes read so far."""
+    """path: the file to read, uncompressed.  losses: what can't be read.  progress: told the bytes read so far.
+
+    notes: what is assumed in reading, each beginning with the file's name.
+    """
 
     path: Path
     losses: Losses
     progress: Callable[[int], None] = lambda _bytes: None
     buses: Buses = field(default_factory=Buses)
+    notes: list[str] = field(default_factory=list)
 
 
 class Stamps:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pitwall.frames import Frames
 
@@ -23,6 +23,7 @@ class Cause(StrEnum):
     KERNEL = "kernel"  # the socket's or the tty's buffer overran
     QUEUE = "queue"  # ours did
     MALFORMED = "malformed"  # what came is no frame that a CAN bus can carry
+    LATE = "late"  # given by a source that hung, after it had been given up
 
 
 class Source(Protocol):
@@ -49,6 +50,7 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
 class Sender(Protocol):
     """A source that may also send.  Only where `Settings.sends` says so is anything ever given to it."""
 

@@ -11,13 +11,13 @@ from decimal import Decimal
 from itertools import chain
 from typing import IO, Any, Final
 
-import orjson
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
 from pitwall.commands.output import fit
 from pitwall.errors import UsageError
+from pitwall.serve.encoding import dumps
 
 MEASURED_ROWS: Final = 1000
 """Rows that decide how wide a table's columns are; later cells that are longer stand out."""
@@ -47,7 +47,7 @@ def write_json(schema: pa.Schema, batches: Iterable[pa.RecordBatch], out: IO[byt
     before = b"[\n"
     for batch in batches:
         for row in batch.to_pylist():
-            out.write(before + orjson.dumps(row, default=_plain, option=orjson.OPT_NON_STR_KEYS))
+            out.write(before + dumps(row, _plain))
             before = b",\n"
     out.write(b"\n]\n" if before == b",\n" else b"[]\n")
 
@@ -117,7 +117,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """What orjson can't say: the sum of many integers is a decimal without places."""
+    """What JSON can't say: the sum of many integers is a decimal without places."""
     if isinstance(value, Decimal):
         whole = value == value.to_integral_value() and abs(value) < 2**63
         return int(value) if whole else float(value)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pitwall.decode.plan import matched
-from pitwall.frames import Flag
+from pitwall.frames import Flag, without_control
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +64,7 @@ def _found(car: Car, timeline: Timeline) -> dict[int, str]:
 
 def _heard(bus: Bus, frames: Frames, buses: int) -> Int64:
     """int64 (buses,): how many frames of each bus are of a message that the car's `bus` knows."""
+    frames = without_control(frames)
     extended = np.uint8(Flag.EXTENDED)
     keys = [message.id | (message.extended << 32) for message in bus.messages]
     heard = frames.id.astype(np.int64) | ((frames.flags & extended).astype(np.int64) << 32)

@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pitwall.commands.options import Places, json_option, option, places
+from pitwall.commands.options import Places, json_option, option, places, start_line
 from pitwall.commands.output import plural, print_json
 from pitwall.commands.progress import Bar
 from pitwall.commands.projecting import facts, project, speed
 from pitwall.commands.reporting import end_with_losses
 from pitwall.errors import UsageError
 
+if TYPE_CHECKING:
+    from pitwall.stored import Line
+
 
 @click.command("import")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @option("--car", metavar="CAR", help="The car that was recorded: a folder's name in --cars.")
+@option(
+    "--start-line",
+    type=start_line,
+    metavar="LAT,LON,LAT,LON",
+    help="Where laps begin: the two ends of a line across the track, in degrees.",
+)
 @option("--session", "session_id", metavar="ID", help="The session's id, instead of one made of time and car.")
 @places("logs", "projections", "cars")
 @json_option
-def import_(places: Places, files: tuple[Path, ...], car: str | None, session_id: str | None, as_json: bool) -> None:
+def import_(
+    places: Places,
+    files: tuple[Path, ...],
+    car: str | None,
+    start_line: Line | None,
+    session_id: str | None,
+    as_json: bool,
+) -> None:
     """Bring recorded captures into one session, project it, and print its id.
 
-    Files in the formats candump (.log), Vector .asc and .blf, PEAK .trc, ASAM .mf4, and
-    python-can's .csv and .db, each also gzipped (.gz); several are put on one time line.
-    Which bus of a capture is which of the car's is told by name, else by the ids on it.
-    What a damaged file still holds is imported, and what was lost is said (exit code 3).
+      Files in the formats candump (.log), Vector .asc and .blf, PEAK .trc, ASAM .mf4, and
+      python-can's .csv and .db; and of GPS loggers in .vbo (RaceLogic, RaceBox,
+      RaceChrono), NMEA (.nmea, .txt, .log), RaceChrono's CSV v3, Race Studio's CSV and
+      .dovex, whose values become frames of the bus gps. Each also gzipped (.gz); several
+      are put on one time line. Which bus of a capture is which of the car's is told by name, else by the ids on it.
+      What a damaged file still holds is imported, and what was lost is said (exit code 3).
 
-    \b
-    Examples:
-      pitwall import drive.blf --car bmw-e46-m3
-      pitwall import front.log.gz rear.log.gz --car bmw-e46-m3 --session practice
+      \b
+      Examples:
+        pitwall import drive.blf --car bmw-e46-m3
+        pitwall import drive.blf drive.vbo --car bmw-e46-m3
+    pitwall import kart.nmea --car kart --start-line 45.73,13.07,45.74,13.08
+    pitwall import front.log.gz rear.log.gz --car bmw-e46-m3 --session practice
     """
-    from pitwall.car import load
+    from pitwall.car import heard, load
     from pitwall.commands.arranging import arranged
     from pitwall.log.session import find
     from pitwall.stored import import_captures
@@ -49,7 +69,8 @@ def import_(places: Places, files: tuple[Path, ...], car: str | None, session_id
             car=car,
             session_id=session_id,
             progress=bar,
-            arrange=partial(arranged, definition),
+            arrange=lambda timeline: arranged(heard(definition, timeline.buses), timeline),
+            start_line=start_line,
         )
     report = project(find(places.logs, done.session), places)
     for note in done.notes:

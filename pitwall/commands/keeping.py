@@ -14,8 +14,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from pitwall import logger
 from pitwall.commands.amounts import amount, span
 from pitwall.commands.options import Places, option
 from pitwall.commands.output import size
@@ -88,20 +87,20 @@ def kept(places: Places, keeping: Keeping) -> Iterator[None]:
         return
     from pitwall.commands.children import Child
 
-    click.echo(f"pitwall: {keeping}", err=True)
+    logger.notice(str(keeping))
     child = Child("the keeper", keeper(places, keeping), patience_s=10)
     child.start()
     try:
         yield
     finally:
-        child.stop()
+        child.ask()
+        child.wait()
 
 
 def keeper(places: Places, keeping: Keeping) -> list[str]:
     """The command line of the process that sees to it."""
-    verbose = ["--verbose"] if places.verbose else []
     where = ["--logs", str(places.logs), "--projections", str(places.projections)]
-    return [*verbose, "retain", *where, *keeping.arguments(), "--watch", "--supervised"]
+    return [*places.said.arguments(), "retain", *where, *keeping.arguments(), "--watch", "--supervised"]
 
 
 def forgetting(projections: Path) -> Forget:

@@ -7,6 +7,7 @@ before the command or after it; what stands nearest to the command wins, and the
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,21 @@ from typing import Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
+from pitwall import logger
+
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How much is told of what goes on, and in what form.  level: "": by default, as of the command."""
+
+    level: str = ""
+    as_json: bool = False
+
+    def arguments(self) -> list[str]:
+        """The same, for another process of ours."""
+        return [*(["--log-level", self.level] if self.level else []), *(["--log-json"] if self.as_json else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +40,7 @@ class Places:
     logs: Path
     projections: Path
     cars: Path
-    verbose: bool = False
+    said: Said = Said()
 
 
 def shipped_cars() -> Path:
@@ -62,8 +77,37 @@ def location_options(*names: str) -> Callable[[Function], Function]:
     return decorate
 
 
-def places(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a command the options `names` and, as its `places`, where things live after all that was said."""
+def said_options(function: Function) -> Function:
+    """How much is told, and in what form: `--log-level`, `--log-json`."""
+    as_json = option("--log-json", is_flag=True, help="Say it in JSON, an object a line.")
+    level = option(
+        "--log-level",
+        type=click.Choice(logger.LEVELS),
+        default=None,
+        help="How much is said: info of what runs until stopped, else warning.",
+    )
+    return level(as_json(function))
+
+
+def memory_option(function: Function) -> Function:
+    """`--memory`: what DuckDB may take; in the environment, so that every process that we start has it too."""
+
+    def put(context: click.Context, _: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            from pitwall.project.memory import VARIABLE, parsed
+
+            parsed(value)
+            os.environ[VARIABLE] = value
+
+    text = "Memory for an open projection: 256MB on a phone."
+    return option("--memory", metavar="SIZE", expose_value=False, callback=put, help=text)(function)
+
+
+def places(*names: str, process: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a command the options `names` and, as its `places`, where things live after all that was said.
+
+    process: of a command that runs until it is stopped, what that is, in a word; it may say how much is told, too.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -76,19 +120,16 @@ def places(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
                 if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
             }
             known = replace(context.find_object(Places) or _defaults(), **here)
-            _log_to_stderr(known.verbose)
+            if process:
+                level, as_json = parameters.pop("log_level"), parameters.pop("log_json")
+                known = replace(known, said=Said(level or known.said.level, as_json or known.said.as_json))
+            level = known.said.level or ("info" if process else "warning")
+            logger.begin(level, as_json=known.said.as_json, process=process or "pitwall")
             return function(places=known, **parameters)
 
-        return location_options(*names)(call)
+        return location_options(*names)(said_options(call) if process else call)
 
     return decorate
-
-
-def _log_to_stderr(verbose: bool) -> None:
-    import logging  # late: `--help` does without it
-
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
 def _defaults() -> Places:
@@ -109,3 +150,16 @@ def seconds(text: str) -> float:
     if not 1 <= len(parts) <= 3 or not all(0 <= part < float("inf") for part in parts):
         raise click.BadParameter(f"{text!r} is no time: give seconds (90.5), or 1:30")
     return sum(part * 60.0**power for power, part in enumerate(reversed(parts)))
+
+
+def start_line(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The two ends of a line across the track, as LAT,LON,LAT,LON in degrees."""
+    try:
+        a, b, c, d = (float(part) for part in str(text).split(","))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no line: give LAT,LON,LAT,LON in degrees") from None
+    if not (all(abs(lat) <= 90 for lat in (a, c)) and all(abs(lon) <= 180 for lon in (b, d))):
+        raise click.BadParameter(f"{text!r} is no line: latitudes are within 90 degrees, longitudes within 180")
+    if (a, b) == (c, d):
+        raise click.BadParameter(f"{text!r} is a point: give both ends of a line across the track")
+    return (a, b), (c, d)

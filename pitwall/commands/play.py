@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pitwall import logger
 from pitwall.commands.options import Places, json_option, option, places, seconds
 from pitwall.commands.output import duration, plural, print_json
 from pitwall.commands.progress import Bar
@@ -32,7 +33,8 @@ def play(
 ) -> None:
     """Put SESSION's frames back on a bus, each at its time.
 
-    A session of several buses takes `--channel BUS=CHANNEL` for each bus to be played;
+    THIS SENDS: on a car's bus, whatever hears it takes the frames for the car's own.  It says so
+    before the first one goes out.  A session of several buses takes `--channel BUS=CHANNEL` for each bus to be played;
     the others stay silent.
 
     \b
@@ -62,11 +64,12 @@ def play(
             bus = open_bus(interface, value, bitrate=bitrate)
             opened.callback(bus.shutdown)
             onto[buses.index(name)] = bus
+            click.echo(f"pitwall: THIS SENDS on {interface} {value}: the frames of {name} in {found.id}", err=True)
         batches = bar.over(read(found.path, damaged=lambda damage: problems.append(str(damage))), found.rows)
         done = put(batches, onto, speed=speed, start_s=start, stop=stop)
     if as_json:
         print_json({"frames": done.frames, "left_out": done.left_out, "late_s": round(done.late_s, 6)})
     else:
         what = f"played {plural(done.frames, 'frame')}, left out {done.left_out}, at most {duration(done.late_s)} late"
-        click.echo(f"pitwall: {what}", err=True)
+        logger.notice(what)
     end_with_losses(problems, "played what could be read; what is above was lost")

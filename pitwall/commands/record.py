@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
+from pitwall import logger
 from pitwall.commands.amounts import span
+from pitwall.commands.awake import awake, wake_lock_option
 from pitwall.commands.encrypting import check_key
 from pitwall.commands.keeping import Keeping, keep_options, kept
+from pitwall.commands.notice import notice
 from pitwall.commands.options import Places, option, places
 from pitwall.commands.output import number, plural
 from pitwall.commands.reporting import end_with_losses
 from pitwall.commands.sources import Wanted, source_options
+from pitwall.resident import watched
 
 if TYPE_CHECKING:
     from pitwall.record import Status
 
 
 @click.command
-@places("logs", "cars")
+@places("logs", "cars", process="recorder")
 @source_options
 @keep_options
 @option("--session", "session_id", metavar="ID", help="The session's id, instead of one made of time and car.")
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     metavar="TIME",
     help="A session ends when no frame has come for so long; the next frame begins another.",
 )
+@wake_lock_option
 @option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
 def record(
     places: Places,
@@ -52,13 +58,15 @@ def record(
     session_id: str | None,
     sync_interval: float,
     idle: float,
+    wake_lock: bool | None,
     supervised: bool,
 ) -> None:
     """Write the frames of the car's buses into the log, until stopped (Ctrl-C).
 
     The session begins with the first frame; its id is printed then.  Every frame is
     kept, whether anybody can decode it or not.  One that was killed less than five
-    minutes ago, on the same boot, is gone on with.  --keep and --keep-free let old sessions
+    minutes ago, on the same boot, is gone on with.  A bus whose adapter is pulled out, or
+    hangs, is opened again for as long as this runs.  --keep and --keep-free let old sessions
     go, as `pitwall retain` does; without --archive-to, THEIR FRAMES ARE GONE THEN.
 
     \b
@@ -79,17 +87,21 @@ def record(
         check_key()  # when started again by `run`, frames go before the key: their segments are sealed once it is back
     buses = wanted.buses(places)
     zero = time.monotonic_ns()
-    with kept(places, Keeping() if supervised else keeping), stop_on_signals() as stop, ExitStack() as opened:
-        hold = Hold(places.logs, reserve_bytes=RESERVE_BYTES)
-        opened.callback(hold.close)
-        sources = []
-        for plug in wanted.plugs(buses, zero):
-            source = plug.open()
-            opened.callback(source.close)
-            sources.append(source)
-        with Shown() as shown:
+    wake_lock = False if supervised else wake_lock  # `run` has it, and outlives us
+    with (
+        kept(places, Keeping() if supervised else keeping),
+        stop_on_signals() as stop,
+        awake(wake_lock),
+        notice(places.logs, wake_lock),
+    ):
+        plugs = wanted.plugs(buses, zero)
+        with (
+            closing(Hold(places.logs, reserve_bytes=RESERVE_BYTES)) as hold,
+            Shown(announce=not supervised) as shown,
+            nullcontext() if supervised else watched("recorder"),
+        ):
             done = recorder.record(
-                sources,
+                plugs,
                 hold=hold,
                 car=wanted.car_name,
                 buses=[bus.name for bus in buses],
@@ -101,18 +113,22 @@ def record(
                 report=shown,
             )
     if done.sessions:
-        click.echo(f"pitwall: {', '.join(done.sessions)}: {plural(done.frames, 'frame')}", err=True)
+        logger.notice(f"{', '.join(done.sessions)}: {plural(done.frames, 'frame')}")
     else:
-        click.echo("pitwall: no frame came, and there is no session", err=True)
+        logger.notice("no frame came, and there is no session")
     end_with_losses(done.problems, f"{', '.join(done.sessions)}: recorded, but not all went well")
 
 
 class Shown:
-    """How a recording goes: the session's id on stdout once, then a line on stderr where that is a terminal."""
+    """How a recording goes: the session's id on stdout once, then a line on stderr where that is a terminal.
 
-    def __init__(self) -> None:
+    announce: stdout is whoever's that started us; else what is said goes to where all is said.
+    """
+
+    def __init__(self, *, announce: bool = True) -> None:
         self._session = ""
-        self._line = sys.stderr.isatty()
+        self._announce = announce
+        self._line = sys.stderr.isatty() and not logger.is_json()
 
     def __enter__(self) -> Shown:
         return self
@@ -120,7 +136,11 @@ class Shown:
     def __call__(self, status: Status) -> None:
         if status.session and status.session != self._session:
             self._session = status.session
-            click.echo(f"recording {status.session}")
+            logger.follow(status.session)
+            if self._announce:
+                click.echo(f"recording {status.session}")
+            else:
+                logger.notice(f"recording {status.session}")
         if self._line:
             lost = f", {plural(status.lost, 'frame')} LOST" if status.lost else ""
             waiting = f", {number(status.waiting)} WAIT FOR THE DISK" if status.problem else ""
@@ -135,10 +155,19 @@ class Shown:
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C, SIGTERM and a closed terminal set, while the context lasts."""
+    """An event that Ctrl-C, SIGTERM and a closed terminal set, while the context lasts.
+
+    A second Ctrl-C or SIGTERM ends the process at once, with 128 and its number: what is written, is safe from that.
+    """
     stop = threading.Event()
+    asked = 0
 
     def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if number != signal.SIGHUP:
+            asked += 1
+            if asked > 1:
+                os._exit(128 + number)
         # not stop.set() here: the event's lock may be held by the very thread that this interrupts
         threading.Thread(target=stop.set).start()
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
-import click
-
+from pitwall import logger
 from pitwall.errors import LossError
 
 TOLD = 20
@@ -15,9 +15,9 @@ TOLD = 20
 def tell(problems: Sequence[str]) -> None:
     """Each problem on a line of its own on stderr, the first `TOLD` of them."""
     for problem in problems[:TOLD]:
-        click.echo(f"pitwall: {problem}", err=True)
+        logger.notice(problem, logging.WARNING)
     if len(problems) > TOLD:
-        click.echo(f"pitwall: {len(problems) - TOLD:,} more like these", err=True)
+        logger.notice(f"{len(problems) - TOLD:,} more like these", logging.WARNING)
 
 
 def end_with_losses(problems: Sequence[str], what: str) -> None:

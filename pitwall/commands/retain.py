@@ -15,6 +15,7 @@ from pitwall.commands.keeping import Keeping, keep_options, keep_round
 from pitwall.commands.options import Places, option, places
 from pitwall.commands.reporting import tell
 from pitwall.errors import PitwallError, UsageError
+from pitwall.logger import begin, notice
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ def retain(places: Places, keeping: Keeping, watch: bool, supervised: bool) -> N
 def _watch(places: Places, keeping: Keeping, *, supervised: bool) -> None:
     from pitwall.commands.record import stop_on_signals
 
+    begin(places.said.level or "info", as_json=places.said.as_json, process="keeper")
     if supervised:
         from pitwall.commands.children import end_with_supervisor
 
@@ -79,7 +81,7 @@ def _watch(places: Places, keeping: Keeping, *, supervised: bool) -> None:
                 problems = keep_round(
                     places,
                     keeping,
-                    tell=lambda line: click.echo(f"pitwall: {line}", err=True),
+                    tell=notice,
                     go_on=lambda: quiet() and not stop.is_set(),
                 )
             except (PitwallError, OSError) as error:

@@ -10,28 +10,44 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
+from typing import Final
 
 import click
 
+from pitwall import logger, resident
+from pitwall.commands.awake import awake, wake_lock_option
 from pitwall.commands.children import Child
 from pitwall.commands.encrypting import check_key
 from pitwall.commands.keeping import Keeping, keep_options, keeper
-from pitwall.commands.options import Places, places
+from pitwall.commands.notice import notice
+from pitwall.commands.options import Places, memory_option, places
 from pitwall.commands.serve import server_options
 from pitwall.commands.sources import Wanted, source_options
 from pitwall.errors import PitwallError
+from pitwall.resident import Watch
+
+LOOK_S: Final = 0.05
+SERVER_NICE: Final = 5
+"""On a machine that has too little for both, the recorder has its turn first."""
+KEEPER_NICE: Final = 10
+RECORDER_HANGS_S: Final = 4.5
+"""As long as it bears a source of its own that hangs; with a beat and a look less than five seconds."""
 
 
 @click.command
-@places("logs", "projections", "cars")
+@places("logs", "projections", "cars", process="supervisor")
 @source_options
 @server_options
+@memory_option
 @keep_options
-def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int) -> int:
+@wake_lock_option
+def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int, wake_lock: bool | None) -> int:
     """Record, project and serve a car, until stopped (Ctrl-C).
 
-    Prints the page's address as soon as the page is there.  With --keep or --keep-free,
+    Prints the page's address as soon as the page is there.  A second Ctrl-C ends it at
+    once; nothing that was written is lost, and the session is gone on with.  With --keep or --keep-free,
     old sessions go by themselves whenever no frame has come for a minute (`pitwall
     retain` tells more); without --archive-to, THEIR FRAMES ARE GONE THEN.
 
@@ -40,53 +56,84 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int) 
       pitwall run --simulate
       pitwall run --car bmw-e46-m3 --interface slcan --channel /dev/ttyACM0
       pitwall run --car bmw-e46-m3 --interface socketcan --channel can0
+      pitwall run --car gps-logger --source sensorserver:127.0.0.1:8080
+      pitwall run --car obd2 --source 'socketcan:can0?poll=obd2'
     """
     check_key()
     wanted.buses(places)
     port = _free(host, port)
-    verbose = ["--verbose"] if places.verbose else []
+    said = places.said.arguments()
     logs, cars = ["--logs", str(places.logs)], ["--cars", str(places.cars)]
     projections = ["--projections", str(places.projections)]
-    record = [*verbose, "record", *logs, *cars, *wanted.arguments(), "--supervised"]
-    serve = [*verbose, "serve", *logs, *projections, *cars, "--host", host, "--port", str(port), "--supervised"]
+    record = [*said, "record", *logs, *cars, *wanted.arguments(), "--supervised"]
+    serve = [*said, "serve", *logs, *projections, *cars, "--host", host, "--port", str(port), "--supervised"]
     others = []
     if keeping:
-        click.echo(f"pitwall: {keeping}", err=True)
-        others.append(Child("the keeper", keeper(places, keeping), patience_s=10))
+        logger.notice(str(keeping))
+        others.append(Child("the keeper", keeper(places, keeping), patience_s=10, nice=KEEPER_NICE))
     # what is on its way to the disk must get there: the recorder seals its session's last segment
-    return _supervise(
-        Child("the recorder", record, patience_s=60, descriptors=wanted.descriptors),
-        Child("the server", serve, patience_s=10),
-        others,
-        host,
-        port,
-    )
+    recorder = Child("the recorder", record, patience_s=60, descriptors=wanted.descriptors, hang_s=RECORDER_HANGS_S)
+    server = Child("the server", serve, patience_s=10, nice=SERVER_NICE)
+    with awake(wake_lock), notice(places.logs, wake_lock):  # let go of however it ends
+        return _supervise([recorder, server, *others], _Page(server, host, port), places.logs)
 
 
-def _supervise(recorder: Child, server: Child, others: Sequence[Child], host: str, port: int) -> int:
-    asked = False
+def _supervise(children: Sequence[Child], page: _Page, logs: Path) -> int:
+    """Keeps the children, the recorder first, running until asked; the exit code of all."""
+    asked: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
+        if number != signal.SIGHUP or not asked:
+            asked.append(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ask)
     code: int | None = None
-    announced = False
+    recorded = False
+    watch = Watch(lambda: {child.name: child.pid for child in children if child.pid is not None})
+    watched_s = time.monotonic()
     try:
-        for child in (recorder, server, *others):
+        for child in children:
             child.start()
         while not asked and code is None:
-            time.sleep(0.05)
-            for child in (recorder, server, *others):
-                code = child.tend() if code is None else code
-            if not announced and server.running and _answers(host, port):
-                announced = True
-                click.echo(f"pitwall: the page is at http://{_shown(host, url=True)}:{port}/ (Ctrl-C stops)")
+            time.sleep(LOOK_S)
+            for child in children:
+                code = child.tend(may_give_up=not recorded) if code is None else code
+            recorded = recorded or _records(children[0], logs)
+            page.announce()
+            if time.monotonic() - watched_s >= resident.LOOK_S:
+                watched_s = time.monotonic()
+                watch.look()
     finally:
-        codes = [child.stop() for child in (*others, server, recorder)]
+        # all at once; the recorder first, as its session's end is what the server's projection is made whole by
+        for child in children:
+            child.ask()
+        codes = [child.wait(lambda: len(asked) > 1) for child in reversed(children)]
+    if len(asked) > 1:
+        return 128 + asked[-1]
     return code if code is not None else max(codes)
+
+
+def _records(recorder: Child, logs: Path) -> bool:
+    """Whether frames of ours are in the log."""
+    from pitwall.log import lock
+
+    found = lock.recorder(logs)
+    return found is not None and found.pid == recorder.pid and bool(found.state.session)
+
+
+class _Page:
+    """The page's address, told once, as soon as it answers."""
+
+    def __init__(self, server: Child, host: str, port: int) -> None:
+        self._server, self._host, self._port = server, host, port
+        self._told = False
+
+    def announce(self) -> None:
+        """A look."""
+        if not self._told and self._server.running and _answers(self._host, self._port):
+            self._told = True
+            click.echo(f"pitwall: the page is at http://{_shown(self._host, url=True)}:{self._port}/ (Ctrl-C stops)")
 
 
 def _free(host: str, port: int) -> int:

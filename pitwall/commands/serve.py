@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Final, TypeVar
 
 import click
 
-from pitwall.commands.options import Places, option, places
+from pitwall.commands.options import Places, memory_option, option, places
+from pitwall.resident import watched
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+LAST_S: Final = 3.0
+"""The recorder is asked to end when we are: its session's end is on its way, and makes the projection whole."""
 
 PORT: Final = 8080
 """Where the page is, unless somebody says otherwise."""
@@ -25,8 +30,9 @@ def server_options(function: Function) -> Function:
 
 
 @click.command
-@places("logs", "projections", "cars")
+@places("logs", "projections", "cars", process="server")
 @server_options
+@memory_option
 @option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
 def serve(places: Places, host: str, port: int, supervised: bool) -> None:
     """Project the log and serve the page, until stopped (Ctrl-C).
@@ -50,11 +56,13 @@ def serve(places: Places, host: str, port: int, supervised: bool) -> None:
         if not supervised:
             click.echo(f"pitwall: the page is at {url} (Ctrl-C stops)")
 
-    live.run(
-        logs=places.logs,
-        projections=places.projections,
-        cars=places.cars,
-        host=host,
-        port=port,
-        ready=ready,
-    )
+    with nullcontext() if supervised else watched("server"):
+        live.run(
+            logs=places.logs,
+            projections=places.projections,
+            cars=places.cars,
+            host=host,
+            port=port,
+            ready=ready,
+            last_s=LAST_S if supervised else 0.0,
+        )

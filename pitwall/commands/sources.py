@@ -2,6 +2,7 @@
 
 A car with several buses takes `--source BUS=ADDRESS`, `--can-fd BUS=N`, or `--channel BUS=CHANNEL` (and `--interface`,
 `--bitrate` likewise), once a bus; a value without a bus's name holds for the car's only bus, or for all of them.
+Any car takes `--source gps=ADDRESS`: a GPS receiver, or a phone's sensors, on a bus beside its own.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ class Wanted:
         if self.simulate:
             return buses[:1]
         names = [bus.name for bus in buses]
-        source = by_bus("--source", self.source, names)
+        beside, sources = _beside(self.source, names)
+        source = by_bus("--source", sources, names)
         for name, number in by_bus("--can-fd", self.can_fd, names).items():
             if name in source:
                 raise UsageError(f"--source and --can-fd both say where {name!r} is heard", hint="leave one out")
@@ -110,7 +112,7 @@ class Wanted:
                 if not value and not bus.source:
                     what = f"nobody says how to open the bus {bus.name!r} of {self.car_name}"
                     raise UsageError(what, hint=f"give {flag} or --source, or {flag[2:]}: in car.yaml")
-        return tuple(opened)
+        return (*opened, *beside)
 
     def plugs(self, buses: Sequence[Bus], zero: int) -> list[Plug]:
         """What each bus is opened from.  zero: what `time.monotonic_ns()` was at t = 0."""
@@ -158,7 +160,7 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "--source",
                 multiple=True,
                 metavar="[BUS=]ADDRESS",
-                help="Where a bus is heard: slcan:/dev/ttyACM0, socketcan:can0, …",
+                help="Where a bus is heard: slcan:/dev/ttyACM0, gps=nmea:HOST:PORT, …",
             ),
             option(
                 "--can-fd",
@@ -173,6 +175,20 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         call = decorate(call)
     return call
+
+
+def _beside(values: Sequence[str], names: Sequence[str]) -> tuple[list[Bus], list[str]]:
+    """Buses that any car may have beside its own, where it defines none of that name; and the values for its own."""
+    from pitwall.car.definition import Bus
+    from pitwall.frames import LOGGER_BUS
+
+    if LOGGER_BUS in names:
+        return [], list(values)
+    said = [value for value in values if value.startswith(f"{LOGGER_BUS}=")]
+    if len(said) > 1:
+        raise UsageError(f"--source says {len(said)} times where the bus {LOGGER_BUS!r} is heard", hint="one at a time")
+    beside = [Bus(LOGGER_BUS, (), source=value.removeprefix(f"{LOGGER_BUS}=")) for value in said]
+    return beside, [value for value in values if value not in said]
 
 
 def by_bus(flag: str, values: Sequence[str], names: Sequence[str]) -> dict[str, str]:

@@ -25,6 +25,9 @@ from pitwall.log.hold import Hold
 from pitwall.log.recovery import Stump
 from pitwall.log.writer import Pace, Writer
 
+Introduction = Sequence[tuple[int, Mapping[str, object]]]
+"""The bus and the fact of each SOURCE row that a session begins with."""
+
 JUMP_NS: Final = 500_000_000
 """The wall clock has jumped when it moved by more than this against the monotonic one; NTP slews by less."""
 GO_ON_NS: Final = 300 * 10**9
@@ -35,7 +38,7 @@ class Outbox:
     """What a recorder puts into the log, in the time of its sources.
 
     car, buses: of all sessions.  session_id: of the first one.  zero: what `clock` was at the sources' t = 0.
-    introduction: the facts of the SOURCE rows that a session begins with, here.
+    introduction: asked when a session's first frames are put.
     sessions: begun or gone on with.  kept: frames written.  last: t of the last row, in the sources' time.
     Raises UsageError where there is a session `session_id` already.
     """
@@ -51,10 +54,11 @@ class Outbox:
         zero: int,
         wall: Callable[[], int],
         clock: Callable[[], int],
-        introduction: Callable[[], Sequence[Mapping[str, object]]],
+        introduction: Callable[[], Introduction],
     ) -> None:
         self.hold, self.clock = hold, clock
         self._introduction = introduction
+        self._introduced: Introduction = ()
         self._car, self._buses, self._pace = car, tuple(buses), pace
         self._session_id, self._zero, self._wall = session_id, zero, wall
         self.sessions: list[str] = []
@@ -93,6 +97,11 @@ class Outbox:
         return self._writer.session if self._writer else self._stump.folder.name if self._stump else ""
 
     @property
+    def begun(self) -> bool:
+        """Whether there is a session that rows put now are of: else the first of them must be a frame."""
+        return bool(self.session or self._outbox)
+
+    @property
     def waiting(self) -> int:
         """Frames that wait for the disk."""
         return sum(frames_in(rows) for rows in self._outbox)
@@ -104,15 +113,16 @@ class Outbox:
 
     def put(self, rows: Frames) -> None:
         """Rows behind the last; with the first frames comes a session."""
-        if not self.session and not self._outbox:
+        if not self.begun:
             self._first = int(rows.t[0])
+            self._introduced = self._introduction()
         self._outbox.append(rows)
         self.last = int(rows.t[-1])
 
-    def put_control(self, kind: Control, fact: Mapping[str, object]) -> None:
+    def put_control(self, kind: Control, fact: Mapping[str, object], *, bus: int = 0) -> None:
         """A control row behind the last row; none where there is no session it could be of."""
-        if self.session or self._outbox:
-            self._outbox.append(_control(kind, self.last, fact))
+        if self.begun:
+            self._outbox.append(_control(kind, self.last, fact, bus))
 
     def in_session(self, t: int) -> int:
         """A time of the sources as one of the session."""
@@ -196,7 +206,8 @@ class Outbox:
             )
         self.sessions.append(self._writer.session)
         at = int(self._outbox[0].t[0]) if self._outbox else self.last
-        self._outbox.extendleft(_control(Control.SOURCE, at, fact) for fact in reversed(self._introduction()))
+        self._outbox.extendleft(_control(Control.SOURCE, at, fact, bus) for bus, fact in reversed(self._introduced))
+        self._introduced = ()
 
     def _fits(self, stump: Stump) -> bool:
         """Whether what is about to be recorded is the same drive."""
@@ -213,5 +224,5 @@ def frames_in(rows: Frames) -> int:
     return int(np.count_nonzero(rows.flags & np.uint8(Flag.CONTROL) == 0))
 
 
-def _control(kind: Control, t: int, fact: Mapping[str, object]) -> Frames:
-    return control(kind, t, json.dumps(fact).encode())
+def _control(kind: Control, t: int, fact: Mapping[str, object], bus: int = 0) -> Frames:
+    return control(kind, t, json.dumps(fact).encode(), bus=bus)

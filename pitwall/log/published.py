@@ -9,11 +9,34 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict, dataclass, fields
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Final
 
-BLOCK_BYTES: Final = 4096
-_MAX_PROBLEM: Final = 300  # characters: twelve bytes each at most, so that the block has room for everything else
+BLOCK_BYTES: Final = 16_384
+"""Room for forty sources, with words for each; four pages are still one write."""
+_MAX_PROBLEM: Final = 300  # characters: twelve bytes each at most
+_MAX_WORDS: Final = 100  # of each of a source's: its bus, its name, what is wrong with it
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How one source is doing.
+
+    bus: the bus's name.  state: "opening", "connected", "silent", "lost", "reconnected" or "ended".  since_ns: unix
+    time at which it began.  why: of one that is not well.  frames: heard since the recorder began.  age_s: of the
+    newest of them, when this was said; None: there was none.  lost: what it could not give, by cause.
+    """
+
+    bus: str
+    source: str
+    state: str
+    since_ns: int = 0
+    why: str = ""
+    frames: int = 0
+    frames_per_s: float = 0.0
+    age_s: float | None = None
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +48,7 @@ class State:
     lost: frames lost since the recorder began.  waiting: frames heard that are not written yet.
     problem: why nothing can be kept just now, "" while all is well.  problem_since_ns: unix time; None: no problem.
     low_space: the disk is nearly full.  at_ns: unix time of this word.
+    sources: of all buses, in their order; of more than the block has room for, the first.
     """
 
     session: str = ""
@@ -37,6 +61,7 @@ class State:
     problem_since_ns: int | None = None
     low_space: bool = False
     at_ns: int = 0
+    sources: tuple[SourceState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +73,15 @@ class Recorder:
 
 
 _FIELDS: Final = {field.name for field in fields(State)}
+_SOURCE_FIELDS: Final = {field.name for field in fields(SourceState)}
 
 
 def encode(pid: int, state: State) -> bytes:
     """The block that says so."""
-    about = asdict(state) | {"problem": state.problem[:_MAX_PROBLEM]}
-    session = about.pop("session")
-    said = f"{pid}\n{session}\n{json.dumps(about)}\n".encode()
-    return (said + b"%08x\n" % zlib.crc32(said)).ljust(BLOCK_BYTES)
+    state = replace(state, problem=state.problem[:_MAX_PROBLEM], sources=tuple(map(_short, state.sources)))
+    while len(block := _encoded(pid, state)) > BLOCK_BYTES:
+        state = replace(state, sources=state.sources[:-1])
+    return block.ljust(BLOCK_BYTES)
 
 
 def decode(block: bytes) -> Recorder | None:
@@ -66,5 +92,21 @@ def decode(block: bytes) -> Recorder | None:
     said = b"\n".join(lines[:3]) + b"\n"
     if lines[3] != b"%08x" % zlib.crc32(said):
         return None
-    about = {key: value for key, value in json.loads(lines[2]).items() if key in _FIELDS}
-    return Recorder(int(lines[0]), State(session=lines[1].decode(), **about))
+    about = _known(json.loads(lines[2]), _FIELDS)
+    sources = tuple(SourceState(**_known(one, _SOURCE_FIELDS)) for one in about.pop("sources", ()))
+    return Recorder(int(lines[0]), State(session=lines[1].decode(), sources=sources, **about))
+
+
+def _encoded(pid: int, state: State) -> bytes:
+    about = asdict(state)
+    session = about.pop("session")
+    said = f"{pid}\n{session}\n{json.dumps(about)}\n".encode()
+    return said + b"%08x\n" % zlib.crc32(said)
+
+
+def _short(one: SourceState) -> SourceState:
+    return replace(one, bus=one.bus[:_MAX_WORDS], source=one.source[:_MAX_WORDS], why=one.why[:_MAX_WORDS])
+
+
+def _known(about: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in about.items() if name in names}

@@ -23,6 +23,16 @@ def int64(values: Int64) -> pa.Array:
     return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
 
 
+def whole(values: Sequence[int | None]) -> pa.Array:
+    """Whole numbers; a None is missing."""
+    present = np.fromiter((value is not None for value in values), np.bool_, len(values))
+    data = np.fromiter((0 if value is None else value for value in values), np.int64, len(values))
+    if present.all():
+        return int64(data)
+    valid = pa.py_buffer(np.packbits(present, bitorder="little"))
+    return pa.Array.from_buffers(pa.int64(), len(values), [valid, pa.py_buffer(data)])
+
+
 def float64(values: Float64) -> pa.Array:
     """values: float64 (n,); a NaN is missing."""
     values = np.ascontiguousarray(values)

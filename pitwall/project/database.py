@@ -6,40 +6,40 @@ no setting (locked from the first moment, and for all cursors).
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 
-MEMORY_LIMIT: Final = "256MB"
-"""DuckDB's buffers for reading; the process needs about 100 MB beside them.  What is more goes to the spill folder."""
+from pitwall.project.memory import memory
 
 BUILD_MEMORY_MB: Final = 96
 COLUMN_MEMORY_MB: Final = 0.5
 """And for building a file, where rows are gathered outside of it; with two blocks for each column, which it holds while
 it writes: with fewer it gives up.  With the hundred columns of a dash logger's stream the process stays near 500 MB."""
 
-SPILL_BYTES: Final = 4_000_000_000
-"""What sorting and grouping may put aside on disk; then the query fails, and nothing else does."""
-
-THREADS: Final = min(4, os.cpu_count() or 1)
+ARROW_IO_THREADS: Final = 2
+"""Arrow would have eight, each with buffers of its own; one reads a segment, one writes an answer."""
 
 _DUCKDB_2: Final = int(duckdb.__version__.split(".")[0]) >= 2
 
 
 def connect(
-    file: Path | None, spill: Path, *, read_only: bool = False, columns: int = 0, spill_bytes: int = SPILL_BYTES
+    file: Path | None, spill: Path, *, read_only: bool = False, columns: int = 0, spill_bytes: int | None = None
 ) -> duckdb.DuckDBPyConnection:
     """A connection to `file`, or to memory.  spill: a folder for this connection alone, made when it is needed.
 
-    columns: how many there are to be, where the file is to be built.  spill_bytes: what may be put aside at most; who
-    opens first decides, where this process has the file open already.
+    columns: how many there are to be, where the file is to be built.  spill_bytes: what may be put aside at most, less
+    than the memory's limit says; who opens first decides, where this process has the file open already.
     Raises duckdb.Error where the file is none of DuckDB's, is damaged, or is locked.
     """
+    most = memory()
+    _bound_arrow(most.threads)
     settings: dict[str, Any] = {
-        "threads": THREADS,
-        "memory_limit": MEMORY_LIMIT
+        "threads": most.threads,
+        # what is more than this goes to the spill folder
+        "memory_limit": f"{most.bytes}B"
         if read_only or file is None
         else f"{BUILD_MEMORY_MB + COLUMN_MEMORY_MB * columns:.0f}MB",
         "temp_directory": str(spill),
@@ -56,11 +56,17 @@ def connect(
         settings["fsync_mode"] = "NONE"
     connection = duckdb.connect(":memory:" if file is None else str(file), read_only=read_only, config=settings)
     try:
-        _lock(connection, min(spill_bytes, SPILL_BYTES))
+        _lock(connection, min(most.spill_bytes if spill_bytes is None else spill_bytes, most.spill_bytes))
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _bound_arrow(threads: int) -> None:
+    if pa.cpu_count() != threads or pa.io_thread_count() != ARROW_IO_THREADS:
+        pa.set_cpu_count(threads)
+        pa.set_io_thread_count(ARROW_IO_THREADS)
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, spill_bytes: int) -> None:

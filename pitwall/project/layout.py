@@ -1,7 +1,8 @@
 """A pipeline's tables in, the SQL that makes a projection's file out.  Pure.
 
 One table for each table of the pipeline (`t` and a column a channel), and beside them `channels`, `ids`, `control`,
-`rejected`, `built_from` and the view `signals`.  docs/projections.md tells every column.
+`rejected`, `built_from`, those of the laps (`track`, `laps`, `sectors`, `crossings`), and the
+views `signals` and `bests`.  docs/projections.md tells every column.
 """
 
 from __future__ import annotations
@@ -55,6 +56,47 @@ FIXED: Final = {
         ("reason", "VARCHAR"),
         ("payload", "VARCHAR"),
     ),
+    "track": (
+        ("name", "VARCHAR"),
+        ("source", "VARCHAR"),
+        ("learned", "BOOLEAN"),
+        ("length_m", "DOUBLE"),
+        ("definition", "VARCHAR"),
+    ),
+    "laps": (
+        ("number", "BIGINT"),
+        ("kind", "VARCHAR"),
+        ("t_start", "BIGINT"),
+        ("t_end", "BIGINT"),
+        ("time_s", "DOUBLE"),
+        ("flying", "BOOLEAN"),
+        ("valid", "BOOLEAN"),
+        ("why", "VARCHAR"),
+        ("best", "BOOLEAN"),
+        ("best_so_far_s", "DOUBLE"),
+        ("delta_s", "DOUBLE"),
+        ("distance_m", "DOUBLE"),
+        ("top_speed_mps", "DOUBLE"),
+        ("min_speed_mps", "DOUBLE"),
+        ("fuel_used", "DOUBLE"),
+    ),
+    "sectors": (
+        ("lap", "BIGINT"),
+        ("number", "BIGINT"),
+        ("t_start", "BIGINT"),
+        ("t_end", "BIGINT"),
+        ("time_s", "DOUBLE"),
+        ("best", "BOOLEAN"),
+    ),
+    "crossings": (
+        ("t", "BIGINT"),
+        ("line", "VARCHAR"),
+        ("lap", "BIGINT"),
+        ("counted", "BOOLEAN"),
+        ("why", "VARCHAR"),
+        ("lat", "DOUBLE"),
+        ("lon", "DOUBLE"),
+    ),
     "built_from": (
         ("session", "VARCHAR"),
         ("fingerprint", "VARCHAR"),
@@ -69,7 +111,24 @@ FIXED: Final = {
 SIGNALS: Final = "signals"
 """The view of every channel in the tall form: t, channel, value."""
 
-RESERVED: Final = frozenset({*FIXED, SIGNALS})
+BESTS: Final = "bests"
+"""The view of what the session's laps come to: the best lap, the theoretical best, the best rolling one."""
+
+_BESTS: Final = """
+WITH good AS (SELECT number, time_s FROM laps WHERE valid AND flying),
+     part AS (SELECT sectors.* FROM sectors JOIN good ON sectors.lap = good.number),
+     count AS (SELECT max(number) AS n FROM part),
+     single AS (SELECT number, min(time_s) AS time_s FROM part GROUP BY number),
+     round AS (SELECT t_start, lap * n + number AS place, lead(t_end, (n - 1)::BIGINT) OVER ways AS t_end,
+                      lead(lap * n + number, (n - 1)::BIGINT) OVER ways AS last, n
+               FROM part, count WINDOW ways AS (ORDER BY lap, number))
+SELECT (SELECT arg_min(number, time_s) FROM good) AS lap,
+       (SELECT min(time_s) FROM good) AS time_s,
+       (SELECT sum(time_s) FROM single) AS theoretical_s,
+       (SELECT min(t_end - t_start) / 1e9 FROM round WHERE last = place + n - 1) AS rolling_s
+"""
+
+RESERVED: Final = frozenset({*FIXED, SIGNALS, BESTS, "laptime"})
 """No table of a pipeline may be called so."""
 
 
@@ -80,6 +139,7 @@ def statements(tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
         values = "".join(f", {quoted(channel.name)} DOUBLE" for channel in table.channels)
         yield f"CREATE TABLE {quoted(table.name)} (t BIGINT NOT NULL{values})"
+    yield f"CREATE VIEW {BESTS} AS {_BESTS}"
     yield f"CREATE VIEW {SIGNALS} AS {_tall(tables)}"
 
 

@@ -7,7 +7,7 @@ A batch that is `None` says that no more have come for now: what was applied is 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -17,6 +17,7 @@ from pitwall.frames import Frames
 from pitwall.project.building import Building
 from pitwall.project.built import BuiltFrom
 from pitwall.project.generations import Generations
+from pitwall.project.laps import Small
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.room import WriteError
 from pitwall.project.store import Store
@@ -36,6 +37,7 @@ class Projector:
         self.keeping = True
         self._building = building
         self._dropped = False
+        self._laps: Small | None = None  # as they were handed over last
 
     @property
     def offset(self) -> int:
@@ -56,8 +58,13 @@ class Projector:
     def commit(self) -> None:
         """Lets readers see, soon, what was applied."""
         if self.keeping:
+            small: dict[str, Sequence[tuple[object, ...]]] = {"ids": self.pipeline.ids()}
+            laps = self.pipeline.laps()
+            if laps is not self._laps:
+                small.update(laps)
+                self._laps = laps
             with _writing(self.pipeline):
-                self.store.commit(self.pipeline.built, self.pipeline.ids())
+                self.store.commit(self.pipeline.built, small)
 
     def settle(self) -> None:
         """Returns once readers see what was applied."""

@@ -24,7 +24,7 @@ import numpy as np
 
 import pitwall
 from pitwall import decode
-from pitwall.car import Car
+from pitwall.car import Car, heard
 from pitwall.decode import Rejected, Seen, in_order
 from pitwall.derive import Deriver, Rows, Table, Trace
 from pitwall.errors import CarError, LogError, RejectedError
@@ -32,9 +32,10 @@ from pitwall.frames import Control, Flag, Frames
 from pitwall.log.opening import Header
 from pitwall.project.built import BuiltFrom
 from pitwall.project.gathered import rate_hz
+from pitwall.project.laps import Laps, Small
 from pitwall.project.layout import RESERVED
 
-CODE: Final = ("frames.py", "car", "decode", "derive", "project")
+CODE: Final = ("frames.py", "car", "decode", "derive", "track", "tracks", "project")
 """What decides which rows come out: the version of the code is a digest of these."""
 
 ControlRow = tuple[object, ...]
@@ -56,18 +57,21 @@ class Applied:
 class Pipeline:
     """The way of one session's frames.
 
-    tables: all that its rows can be of.  built: what a projection of the frames so far is built from.
+    car: as it is in that session (`pitwall.car.heard`).  tables: all that its rows can be of.
+    built: what a projection of the frames so far is built from.
     """
 
     def __init__(self, car: Car, header: Header, *, strict: bool = False, trace: Trace | None = None) -> None:
         """strict: the first frame that is rejected raises RejectedError.  trace: sees what is done to every sample."""
         self._buses = tuple(header.buses)
+        self.car = car = heard(car, self._buses)
         self._plan = decode.plan(car, self._buses)
         self._deriver = Deriver(car, trace)
         self._strict = strict
         self._ids: dict[tuple[int, int, int], Seen] = {}
-        self.tables: tuple[Table, ...] = self._deriver.tables
-        _check(self.tables, car)
+        self._lapping = Laps(car, self._deriver.tables)
+        self.tables: tuple[Table, ...] = (*self._deriver.tables, *self._lapping.tables)
+        _check(self._deriver.tables, car)
         self.built = origin(car, header)
 
     def apply(self, frames: Frames) -> Applied:
@@ -79,6 +83,7 @@ class Pipeline:
         if rejected and self._strict:
             raise RejectedError(f"offset {rejected[0].at}: {rejected[0].reason}", where=self.built.session)
         control = _control_rows(frames)
+        rows += self._lapping.fold(rows, control)
         ended = any(row[2] == _kind(Control.SESSION_END) for row in control)
         self.built = replace(self.built, offset=frames.stop, complete=self.built.complete or ended)
         return Applied(rows, control, _rejected_rows(frames, rejected, self._buses))
@@ -95,6 +100,10 @@ class Pipeline:
         """The rows of the table `ids` for the frames so far, in the order of bus, kind and id."""
         return [_id_row(seen, self._buses) for _, seen in sorted(self._ids.items())]
 
+    def laps(self) -> Small:
+        """The rows of the tables of laps, as of now; the same object until they may differ."""
+        return self._lapping.small()
+
     def _decode(self, frames: Frames) -> decode.Decoding:
         decoding = self._plan.decode(frames)
         for seen in decoding.ids:
@@ -107,6 +116,7 @@ class Pipeline:
 def origin(car: Car, header: Header) -> BuiltFrom:
     """What a projection of that session is built from, before its first row."""
     code = code_version()
+    car = heard(car, header.buses)
     given = (car.fingerprint, code, header.session, header.started_at_ns, tuple(header.buses))
     return BuiltFrom(header.session, hashlib.sha256(repr(given).encode()).hexdigest(), code)
 
@@ -118,7 +128,8 @@ def code_version() -> str:
     digest = hashlib.sha256(f"numpy {np.__version__} duckdb {duckdb.__version__}".encode())
     for name in CODE:
         place = package / name
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        files = [file for file in place.rglob("*") if file.suffix in (".py", ".yaml")] if place.is_dir() else [place]
+        for file in sorted(files):
             digest.update(f"\n{file.relative_to(package).as_posix()}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 

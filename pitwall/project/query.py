@@ -10,6 +10,8 @@ server that follows the session), into memory.
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +26,7 @@ from pitwall.project.database import connect
 from pitwall.project.generations import Generations
 from pitwall.project.loop import projecting_in_memory
 from pitwall.project.pipeline import Pipeline, origin
+from pitwall.project.room import is_full
 from pitwall.project.turn import BusyError
 
 if TYPE_CHECKING:
@@ -41,8 +44,10 @@ _DAMAGED: Final = (duckdb.IOException, duckdb.FatalException, duckdb.InternalExc
 _DAMAGED_WORDS: Final = ("IO Error", "FATAL Error", "INTERNAL Error", "Serialization Error")
 """What DuckDB raises, and says in a stream, where the file is at fault and not the question."""
 
-
-_FULL: Final = "No space left on device"
+_HELD: Final = ("Could not set lock", "Conflicting lock")
+"""What it says where another process has the file open to write."""
+_SHORT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM)
+"""What keeps a file from being opened that may be whole."""
 
 
 class BrokenError(PitwallError):
@@ -80,11 +85,15 @@ def open_projection(
         try:
             connection, built = _open(origin(car, session.header), generations, stack)
         except duckdb.Error as error:
+            if any(word in str(error) for word in _HELD):
+                raise BusyError("another process holds its file", where=session.id) from error
+            if not is_spoilt(error):
+                raise
             rebuilt = f"damaged: {_first_line(error)}"
             damages = _rebuild(session, car, generations, progress)
             connection, built = _open(origin(car, session.header), generations, stack)
     except duckdb.Error as error:
-        raise _explained(error) if _FULL in str(error) else _broken(error) from error
+        raise _unopened(error, session.id) from error
     except BusyError as busy:
         with projecting_in_memory(Pipeline(car, session.header), generations) as projector:
             damages = replay_into(projector, session, progress)
@@ -176,13 +185,36 @@ def _asking() -> Iterator[None]:
 
 def _explained(error: Exception) -> PitwallError:
     """What is at fault: the disk, the file, or the question."""
-    if _FULL in str(error):
+    if is_full(str(error)):
         return PitwallError(
             "the disk is too full to answer: nothing can be put aside", hint="make room, or ask for less at a time"
         )
     if is_damage(error):
         return _broken(error)
     return UsageError(_first_line(error))
+
+
+def is_spoilt(error: duckdb.Error) -> bool:
+    """Whether a file that can't be opened is no use to anybody: damaged, of a DuckDB to come, or none of ours.
+
+    One that there is too little memory or too few descriptors for, or no right to read, may be whole.
+    """
+    said = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException) or is_full(said):
+        return False
+    return not any(os.strerror(number) in said for number in _SHORT)
+
+
+def _unopened(error: duckdb.Error, session: str) -> PitwallError:
+    """Why a projection can't be opened, and what to do."""
+    said = str(error)
+    if is_full(said):
+        return _explained(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return PitwallError(_first_line(error), where=session, hint="give it more with --memory")
+    if not is_spoilt(error):
+        return PitwallError(f"its projection can't be opened: {_first_line(error)}", where=session)
+    return _broken(error)
 
 
 def _broken(error: Exception) -> BrokenError:

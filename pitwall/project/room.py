@@ -39,6 +39,12 @@ STEADY_S: Final = 600.0
 
 _FULL: Final = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
+
+def is_full(what: str) -> bool:
+    """Whether a failed write, in the system's words or DuckDB's, failed for lack of room."""
+    return any(word in what for word in _FULL)
+
+
 Measure = Callable[[Path], tuple[int, int]]
 """Bytes free, and bytes in all, of the file system of a folder."""
 
@@ -110,6 +116,7 @@ class Room:
         self._low = False
         self._failure = ""
         self._failures = 0
+        self._trying = False  # one at a time
         self._failed_s = 0.0
         self._space = Space()
 
@@ -126,15 +133,20 @@ class Room:
     def look(self) -> Space:
         """How it stands."""
         with self._lock:
-            try:
-                free, total = self._measure(self.folder)
-            except OSError as error:
-                self._space = replace(self._space, free=0, why=f"{error.strerror}", low=False, short=False)
-                return self._space
-            floor = self._floor if self._floor is not None else min(FLOOR_BYTES, total // SMALL)
-            why, short = self._reason(free, floor)
-            self._space = Space(free, floor, why, self._low, short, self._space.removed)
-            return self._space
+            self._look()
+            tries = bool(self._failure) and self._space.why == self._failure and self._is_due() and not self._trying
+            self._trying = self._trying or tries
+        if tries:  # without the lock: a disk that hangs keeps nobody who only looks
+            well = self._trial()
+            with self._lock:
+                self._trying = False
+                if well:
+                    self._failure = ""
+                else:
+                    self._failures += 1
+                    self._failed_s = self._clock()
+                self._look()
+        return self._space
 
     def spare(self) -> int:
         """Bytes that may be written before the floor is reached."""
@@ -163,6 +175,20 @@ class Room:
         with self._lock:
             self._space = replace(self._space, removed=self._space.removed + count)
 
+    def _look(self) -> None:
+        try:
+            free, total = self._measure(self.folder)
+        except OSError as error:
+            self._space = replace(self._space, free=0, why=f"{error.strerror}", low=False, short=False)
+            return
+        floor = self._floor if self._floor is not None else min(FLOOR_BYTES, total // SMALL)
+        why, short = self._reason(free, floor)
+        self._space = Space(free, floor, why, self._low, short, self._space.removed)
+
+    def _is_due(self) -> bool:
+        """Whether it is time for a trial."""
+        return self._clock() - self._failed_s >= TRIALS_S[min(self._failures, len(TRIALS_S)) - 1]
+
     def _reason(self, free: int, floor: int) -> tuple[str, bool]:
         """Why nothing is to be written, and whether for lack of room."""
         was_low, self._low = self._low, free < (2 * floor if self._low else floor)
@@ -172,10 +198,7 @@ class Room:
         if self._pressed():
             return "the recorder is short of room on the same file system", True
         if self._failure:
-            pause_s = TRIALS_S[min(self._failures, len(TRIALS_S)) - 1]
-            if self._clock() - self._failed_s < pause_s or not self._trial():
-                return self._failure, any(word in self._failure for word in _FULL)
-            self._failure = ""
+            return self._failure, is_full(self._failure)
         return "", False
 
     def _trial(self) -> bool:
@@ -192,8 +215,6 @@ class Room:
             finally:
                 os.close(fd)
         except OSError:
-            self._failures += 1
-            self._failed_s = self._clock()
             return False
         finally:
             with contextlib.suppress(OSError):

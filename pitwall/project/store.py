@@ -14,7 +14,7 @@ caller decodes what comes next.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from pitwall.project import columns, layout
 from pitwall.project.built import BuiltFrom
-from pitwall.project.database import SPILL_BYTES, connect, quoted
+from pitwall.project.database import connect, quoted
 from pitwall.project.gathered import Columns, Gathered
 from pitwall.project.handover import Handover
 
@@ -61,7 +61,7 @@ class Store:
         *,
         insert_rows: int = INSERT_ROWS,
         gather_bytes: int = GATHER_BYTES,
-        spill_bytes: int = SPILL_BYTES,
+        spill_bytes: int | None = None,
     ) -> None:
         """A new, empty projection in `file`, which must not exist, or in memory."""
         self._gather_bytes = gather_bytes
@@ -107,13 +107,13 @@ class Store:
             heaviest = max(self._tables.values(), key=Gathered.weight)
             self._hand_over(heaviest, heaviest.take_whole() or heaviest.take())
 
-    def commit(self, built: BuiltFrom, ids: Sequence[tuple[object, ...]]) -> None:
+    def commit(self, built: BuiltFrom, small: Mapping[str, Sequence[tuple[object, ...]]]) -> None:
         """Lets readers see all that was appended, as built from the log up to `built.offset`.
 
-        ids: the rows of the table `ids`, all of them.  Returns before it is done; `wait` waits.
+        small: all rows of small tables, which take the place of those there.  Returns before it is done; `wait` waits.
         """
         self._hand_over_all()
-        self._handover.give(partial(self._commit, built, list(ids)))
+        self._handover.give(partial(self._commit, built, dict(small)))
 
     def wait(self) -> None:
         """Returns when readers see all that was committed."""
@@ -154,7 +154,7 @@ class Store:
             self._feeds[_feed_name(name)] = feed = _Feed(_schema(name, self._tables.get(name)))
             self._connection.register(_feed_name(name), feed)
         self._begin()
-        self._commit(self.built, [])
+        self._commit(self.built, {})
 
     def _hand_over_all(self) -> None:
         for gathered in self._tables.values():
@@ -176,15 +176,15 @@ class Store:
             batches.append(pa.RecordBatch.from_arrays([columns.int64(t), *arrays], names=gathered.names))
         self._feed(gathered.table.name, batches)
 
-    def _insert_fixed(self, name: str, rows: list[tuple[object, ...]]) -> None:
+    def _insert_fixed(self, name: str, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:
             self._feed(name, [_fixed(name, rows)])
 
-    def _commit(self, built: BuiltFrom, ids: list[tuple[object, ...]]) -> None:
+    def _commit(self, built: BuiltFrom, given: Mapping[str, Sequence[tuple[object, ...]]]) -> None:
         self._begin()
         channels = [row for gathered in self._tables.values() for row in gathered.channels()]
         origin = (built.session, built.fingerprint, built.code, built.offset, built.lost, built.complete)
-        small: dict[str, list[tuple[object, ...]]] = {"channels": channels, "ids": ids, "built_from": [origin]}
+        small: dict[str, Sequence[tuple[object, ...]]] = {**given, "channels": channels, "built_from": [origin]}
         for name, rows in small.items():
             self._connection.execute(f"DELETE FROM {name}")  # noqa: S608
             self._insert_fixed(name, rows)
@@ -242,7 +242,7 @@ def _fixed(name: str, rows: Sequence[tuple[object, ...]]) -> pa.RecordBatch:
 
 _ARRAYS: Final[dict[str, Any]] = {
     "VARCHAR": columns.text,
-    "BIGINT": lambda values: columns.int64(np.array(values, np.int64)),
+    "BIGINT": columns.whole,
     "DOUBLE": lambda values: columns.float64(np.array(values, np.float64)),
     "BOOLEAN": lambda values: columns.int64(np.array(values, np.int64)),
 }

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from pitwall.car import Car
+from pitwall.car import Car, heard
 from pitwall.car.definition import Measured, Message, Signal
 from pitwall.car.document import suggestion
 from pitwall.car.steps import Despike, Limits, LowPass, Step, Zero
@@ -118,6 +118,7 @@ def why(
     Told is the newest sample at or before `t`; the channel comes first, its inputs behind it.  damaged: told of what of
     the log can't be read.  UsageError: the car has no such channel.
     """
+    car = heard(car, session.header.buses)
     _check(car, channel)
     trace = Trace()
     pipeline = Pipeline(car, session.header, trace=trace)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-import orjson
 from sanic import Config, Sanic
 from sanic.exceptions import SanicException
 
 from pitwall.errors import PitwallError
-from pitwall.serve import channels, ending, guard, health, live, page, sessions, signals
+from pitwall.serve import channels, ending, guard, health, lines, live, page, sessions, signals
+from pitwall.serve.encoding import dumps
+from pitwall.serve.limits import MAX_REQUEST_BYTES
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
@@ -20,28 +21,31 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.serve")
 
-RESOURCES: Final = (health, sessions, ending, channels, signals, live, page)
+RESOURCES: Final = (health, sessions, ending, lines, channels, signals, live, page)
 
 LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "AUTO_EXTEND": False,  # sanic-ext, if it happens to be installed, changes what routes do
     "MOTD": False,
     "ACCESS_LOG": False,
-    "REQUEST_MAX_SIZE": 1 << 20,
+    "REQUEST_MAX_SIZE": MAX_REQUEST_BYTES,
     "REQUEST_TIMEOUT": 10,
     "RESPONSE_TIMEOUT": 30,  # idle, not total: a stream that pings lives on; a client that reads nothing is dropped
     "KEEP_ALIVE_TIMEOUT": 60,
     "FALLBACK_ERROR_FORMAT": "json",
 }
 
-HINTS: Final = {404: "see /sessions, /health and /live", 405: "all but /session/<sid>/end is read: use GET"}
+HINTS: Final = {
+    404: "see /sessions, /health and /live",
+    405: "all but /session/<sid>/end and /session/<sid>/start-line is read: use GET",
+}
 
 
 def build(serving: Serving) -> App:
     """The application over `serving`."""
-    app: App = Sanic("pitwall", config=Config(LIMITS), ctx=serving, configure_logging=False, dumps=orjson.dumps)
+    app: App = Sanic("pitwall", config=Config(LIMITS), ctx=serving, configure_logging=False, dumps=dumps)
     Sanic.unregister_app(app)  # a process may hold several, one a test
     for noisy in ("sanic.root", "sanic.server", "sanic.error"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+        logging.getLogger(noisy).setLevel(logging.ERROR)  # what it tells of clients, the answers do
     guard.add(app)
     for resource in RESOURCES:
         resource.add(app)

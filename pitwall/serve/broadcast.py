@@ -1,5 +1,7 @@
 """Pictures in, events out: the live stream, encoded once a tick for everybody who is up to date.
 
+A new picture makes a tick at once, at most TICKS a second.
+
 Law: nothing queues. A client is a number, the tick it has seen; what it gets next is what changed since, as of now. A
 client that stalled therefore comes back to the newest state, whatever it missed, and costs nobody anything.
 """
@@ -8,29 +10,32 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import orjson
 
+from pitwall.serve.encoding import dumps
+from pitwall.serve.limits import ENCODED, MOST_ERRORS
 from pitwall.serve.newest import NEVER, Live, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-TICK_S: Final = 0.05
-"""20 Hz: what an eye and a phone's radio can use."""
+    from pitwall.log.published import Recorder
 
-STATUS_EVERY_TICKS: Final = 20
-"""Rates and offsets go out once a second; a change of state at once."""
+TICK_S: Final = 0.02
+"""At least so much lies between two ticks: what the projector's pictures come in (`chase.TAKE_S`)."""
 
+BEAT_S: Final = 0.05
+"""And at most so much between two looks, news or not: an event tells the age of the newest data."""
 
-MOST_ERRORS: Final = 20
-"""Of cars as they are saved; /health has them all."""
+STATUS_S: Final = 1.0
+"""Rates and offsets go out so often; a change of state at once."""
 
 
 class Broadcast:
-    """The newest picture, twenty times a second."""
+    """The newest picture, as soon as there is one."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -43,6 +48,7 @@ class Broadcast:
         self._told_state = ""
         self._encoded: dict[int, bytes] = {}  # of this look: since -> event
         self._ticked = asyncio.Event()
+        self._news = asyncio.Event()
         self.closing = False
         self.look()
 
@@ -53,13 +59,19 @@ class Broadcast:
 
     async def run(self) -> None:
         """Ticks until it is cancelled or closed."""
-        due = time.monotonic()
-        beat = 0
+        loop = asyncio.get_running_loop()
+        self._live.watch(lambda: _tell(loop, self._news))
+        status_s = -STATUS_S
         while not self.closing:
-            self.look(beat % STATUS_EVERY_TICKS == 0)
-            beat += 1
-            due = max(due + TICK_S, time.monotonic())
-            await asyncio.sleep(due - time.monotonic())
+            self._news.clear()
+            looked_s = time.monotonic()
+            with_status = looked_s - status_s >= STATUS_S
+            status_s = looked_s if with_status else status_s
+            self.look(with_status)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await self._news.wait()
+            await asyncio.sleep(looked_s + TICK_S - time.monotonic())
 
     def look(self, with_status: bool = True) -> None:
         """Takes the newest picture; wakes who waits, if there is anything new in it."""
@@ -75,7 +87,7 @@ class Broadcast:
             self._changed[moved] = tick
             new = bool(moved.any())
         if with_status or picture.status.state != self._told_state:
-            told = status_of(picture, self._live.problems())
+            told = status_of(picture, self._live.problems(), self._live.recorder())
             if {**told, "age_s": None} != {**self._status, "age_s": None}:
                 self._status_tick, new = tick, True
             self._status, self._told_state = told, picture.status.state
@@ -99,9 +111,12 @@ class Broadcast:
         """The event that brings a client that has seen `tick` (0: nothing) to the newest one."""
         if tick < self._cast_tick:
             tick = 0
-        if tick not in self._encoded:
-            self._encoded[tick] = self._event(tick)
-        return self._encoded[tick]
+        event = self._encoded.get(tick)
+        if event is None:
+            event = self._event(tick)
+            if len(self._encoded) < ENCODED:
+                self._encoded[tick] = event
+        return event
 
     def _event(self, since: int) -> bytes:
         picture = self._picture
@@ -111,7 +126,8 @@ class Broadcast:
             body |= _cast(picture)
         if self._status_tick > since:
             body["status"] = self._status
-        rows = np.flatnonzero((self._changed > since) & (picture.t != NEVER))
+        # a value that was forgotten is told to who may have seen it
+        rows = np.flatnonzero((self._changed > since) & ((picture.t != NEVER) | (since > 0)))
         body["values"] = _values(picture, rows.tolist())
         return event(f"{body['session'] or '-'}@{picture.status.projected}", "values" if since else "state", body)
 
@@ -120,9 +136,14 @@ class Broadcast:
         self._ticked = asyncio.Event()
 
 
+def _tell(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:
+    with suppress(RuntimeError):  # the loop has ended, and nobody looks any more
+        loop.call_soon_threadsafe(news.set)
+
+
 def event(id: str, kind: str, body: object) -> bytes:
     """One server-sent event."""
-    return b"id: %s\nevent: %s\ndata: %s\n\n" % (id.encode(), kind.encode(), orjson.dumps(body))
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (id.encode(), kind.encode(), dumps(body))
 
 
 def age_s(picture: Picture) -> float | None:
@@ -131,7 +152,9 @@ def age_s(picture: Picture) -> float | None:
     return None if heard is None else round(max(0.0, time.monotonic() - heard), 3)
 
 
-def status_of(picture: Picture, problems: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def status_of(
+    picture: Picture, problems: Mapping[str, tuple[str, ...]], recorder: Recorder | None = None
+) -> dict[str, Any]:
     """The status as the API shows it."""
     status = picture.status
     return {
@@ -142,6 +165,10 @@ def status_of(picture: Picture, problems: Mapping[str, tuple[str, ...]]) -> dict
         "lag": status.written - status.projected,
         "error": status.error or None,
         "car_errors": [line for lines in problems.values() for line in lines][:MOST_ERRORS],
+        "sources": [
+            {"bus": one.bus, "source": one.source, "state": one.state, "why": one.why or None}
+            for one in (recorder.state.sources if recorder is not None else ())
+        ],
     }
 
 
@@ -161,8 +188,8 @@ def _cast(picture: Picture) -> dict[str, Any]:
     }
 
 
-def _values(picture: Picture, rows: Iterable[int]) -> dict[str, tuple[int, float]]:
+def _values(picture: Picture, rows: Iterable[int]) -> dict[str, tuple[int, float] | None]:
     if picture.cast is None:
         return {}
     t, v, channels = picture.t.tolist(), picture.v.tolist(), picture.cast.channels
-    return {channels[i].name: (t[i], v[i]) for i in rows}
+    return {channels[i].name: None if t[i] == NEVER else (t[i], v[i]) for i in rows}

@@ -41,11 +41,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.live")
 
-POLL_S: Final = 0.02
-"""How often a log that grows is looked at: what is written is seen 10 ms later on average."""
+TAKE_S: Final = 0.02
+"""What a log that grows gives is taken at most so often: each batch costs 1 ms, however few its rows are."""
+
+POLL_S: Final = 0.004
+"""And then it is looked at so often until it gives something: a look costs next to nothing."""
 
 IDLE_POLL_S: Final = 0.05
-"""And one that has not grown for IDLE_S."""
+"""How often one is looked at that has not grown for IDLE_S."""
 IDLE_S: Final = 2.0
 
 COMMIT_S: Final = 0.25
@@ -74,8 +77,12 @@ class Chase:
         stop: threading.Event,
         show: Callable[[Callable[[int], Picture]], None],
         edits: Edits | None = None,
+        last_s: float = 0.0,
     ) -> None:
-        """show: takes what makes a picture, given its number.  edits: is told what is shown from now on."""
+        """show: takes what makes a picture, given its number.  edits: is told what is shown from now on.
+
+        last_s: so long, once stopped, the session's end is waited for where it is still being recorded.
+        """
         self.course: Course | None = None
         self.successor: Successor | None = None
         self.replaces = False
@@ -86,6 +93,8 @@ class Chase:
         self._stop = stop
         self._show_picture = show
         self._edits = edits
+        self._last_s = last_s
+        self._over_s = math.inf  # when it ends, once it was stopped
         self._leaving: list[threading.Thread] = []
         self._refused: Definition | None = None  # by which nothing can be projected
 
@@ -105,7 +114,7 @@ class Chase:
                         break
                     self._succeed(self.successor)
                 self._cancel()
-                if not self._stop.is_set() and not self._may_keep(course):
+                if (not self._stop.is_set() or self._is_whole(course)) and not self._may_keep(course):
                     self._finish(course)
                 return course.projector.keeping
             finally:
@@ -125,7 +134,8 @@ class Chase:
         uncommitted = False
         following, tail, room = course.following, course.tail, self._generations.room
         following.recording = lock.recording(self._logs) == folder.name
-        while not self._stop.is_set():
+        while self._goes_on():
+            taken_s = time.monotonic()
             batches = tail.poll()
             yield from joined(batches)
             now = time.monotonic()
@@ -152,8 +162,28 @@ class Chase:
                     logger.warning("%s: not kept from here on: %s", folder.name, room.why)
                     course.projector.rest()
                 self._look_for_an_edit(folder, course, right)
-            if not batches:
+            if self._stop.is_set():
+                time.sleep(POLL_S)
+            elif batches:
+                self._stop.wait(max(0.0, taken_s + TAKE_S - time.monotonic()))
+            else:
                 self._stop.wait(POLL_S if now - heard_s < IDLE_S else IDLE_POLL_S)
+
+    def _is_whole(self, course: Course) -> bool:
+        """Whether nothing is to come: its session has ended, or nobody records it any more."""
+        if course.tail.ended:
+            return True
+        recording = lock.recording(self._logs) == course.session
+        return not recording and not course.following.behind and not course.tail.poll(1)
+
+    def _goes_on(self) -> bool:
+        """Until it is stopped, and a little longer: whoever stops all at once has the recorder end its session, too."""
+        if not self._stop.is_set():
+            return True
+        self._over_s = min(self._over_s, time.monotonic() + self._last_s)
+        course = self.course
+        recording = course is not None and course.following.recording and not course.following.behind
+        return recording and time.monotonic() < self._over_s
 
     def _look_for_an_edit(self, folder: Path, course: Course, right: Building | None) -> None:
         """Has a successor under way by the newest definition, where that is not what is shown."""

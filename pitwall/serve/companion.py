@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 
 class Companion:
@@ -20,8 +22,21 @@ class Companion:
         """Begins."""
         self._thread.start()
 
+    def ask(self) -> None:
+        """Has it end soon."""
+        self.stopping.set()
+
     def stop(self) -> None:
         """Ends it, if it was begun."""
-        self.stopping.set()
+        self.ask()
         if self._thread.ident is not None:
             self._thread.join()
+
+
+def stop_all(companions: Sequence[Companion]) -> None:
+    """Ends all of them, each while the others do; one that fails to leaves none behind, and is raised in the end."""
+    with ExitStack() as stopping:
+        for companion in reversed(companions):
+            stopping.callback(companion.stop)
+        for companion in companions:
+            companion.ask()

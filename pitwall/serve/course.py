@@ -47,7 +47,7 @@ class Course:
         with contextlib.ExitStack() as stack:
             self.projector: Projector = stack.enter_context(_projecting(pipeline, generations, right))
             self.tail = stack.enter_context(contextlib.closing(Tail(session.path)))
-            self.following = Following(definition.car, session.header, self.projector, self.tail, written=session.rows)
+            self.following = Following(session.header, self.projector, self.tail, written=session.rows)
             self._open = stack.pop_all()
 
     @property

@@ -21,6 +21,7 @@ from pitwall import car as cars_of
 from pitwall.car.load import DEFINITION
 from pitwall.errors import CarError, PitwallError
 from pitwall.serve.companion import Companion
+from pitwall.serve.limits import MAX_FILES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,8 +43,6 @@ AGAIN_S: Final = 1.0
 READINGS: Final = 5
 """A folder that changed so often while it was read is left to the next look."""
 
-MAX_FILES: Final = 1000
-"""Of a car's folder that are looked at."""
 
 Stamps = tuple[tuple[str, int, int, int], ...]
 """Of each file of a car's folder: its name, inode, size, and when it was changed."""
@@ -72,6 +71,7 @@ class Definitions(Companion):
         self._valid: dict[str, Definition] = {}
         self._seen: dict[str, Stamps] = {}
         self._used: set[str] = set()
+        self._told_missing = False
         self._problems: Mapping[str, tuple[str, ...]] = {}  # replaced, never changed
 
     def get(self, name: str) -> Definition:
@@ -108,29 +108,41 @@ class Definitions(Companion):
                 self._miss(name)
 
     def run(self) -> None:
-        from watchfiles import watch  # here: what only loads cars does not watch
-
         polling = None  # as watchfiles thinks best
         while not self.stopping.is_set():
             try:
                 self.look()
-                for _ in watch(
-                    self.cars,
-                    watch_filter=None,
-                    debounce=LONGEST_MS,
-                    step=QUIET_MS,
-                    rust_timeout=LOOK_MS,
-                    yield_on_timeout=True,
-                    stop_event=self.stopping,
-                    raise_interrupt=False,
-                    force_polling=polling,
-                ):
-                    self.look()
+                if not self._watch(polling):
+                    self.stopping.wait(LOOK_MS / 1000)
+                    continue
             except Exception as error:  # noqa: BLE001  the rim of this thread: what was valid is used on
                 if self.cars.is_dir():
                     logger.warning("%s can't be watched, and is looked at each second: %s", self.cars, error)
                     polling = True
             self.stopping.wait(AGAIN_S)
+
+    def _watch(self, polling: bool | None) -> bool:
+        """Looks whenever something was saved, until it is to end; False where nothing can tell of that."""
+        try:
+            from watchfiles import watch  # here: what only loads cars does not watch
+        except ImportError:
+            if not self._told_missing:
+                self._told_missing = True
+                logger.warning("watchfiles is not installed: %s is looked at each second", self.cars)
+            return False
+        for _ in watch(
+            self.cars,
+            watch_filter=None,
+            debounce=LONGEST_MS,
+            step=QUIET_MS,
+            rust_timeout=LOOK_MS,
+            yield_on_timeout=True,
+            stop_event=self.stopping,
+            raise_interrupt=False,
+            force_polling=polling,
+        ):
+            self.look()
+        return True
 
     def _read_again(self, name: str) -> None:
         try:

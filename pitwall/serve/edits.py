@@ -9,12 +9,13 @@ import contextlib
 import json
 import logging
 import queue
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from pitwall.errors import LogError
 from pitwall.frames import Control
 from pitwall.log import lock, requests
+from pitwall.serve.companion import Companion
+from pitwall.serve.limits import EDITS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,22 +30,14 @@ MAX_FACT_BYTES: Final = requests.MAX_BYTES - 1024
 PATIENCE_S: Final = 5.0
 """Less than a server that stops is waited for."""
 
-WAITING: Final = 64
-"""Edits that wait for the recorder; more are not written down, and that is logged."""
 
-
-class Edits:
+class Edits(Companion):
     """Has the recorder write them, from a thread of its own: a disk that is slow keeps nobody."""
 
     def __init__(self, logs: Path) -> None:
+        super().__init__("pitwall-edits")
         self._logs = logs
-        self._waiting: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(WAITING)
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="pitwall-edits", daemon=True)
-
-    def start(self) -> None:
-        """Begins."""
-        self._thread.start()
+        self._waiting: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(EDITS)
 
     def shown(self, session: str, definition: Definition, *, fingerprint: str, before: str) -> None:
         """The session is shown by `definition` from now on.  fingerprint, before: of its pipeline, and of the last."""
@@ -53,18 +46,16 @@ class Edits:
         except queue.Full:
             logger.warning("%s: that it is shown by %s is not written down", session, fingerprint)
 
-    def stop(self) -> None:
-        """Ends it; what waits still is not written."""
-        self._stopping = True
-        if self._thread.ident is not None:
-            with contextlib.suppress(queue.Full):  # then there is something to wake up by
-                self._waiting.put_nowait(None)
-            self._thread.join()
+    def ask(self) -> None:
+        """Has it end soon; what waits still is not written."""
+        super().ask()
+        with contextlib.suppress(queue.Full):  # then there is something to wake up by
+            self._waiting.put_nowait(None)
 
-    def _run(self) -> None:
+    def run(self) -> None:
         while (edit := self._waiting.get()) is not None:
             session, said = edit
-            if self._stopping:
+            if self.stopping.is_set():
                 return
             if lock.recording(self._logs) != session:
                 continue

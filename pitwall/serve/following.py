@@ -10,6 +10,7 @@ from pitwall.project.pipeline import Pipeline
 from pitwall.project.query import open_projection
 from pitwall.serve.gauges import Gauges
 from pitwall.serve.newest import Cast, LiveChannel, Picture, Status
+from pitwall.serve.origins import channels_of_buses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ QUIET_S: Final = 2.0
 class Following:
     """One session being followed: its projector, its tail, its gauges."""
 
-    def __init__(self, car: Car, about: Header, projector: Projector, tail: Tail, *, written: int) -> None:
+    def __init__(self, about: Header, projector: Projector, tail: Tail, *, written: int) -> None:
         """written: offset behind the log's last row as of now, which is to be caught up with."""
         self.tail = tail
         self.recording = False
@@ -40,8 +41,8 @@ class Following:
         self._about = about
         self._projector = projector
         self._written = written
-        self._gauges = Gauges(projector.pipeline.tables)
-        self._cast = _cast(car, about, projector.pipeline.built.fingerprint, self._gauges)
+        self._gauges = Gauges(projector.pipeline.tables, channels_of_buses(projector.pipeline.car))
+        self._cast = _cast(projector.pipeline, about, self._gauges)
         self._heard_at_s: float | None = None
 
     @property
@@ -83,7 +84,8 @@ class Following:
 def finished(session: Session, car: Car, generations: Generations, number: int) -> Picture:
     """The last values of a session whose projection is whole.  number: the picture's."""
     with open_projection(session, car, generations) as projection:
-        gauges = Gauges(Pipeline(car, session.header).tables)
+        pipeline = Pipeline(car, session.header)
+        gauges = Gauges(pipeline.tables)
         for name, t, v in _last_values(projection.connection, gauges.channels):
             gauges.set(name, t, v)
         status = Status(
@@ -93,11 +95,12 @@ def finished(session: Session, car: Car, generations: Generations, number: int) 
             projected=session.rows,
             committed=session.rows,
         )
-        return gauges.picture(number, _cast(car, session.header, projection.built.fingerprint, gauges), status)
+        return gauges.picture(number, _cast(pipeline, session.header, gauges), status)
 
 
-def _cast(car: Car, about: Header, fingerprint: str, gauges: Gauges) -> Cast:
-    return Cast(about.session, about.car, about.started_at_ns, fingerprint, gauges.channels, dict(car.roles))
+def _cast(pipeline: Pipeline, about: Header, gauges: Gauges) -> Cast:
+    fingerprint, roles = pipeline.built.fingerprint, dict(pipeline.car.roles)
+    return Cast(about.session, about.car, about.started_at_ns, fingerprint, gauges.channels, roles)
 
 
 def _heard_at_s(about: Header, t: int) -> float:

@@ -24,6 +24,7 @@ from pitwall.project.build import stale
 from pitwall.project.generations import Generations
 from pitwall.project.pipeline import origin
 from pitwall.project.query import Projection, open_as_it_is, open_projection
+from pitwall.serve.limits import HEADERS, most_open
 from pitwall.serve.rebuilds import Rebuilds
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from pitwall.project.room import Room
     from pitwall.serve.definitions import Definitions
 
-OPEN: Final = 4
-"""Projections kept open: each may use 256 MB of buffers."""
 
 LISTED_S: Final = 1.0
 """For how long a listing is good: making one reads every segment that is not sealed."""
@@ -85,6 +84,8 @@ class Shelf:
         """A cursor on the session's projection; whoever gets it closes it.  PitwallError: it can't be had."""
         session = self.find(id)
         with self._lock:
+            if session.id not in self._opening and len(self._opening) >= HEADERS:
+                self._opening = {name: lock for name, lock in self._opening.items() if lock.locked()}
             opening = self._opening.setdefault(session.id, threading.Lock())
         with opening:
             opened = self._opened.get(session.id)
@@ -95,7 +96,7 @@ class Shelf:
             with self._lock:
                 self._opened[session.id] = opened
                 self._opened.move_to_end(session.id)
-                oldest = [] if len(self._opened) <= OPEN else [self._opened.popitem(last=False)[1]]
+                oldest = [] if len(self._opened) <= most_open() else [self._opened.popitem(last=False)[1]]
             for leaving in oldest:
                 leaving.stack.close()
             return opened.projection.connection.cursor()
@@ -104,6 +105,8 @@ class Shelf:
         """Of the pipeline that the session's projection would be built with now; empty: its car can't be had."""
         try:
             about = self._headers.get(id) or header(self._logs / id) or header_by_name(self._logs / id)
+            while id not in self._headers and len(self._headers) >= HEADERS:
+                self._headers.pop(next(iter(self._headers)), None)
             self._headers[id] = about
             return origin(self._definitions.get(about.car).car, about).fingerprint
         except PitwallError:
@@ -153,7 +156,7 @@ class Shelf:
                     yield projection
                 return
             except duckdb.Error:
-                self.generations.room.look()  # it went away, or is damaged: it is built
+                self.generations.room.look()  # it went away, is damaged, or held: it is built, or that is told
         if car is None:
             car = self._definitions.get(session.header.car).car  # raises, with what is wrong
         with open_projection(session, car, self.generations, self._go_on) as projection:

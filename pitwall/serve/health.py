@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pitwall import __version__
+from pitwall.resident import rss_bytes, since_ns
 from pitwall.serve.broadcast import age_s
-from pitwall.serve.live import MAX_STREAMS
+from pitwall.serve.limits import MAX_STREAMS
 from pitwall.serve.serving import answer
 from pitwall.serve.sessions import iso
 
@@ -42,6 +44,8 @@ def report(serving: Serving) -> dict[str, Any]:
         "uptime_s": round(time.monotonic() - serving.started_s, 3),
         "live": _live(picture),
         "recorder": _recorder(recorder),
+        "sources": _sources(recorder),
+        "processes": _processes(recorder),
         "projection": _projection(picture) | {"successor": serving.live.successor()} | _room(serving.live.space()),
         "cars": {name: list(lines) for name, lines in serving.live.problems().items()},
         "rebuilds": readings.rebuilds.report(),
@@ -102,6 +106,37 @@ def _recorder(recorder: Recorder | None) -> dict[str, Any] | None:
         "low_space": state.low_space,
         "said_at": iso(state.at_ns) if state.at_ns else None,
     }
+
+
+def _sources(recorder: Recorder | None) -> list[dict[str, Any]]:
+    """How the source of each bus is, as the recorder said last."""
+    if recorder is None:
+        return []
+    return [
+        {
+            "bus": one.bus,
+            "source": one.source,
+            "state": one.state,
+            "since": iso(one.since_ns),
+            "why": one.why or None,
+            "frames": one.frames,
+            "frames_per_s": one.frames_per_s,
+            "age_s": one.age_s,
+            "lost": dict(one.lost),
+        }
+        for one in recorder.state.sources
+    ]
+
+
+def _processes(recorder: Recorder | None) -> dict[str, Any]:
+    """What each takes of the memory, and since when it runs; null where nobody can say."""
+    pids = {"server": os.getpid()} | ({"recorder": recorder.pid} if recorder is not None and recorder.pid else {})
+    return {name: {"pid": pid, "rss_bytes": rss_bytes(pid), "since": _began(pid)} for name, pid in pids.items()}
+
+
+def _began(pid: int) -> str | None:
+    began_ns = since_ns(pid)
+    return iso(began_ns) if began_ns is not None else None
 
 
 def _room(space: Space) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Latest:
             names = [entry.name for entry in os.scandir(self._logs) if entry.is_dir() and entry.name[0] != "."]
         except OSError:
             return None
+        for gone in self._started.keys() - set(names):
+            del self._started[gone]
         started = [(start, name) for name in names if (start := self._start_of(name)) is not None]
         return self._logs / max(started)[1] if started else None
 

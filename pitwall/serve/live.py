@@ -1,4 +1,4 @@
-"""`GET /live`: the newest value of every channel as server-sent events, at 20 Hz.
+"""`GET /live`: the newest value of every channel as server-sent events, as soon as there is one, at most 50 a second.
 
 The first event, `state`, holds everything: the session, its channels with their units, all values. Then `values` holds
 what changed since the event before; `closing` is the last one. An event's id is `session@offset`: the place in the
@@ -12,6 +12,7 @@ import socket
 from typing import TYPE_CHECKING, Final, cast
 
 from pitwall.serve.broadcast import event
+from pitwall.serve.limits import MAX_STREAMS, SEND_BYTES, WRITE_BYTES
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
@@ -20,16 +21,9 @@ if TYPE_CHECKING:
     from pitwall.serve.broadcast import Broadcast
     from pitwall.serve.serving import App, Request, Streams
 
-MAX_STREAMS: Final = 128
-"""A hundred clients cost 3 % of a core; a browser needs one for all its tabs."""
 
 PING_S: Final = 5.0
 """A stream that has nothing to tell still shows that it is there."""
-
-SEND_BYTES: Final = 8192
-"""The kernel's send buffer of a stream, and with WRITE_BYTES what a client that stalls finds waiting, out of date, when
-it comes back: seconds of it, not the half minute that default buffers hold."""
-WRITE_BYTES: Final = 2048
 
 
 def add(app: App) -> None:

@@ -15,7 +15,7 @@ from pitwall.frames import Int64
 from pitwall.project.room import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import duckdb
     import numpy.typing as npt
@@ -94,6 +94,9 @@ class Live(Protocol):
     def picture(self) -> Picture:
         """The newest picture."""
 
+    def watch(self, told: Callable[[], None]) -> None:
+        """From now on `told`, in whatever thread, of every picture that is newer."""
+
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         """A cursor of its own on the projection being built, if `session` is the one it follows."""
 
@@ -112,19 +115,37 @@ class Live(Protocol):
     def end(self, session: str) -> None:
         """Have the session that is being recorded end.  May take seconds; raises LogError where it can't be."""
 
+    def set_line(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Have a start line put into the session's log.  May take seconds; raises LogError where it can't be."""
+
 
 class Still:
     """A `Live` that shows one picture until it is given another: for tests, and for a server with nothing to follow."""
 
     def __init__(self, picture: Picture | None = None) -> None:
-        self.shown = picture or Picture()
+        self._shown = picture or Picture()
+        self._told: Callable[[], None] = lambda: None
         self.shown_space = Space()
         self.shown_recorder: Recorder | None = None
         self.shown_problems: dict[str, tuple[str, ...]] = {}
         self.ended: list[str] = []
+        self.lines: list[tuple[str, Mapping[str, Any]]] = []
+
+    @property
+    def shown(self) -> Picture:
+        """The picture; whoever watches is told of another."""
+        return self._shown
+
+    @shown.setter
+    def shown(self, picture: Picture) -> None:
+        self._shown = picture
+        self._told()
 
     def picture(self) -> Picture:
-        return self.shown
+        return self._shown
+
+    def watch(self, told: Callable[[], None]) -> None:
+        self._told = told
 
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         return None
@@ -145,3 +166,8 @@ class Still:
         if self.shown_recorder is None:
             raise LogError("nobody records here")
         self.ended.append(session)
+
+    def set_line(self, session: str, fact: Mapping[str, Any]) -> None:
+        if self.shown_recorder is None:
+            raise LogError("nobody records here")
+        self.lines.append((session, fact))

@@ -8,8 +8,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-import orjson
 from sanic.response import HTTPResponse
+
+from pitwall.serve.encoding import dumps
 
 CONTENT_TYPE: Final = "application/problem+json"
 
@@ -49,7 +50,7 @@ class Problem(Exception):  # noqa: N818 — RFC 9457 calls it a problem
             "hint": self.hint,
             **self.facts,
         }
-        return HTTPResponse(orjson.dumps(document), self.status, self.headers, CONTENT_TYPE)
+        return HTTPResponse(dumps(document), self.status, self.headers, CONTENT_TYPE)
 
 
 TITLES: Final = {

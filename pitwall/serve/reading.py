@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 import duckdb
 
 from pitwall.project.query import is_damage
+from pitwall.serve.limits import QUESTION_THREADS, QUESTIONS
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-THREADS: Final = 2
-"""DuckDB uses every core for one question as it is."""
-
-WAITING: Final = 32
-"""Questions under way and waiting; one more is told to come back."""
 
 TIMEOUT_S: Final = 20.0
 
@@ -86,7 +82,7 @@ class Readings:
     def __init__(self, live: Live, garage: Garage) -> None:
         self._live = live
         self._garage = garage
-        self._pool = ThreadPoolExecutor(THREADS, "pitwall-query")
+        self._pool = ThreadPoolExecutor(QUESTION_THREADS, "pitwall-query")
         self.running = self.answered = self.refused = self.interrupted = 0
 
     async def ask(self, session: str, question: Callable[[duckdb.DuckDBPyConnection], T]) -> Told[T]:
@@ -124,7 +120,7 @@ class Readings:
         self._pool.shutdown()
 
     async def _run(self, work: Callable[[], T], interrupt: Callable[[], None] = lambda: None) -> T:
-        if self.running >= WAITING:
+        if self.running >= QUESTIONS:
             self.refused += 1
             raise Problem(
                 503,

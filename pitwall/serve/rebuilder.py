@@ -93,6 +93,7 @@ class Rebuilder(Companion):
         generations, cast, status = self._shelf.generations, self._live.picture().cast, self._live.picture().status
         followed = cast.session if cast is not None and status.state != "ended" else ""
         there = set(generations.sessions())
+        self._failed = {name: failed for name, failed in self._failed.items() if name in there}
         found = []
         for session in reversed(self._shelf.sessions()):
             if session.id not in there or session.id == followed or session.state == "recording":

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-MOST_FAILED: Final = 20
-"""That are told of; the rest are counted."""
+from pitwall.serve.limits import MOST_FAILED
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ Sanic's own `run` is not used: open streams hold it up for all its grace, and it
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import threading
@@ -135,10 +136,20 @@ async def _end(server: AsyncioServer, serving: Serving, ticking: asyncio.Task[No
 
 
 def _stopped_by_signal() -> asyncio.Event:
+    """Set by the first SIGINT or SIGTERM; the second ends the process at once, with 128 and its number."""
     stopped = asyncio.Event()
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    if threading.current_thread() is not threading.main_thread():
+        return stopped
+
+    def ask(number: int) -> None:
+        if not stopped.is_set():
+            stopped.set()
+        elif number != signal.SIGHUP:
+            os._exit(128 + number)  # what is being built is thrown away, as after any death
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, ask, number)
     return stopped
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
-import orjson
 import sanic
 from sanic.response import HTTPResponse
 
 from pitwall.errors import UsageError
+from pitwall.serve.encoding import dumps
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ Request = sanic.Request[App, SimpleNamespace]
 
 def answer(body: object) -> HTTPResponse:
     """`body` as JSON; numpy arrays become lists, NaN becomes null."""
-    return HTTPResponse(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), content_type="application/json")
+    return HTTPResponse(dumps(body), content_type="application/json")
 
 
 def _is_name(name: str) -> bool:

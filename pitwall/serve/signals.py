@@ -10,9 +10,10 @@ import difflib
 import math
 from typing import TYPE_CHECKING, Final
 
+from pitwall.serve.limits import MAX_CHANNELS, MAX_POINTS
 from pitwall.serve.problem import Problem
 from pitwall.serve.serving import answer
-from pitwall.serve.window import MAX_POINTS, Asked, TooManyPointsError, UnknownChannelError, read
+from pitwall.serve.window import Asked, TooManyPointsError, UnknownChannelError, read
 
 if TYPE_CHECKING:
     from sanic.response import HTTPResponse
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pitwall.serve.serving import App, Request
 
 PARAMETERS: Final = frozenset({"channels", "t_from", "t_to", "points", "rate_hz"})
-MAX_CHANNELS: Final = 200
 MAX_T_NS: Final = 2**62
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pitwall.log import lock
 from pitwall.serve.companion import Companion
+from pitwall.serve.limits import OPEN_IDLE_S
 from pitwall.serve.reading import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Tender(Companion):
         """One look."""
         space = self._shelf.generations.room.look()
         # what is open, and what a question may still be at, is no room that could be had
-        self._shelf.tidy(idle_s=TIMEOUT_S if space.short else None)
+        self._shelf.tidy(idle_s=TIMEOUT_S if space.short else OPEN_IDLE_S)
         if space.low:
             self._give_way(lambda _: not self._shelf.generations.room.look().low)
         elif space.short:  # free space does not tell why: one a look, and see what it helped

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from pitwall.frames import Int64
 from pitwall.project.database import quoted
+from pitwall.serve.limits import MAX_POINTS, MAX_VALUES
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,12 +25,6 @@ Float64 = npt.NDArray[np.float64]
 
 DEFAULT_NS: Final = 60_000_000_000
 """The window when neither end is given: the last minute."""
-
-MAX_POINTS: Final = 10_000
-"""Points of one channel in one answer: more than twice the pixels of a screen."""
-
-MAX_VALUES: Final = 100_000
-"""Points of all channels in one answer: some 3 MB of JSON."""
 
 
 @dataclass(frozen=True, slots=True)

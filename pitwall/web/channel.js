@@ -5,7 +5,7 @@ import {age, digits, large, number, unit} from "/numbers.js";
 
 const STALE_S = 0.5; // a fast channel that is silent for half a second is no longer now
 const STALE_PERIODS = 3;
-const SHOWN_S = 0.2; // what the car says of a channel counts from here on: values come here twenty times a second
+const SHOWN_S = 0.2; // what the car says of a channel counts from here on: values come here twenty to fifty times a second
 
 // What fills a level, until more has been seen: noise at a standstill is no full bar.
 const FULL = {"%": 100, rpm: 6000, bar: 40, psi: 600};
@@ -60,6 +60,20 @@ export class Channel {
     this.tile?.set(v);
   }
 
+  // Nothing is known of it any more: its bus has returned, and has not spoken yet.
+  clear() {
+    if (this.t === null) return;
+    this.t = this.v = this.stale = null;
+    this.period = 0;
+    this.value.textContent = "–";
+    this.age.textContent = "";
+    for (const shown of [this.row, this.tile?.root]) {
+      shown?.classList.remove("stale");
+      shown?.classList.add("never");
+    }
+    this.tile?.clear();
+  }
+
   // now: ns on the session's clock, as far as it is known
   grow(now, ended) {
     if (this.t === null) return;
@@ -107,6 +121,12 @@ export class Tile {
     if (!this.fill) return;
     const full = Math.max(most, FULL[unitName] ?? 0);
     this.fill.style.transform = `scaleX(${full > 0 ? Math.min(1, Math.max(0, v / full)) : 0})`;
+  }
+
+  clear() {
+    this.value.textContent = "–";
+    this.grow("");
+    if (this.fill) this.fill.style.transform = "scaleX(0)";
   }
 
   grow(note) {

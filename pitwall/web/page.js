@@ -24,6 +24,7 @@ let pipeline = null; // the fingerprint of what is shown
 let status = {state: "waiting", frames_per_s: 0, error: null};
 let gone = null; // since when the server has not answered, or null
 let newest = null; // ns of the newest value on the session's clock
+let toldSources = "[]";
 let heard = null; // performance.now() when the newest batch was heard of, as the server tells its age
 
 function build(body) {
@@ -67,7 +68,12 @@ function take(body) {
   gone = null;
   if (body.status) status = body.status;
   heard = body.age_s === null ? null : performance.now() - body.age_s * 1000;
-  for (const [name, [t, v]] of Object.entries(body.values)) {
+  for (const [name, value] of Object.entries(body.values)) {
+    if (value === null) {
+      channels.get(name)?.clear();
+      continue;
+    }
+    const [t, v] = value;
     channels.get(name)?.set(t, v);
     newest = newest === null ? t : Math.max(newest, t);
   }
@@ -92,6 +98,20 @@ function tellErrors(lines) {
   if (told.join("\n") !== lines.join("\n")) at("wrong-lines").replaceChildren(...lines.map((line) => element("li", "", line)));
 }
 
+// Each bus and how its source is; why, where a pointer rests on it.
+function tellSources(sources) {
+  const told = JSON.stringify(sources);
+  if (told === toldSources) return;
+  toldSources = told;
+  at("sources").hidden = sources.length === 0;
+  at("sources").replaceChildren(...sources.map(({bus, source, state, why}) => {
+    const item = element("li", "source", `${bus} ${state}`);
+    item.dataset.state = state;
+    item.title = why ? `${source}: ${why}` : source;
+    return item;
+  }));
+}
+
 function draw() {
   const silent = heard === null ? null : (performance.now() - heard) / 1000;
   const live = gone === null && (status.state === "recording" || status.state === "catching up");
@@ -114,6 +134,7 @@ function draw() {
   at("gone").hidden = trouble === "";
   if (at("gone").textContent !== trouble) at("gone").textContent = trouble;
   tellErrors(status.car_errors ?? []);
+  tellSources(status.sources ?? []);
 }
 
 const visible = new Set();
@@ -133,6 +154,7 @@ follow("/live", {
     }
     session = body.session;
     pipeline = body.fingerprint;
+    for (const [name, channel] of channels) if (!Object.hasOwn(body.values, name)) channel.clear();
     take(body);
   },
   onValues: take,

@@ -123,7 +123,7 @@ def _stored(session: Session, car: Car, given: list[list[Rows]], folder: Path, s
         for rows in given:
             store.append(rows)
         gathered = time.thread_time() - began_here
-        store.commit(store.built, [])
+        store.commit(store.built, {})
         store.finish()
         spent["gather"] += gathered
         spent["insert"] += time.process_time() - began - gathered

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,8 +29,8 @@ class Answer:
         return json.loads(self.out)
 
     def line(self) -> str:
-        """The one line of stderr, which is no traceback."""
-        lines = self.err.splitlines()
+        """The one line of stderr, which is no traceback, beside what went on meanwhile."""
+        lines = [line for line in self.err.splitlines() if not re.match(r"\d{4}-\S+Z WARNING ", line)]
         assert len(lines) == 1, self.err
         assert lines[0].startswith("pitwall: ")
         assert "bug in pitwall" not in lines[0]

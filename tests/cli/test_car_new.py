@@ -76,7 +76,7 @@ def test_nothing_is_written_over_and_nothing_half_is_left(pitwall: Pitwall, tmp_
     assert again.line() == "pitwall: cars/mine: is there already (choose another name, or remove it first)"
     assert (tmp_path / "cars" / "mine" / "car.yaml").read_text() == before
     (tmp_path / "sent.log").write_text("(1.0) can0 0D2#01 T\n")
-    for capture, words in (("gone.log", "no such file"), ("sent.log", "no frame was heard"), ("x.txt", "known:")):
+    for capture, words in (("gone.log", "no such file"), ("sent.log", "no frame was heard"), ("x.pdf", "known:")):
         answer = pitwall("car", "new", "next", "--from", capture)
         assert answer.code == 2
         assert words in answer.line()

@@ -16,7 +16,10 @@ from typing import Any
 
 import pytest
 
+from pitwall.frames import Flag, concat, in_log_order
+from pitwall.log import read
 from tests.cli.conftest import Pitwall
+from tests.cli.hog import FRAMES_BEFORE, plugin
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -109,6 +112,9 @@ def test_live_values_come_and_a_sigterm_ends_it_with_a_sealed_session(
             break
     halves = children(running.pid)
     assert set(halves) == {"record", "serve"}
+    assert os.getpriority(os.PRIO_PROCESS, halves["record"]) < os.getpriority(os.PRIO_PROCESS, halves["serve"])
+    (source,) = health(where)["sources"]
+    assert (source["bus"], source["source"], source["state"], source["lost"]) == ("dash", "simulator", "connected", {})
     running.terminate()
     assert running.wait(60) == 0
     assert not any(alive(pid) for pid in halves.values())
@@ -183,6 +189,108 @@ def test_a_session_ends_on_request_and_the_next_frame_begins_another(
     states = {session["id"]: session["state"] for session in pitwall("sessions", "--json").json}
     assert states[first] == states[second] == "ended"
     assert pitwall("end").code == 1
+
+
+def test_a_start_line_is_set_in_a_session_that_is_recorded_and_in_one_that_is_over(
+    running: subprocess.Popen[str], pitwall: Pitwall
+) -> None:
+    where = address(running)
+    first = until(lambda: (health(where) or {}).get("live", {}).get("session"))
+    line = {"line": [[52.41837042, -0.62775437], [52.41824463, -0.62775828]], "name": "by hand"}
+    client = http.client.HTTPConnection(*where, timeout=20)
+
+    def set_line(session: str) -> int:
+        client.request("POST", f"/session/{session}/start-line", body=json.dumps(line))
+        answer = client.getresponse()
+        answer.read()
+        return answer.status
+
+    assert set_line("_live") == 200
+    assert pitwall("end").out.strip() == first
+    assert until(lambda: set_line(first) == 200)
+    client.close()
+    running.terminate()
+    assert running.wait(60) == 0
+    facts = pitwall("query", first, "SELECT fact FROM control WHERE kind = 'start_line'", "--json").json
+    assert [json.loads(row["fact"]) for row in facts] == [line, line]
+    assert pitwall("query", first, "SELECT name FROM track", "--json").json == [{"name": "by hand"}]
+
+
+def test_a_second_sigterm_ends_it_at_once_and_loses_nothing_that_was_written(
+    running: subprocess.Popen[str], pitwall: Pitwall, tmp_path: Path
+) -> None:
+    where = address(running)
+    recorder = until(lambda: (found := (health(where) or {}).get("recorder")) and found["session"] and found)
+    halves = children(running.pid)
+    os.kill(halves["record"], signal.SIGSTOP)  # it does not answer the first
+    written = health(where)["recorder"]["written"]
+    running.terminate()
+    until(lambda: not alive(halves["serve"]))
+    running.terminate()
+    assert running.wait(60) == 128 + signal.SIGTERM
+    assert not any(alive(pid) for pid in halves.values())
+    (session,) = pitwall("sessions", "--json").json
+    assert session["id"] == recorder["session"]
+    assert session["written"] >= written
+    assert pitwall("verify").code == 0
+
+
+@pytest.mark.parametrize("command", ["record", "serve"])
+def test_either_command_ends_at_once_when_it_is_asked_twice(
+    process: Start, pitwall: Pitwall, command: str, tmp_path: Path
+) -> None:
+    child = process(command, *(["--simulate"] if command == "record" else ["--port", 0]))
+    assert child.stdout is not None
+    child.stdout.readline()
+    before = (tmp_path / "logs").is_dir() and pitwall("sessions", "--json").json
+    os.kill(child.pid, signal.SIGSTOP)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(child.pid, number)
+    os.kill(child.pid, signal.SIGCONT)
+    assert child.wait(60) in (0, 128 + signal.SIGTERM, 128 + signal.SIGINT)
+    if before:
+        assert pitwall("sessions", "--json").json[0]["written"] >= before[0]["written"]
+        assert pitwall("verify").code == 0
+
+
+def test_a_server_that_gives_up_early_does_not_take_a_recorder_that_records_with_it(
+    running: subprocess.Popen[str], pitwall: Pitwall
+) -> None:
+    where = address(running)
+    until(lambda: (found := (health(where) or {}).get("recorder")) and found["session"])
+    before = children(running.pid)
+    os.kill(before["serve"], signal.SIGSTOP)
+    for number in (signal.SIGTERM, signal.SIGINT):  # twice: with an exit code of its own
+        os.kill(before["serve"], number)
+    os.kill(before["serve"], signal.SIGCONT)
+    after = until(lambda: (now := children(running.pid)).get("serve") not in (None, before["serve"]) and now)
+    assert after["record"] == before["record"]
+    until(lambda: health(where))
+    running.terminate()
+    assert running.wait(60) == 0
+    (session,) = pitwall("sessions", "--json").json
+    assert session["state"] == "ended"
+
+
+def test_a_recorder_whose_driver_keeps_the_interpreter_is_killed_and_goes_on_with_its_session(
+    process: Start, pitwall: Pitwall, car: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    car("car: {make: X}\nbuses: {can: {}}\n", "")
+    path = os.pathsep.join([str(plugin(tmp_path / "driver")), str(Path(__file__).parents[2])])
+    with (tmp_path / "said").open("w") as said:
+        source = f"hog:{tmp_path / 'hung'}"
+        arguments = ("run", "--cars", tmp_path / "cars", "--car", "mine", "--source", source, "--port", 0)
+        child = process(*arguments, stderr=said, env=os.environ | {"PYTHONPATH": path})
+    where = address(child)
+    until(lambda: "has not had a turn" in (tmp_path / "said").read_text())
+    until(lambda: (found := health(where)) and (found["recorder"] or {}).get("frames", 0) > 2 * FRAMES_BEFORE)
+    child.terminate()
+    assert child.wait(60) == 0
+    (session,) = pitwall("sessions", "--json").json
+    assert session["state"] == "ended"
+    rows = concat([in_log_order(rows) for rows in read(Path(session["path"]))])
+    numbers = rows.data[rows.flags & Flag.CONTROL == 0].copy().view("<u8").ravel().tolist()
+    assert numbers == [*range(1, FRAMES_BEFORE + 1), *range(1, len(numbers) - FRAMES_BEFORE + 1)]
 
 
 def test_whatever_kills_the_supervisor_takes_its_children_along(running: subprocess.Popen[str]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from pitwall.bus.simulator import Drive, SimulatorSource, parse_mistake, simulate
+from pitwall.bus.source import Plug
 from pitwall.car import load
 from pitwall.log.hold import Hold
 from pitwall.log.session import Session, find
@@ -60,7 +61,7 @@ def recorded(drive: Drive, logs: Path, name: str) -> Session:
     source = SimulatorSource(drive, zero_ns=0, clock=clock, wait=clock.wait)
     with closing(Hold(logs)) as hold:
         done = record(
-            [source],
+            [Plug(source.name, lambda: source)],
             hold=hold,
             car=CAR,
             buses=["dash"],

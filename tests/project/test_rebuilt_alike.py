@@ -15,6 +15,7 @@ from pitwall.log.writer import Writer
 from pitwall.project import content
 from pitwall.project.build import build
 from pitwall.project.generations import Generations
+from pitwall.project.memory import Memory
 from pitwall.project.pipeline import origin
 from pitwall.workers import Order, Worker, together
 from tests.project.sessions import CARS, E46, STARTED_NS, driven, opened, written
@@ -45,12 +46,12 @@ def order(session: Session, folder: Path) -> Order:
 
 
 def one_thread(session: Session, folder: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("pitwall.project.database.THREADS", 1)
+    patch.setattr("pitwall.project.database.memory", lambda: Memory(256_000_000, 1, 10**9))
     build(session, E46, Generations(folder))
 
 
 def many_threads(session: Session, folder: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("pitwall.project.database.THREADS", 7)
+    patch.setattr("pitwall.project.database.memory", lambda: Memory(256_000_000, 7, 10**9))
     build(session, E46, Generations(folder))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from pitwall.project.room import FLOOR_BYTES, TRIALS_S, NoRoomError, Room, measure
+from pitwall.project.room import FLOOR_BYTES, TRIALS_S, NoRoomError, Room, is_full, measure
 
 GB = 10**9
 
@@ -108,3 +109,31 @@ def test_what_gave_way_is_counted(setting: Setting) -> None:
     setting.room.gave_way(2)
     setting.room.gave_way(1)
     assert setting.room.look().removed == 3
+
+
+def test_who_only_looks_does_not_wait_for_a_trial_on_a_disk_that_hangs(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, goes_on = threading.Event(), threading.Event()
+
+    def hanging(fd: int) -> None:
+        began.set()
+        assert goes_on.wait(60)
+
+    monkeypatch.setattr("pitwall.project.room.os.fsync", hanging)
+    setting.room.failed("its disk broke")
+    setting.now = TRIALS_S[0]
+    trying = threading.Thread(target=setting.room.look)
+    trying.start()
+    assert began.wait(60)
+    assert setting.room.look().why == "its disk broke"  # returns, though the trial is still under way
+    setting.room.failed("and again")
+    goes_on.set()
+    trying.join(60)
+    assert not trying.is_alive()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_and_a_full_quota_are_one_thing(number: int) -> None:
+    assert is_full(f'IO Error: Could not write file "x": {os.strerror(number)}')
+    assert not is_full("IO Error: Input/output error")

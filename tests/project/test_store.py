@@ -40,7 +40,7 @@ def stored(tmp_path: Path, parts: list[list[list[float]]], **limits: int) -> tup
         for part in parts:
             store.append([rows(WIDE, at, part)])
             at += len(part)
-        store.commit(BUILT, [])
+        store.commit(BUILT, {})
         store.wait()
         with contextlib.closing(store.cursor()) as cursor:
             return cursor.execute('SELECT * FROM "dash_Wide"').fetchall(), content.digest(cursor)
@@ -67,7 +67,7 @@ def test_channels_tells_where_each_is_and_how_many(tmp_path: Path) -> None:
     with contextlib.closing(Store(None, tmp_path / "spill", [WIDE, ODD], BUILT, insert_rows=3)) as store:
         nan = math.nan
         store.append([rows(WIDE, 0, [[nan, nan], [1, nan], [nan, nan], [2, 5], [3, nan], [nan, nan]])])
-        store.commit(BUILT, [])
+        store.commit(BUILT, {})
         store.wait()
         with contextlib.closing(store.cursor()) as cursor:
             assert cursor.execute("SELECT * FROM channels").fetchall() == [
@@ -97,7 +97,7 @@ def test_what_fails_is_raised_and_nothing_behind_it_is_committed(tmp_path: Path)
         store.append([Rows(WIDE, wrong.at, wrong.t, (wrong.values[0],) * 2)], [("no offset", 0, "note", "")])
         with pytest.raises(ValueError):  # noqa: PT012  at whichever of these it is noticed
             store.append([rows(WIDE, 2, [[1, 2]] * 2)])
-            store.commit(BuiltFrom("s", "f", "c", offset=4), [])
+            store.commit(BuiltFrom("s", "f", "c", offset=4), {})
             store.wait()
         with contextlib.closing(store.cursor()) as cursor:
             assert cursor.execute("SELECT log_offset FROM built_from").fetchall() == [(0,)]
@@ -110,7 +110,7 @@ def test_a_finished_file_is_whole_and_open_to_none(tmp_path: Path) -> None:
     reader.execute("BEGIN TRANSACTION READ ONLY")
     reader.execute("SELECT * FROM built_from")
     store.append([rows(WIDE, 0, [[1, 2]])])
-    store.commit(BUILT, [])
+    store.commit(BUILT, {})
     store.finish()
     reader.close()
     assert [file.name for file in tmp_path.iterdir()] == ["s.duckdb"]
@@ -127,7 +127,7 @@ def test_a_hundred_tables_fit_into_the_memory_of_a_build(tmp_path: Path) -> None
         for first in range(0, 10_000, 1_000):
             values = rng.normal(size=(1_000, 3)).tolist()
             store.append([rows(table, first, values) for table in tables])
-        store.commit(BUILT, [])
+        store.commit(BUILT, {})
         store.finish()
 
 

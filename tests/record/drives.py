@@ -13,12 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
+from pitwall.bus.source import Plug
 from pitwall.frames import Control, Flag, Frames, concat, empty, frames, in_log_order, take
 from pitwall.log.disk import DISK, Disk
 from pitwall.log.hold import Hold
 from pitwall.log.reader import read
 from pitwall.log.session import find
-from pitwall.record import Recorded, record
+from pitwall.record import Patience, Recorded, record
+
+SOON = Patience(silent_s=60, mute_s=60, hang_s=30, pauses_s=(0.01,), read_s=0.01, tell_s=0)
+"""Tries again at once, and takes nobody for silent."""
 
 
 def some(t, id=1, **columns):
@@ -56,8 +60,16 @@ class Script:
             return empty()
         return step
 
+    def counted(self):
+        return {}
+
     def close(self):
         self.closed = True
+
+
+def plugged(source):
+    """What gives that source whenever it is opened."""
+    return Plug(source.name, lambda: source)
 
 
 class FailingDisk(Disk):
@@ -118,10 +130,10 @@ def recorded(sources, logs: Path, *, disk: Disk = DISK, **options) -> Recorded:
     """What the recorder makes of the sources, by a clock that stands still unless another is given."""
     given = {
         "car": "test", "buses": [f"bus{i}" for i in range(len(sources))], "zero": 0,
-        "stop": threading.Event(), "clock": lambda: 0, "wall": lambda: 1_700_000_000 * 10**9,
+        "stop": threading.Event(), "clock": lambda: 0, "wall": lambda: 1_700_000_000 * 10**9, "patience": SOON,
     }  # fmt: skip
     with closing(Hold(logs, disk=disk)) as hold:
-        return record(sources, hold=hold, **given | options)
+        return record([plugged(source) for source in sources], hold=hold, **given | options)
 
 
 def until(true: Callable[[], object], within_s: float = 60) -> object:

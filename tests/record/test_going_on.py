@@ -19,6 +19,7 @@ from pitwall.log import outbox as outboxes
 from pitwall.log.disk import Disk
 from pitwall.log.hold import Hold
 from pitwall.log.writer import Pace
+from pitwall.record import recording
 from tests.log.drives import NoSealing
 from tests.record.drives import FailingDisk, Script, only_frames, recorded, rows_of, some
 
@@ -134,9 +135,9 @@ def test_one_that_is_gone_on_with_has_its_end_though_no_frame_comes(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(recorder, "TEND_S", 0)
+    monkeypatch.setattr(recording, "TEND_S", 0)
     monkeypatch.setattr(recorder, "REPORT_S", 0)
-    monkeypatch.setattr(recorder, "READ_S", 0.01)
+    monkeypatch.setattr(recorder, "TAKE_S", 0.01)
     monkeypatch.setattr(recorder, "AGAIN_S", 0.005)
 
 

@@ -98,7 +98,7 @@ def test_what_finds_no_room_in_memory_is_counted_where_it_is_missing(tmp_path):
     (lost,) = [fact for kind, _, fact in facts if kind is Control.LOST]
     missing = [t for t in range(100) if t not in kept]
     assert len(kept) == len(set(kept))
-    assert (lost["frames"], lost["first_t"], lost["last_t"]) == (len(missing), missing[0], missing[-1])
+    assert (lost["count"], lost["first_t"], lost["last_t"]) == (len(missing), missing[0], missing[-1])
     assert result.lost == len(missing) > 0
     assert missing == list(range(missing[0], missing[-1] + 1)), "they are missing in one piece"
     at = int(np.flatnonzero((rows.flags & np.uint8(Flag.CONTROL) != 0) & (rows.id == Control.LOST))[0])
@@ -123,7 +123,7 @@ def test_each_bus_counts_its_own(tmp_path):
     second = Script("b", full, some(np.arange(30, 35)), well(disk), lambda: not seen[-1].problem)
     recorded([first, second], tmp_path, disk=disk, queue_frames=8, report=watch)
     _, _, facts = rows_of(tmp_path)
-    lost = {fact["bus"]: fact["frames"] for kind, _, fact in facts if kind is Control.LOST}
+    lost = {fact["bus"]: fact["count"] for kind, _, fact in facts if kind is Control.LOST}
     assert lost == {"bus0": 20, "bus1": 5}
 
 

@@ -6,20 +6,25 @@ import itertools
 import os
 import threading
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
 
 from pitwall.bus.address import Address, Settings, plug
 from pitwall.bus.pythoncan import can
+from pitwall.bus.source import Plug
 from pitwall.errors import LogError, PitwallError, UsageError
-from pitwall.frames import Control, concat, empty, moved, same
+from pitwall.frames import Control, Flag, concat, control, empty, moved, same
+from pitwall.log import lock
+from pitwall.log.hold import Hold
 from pitwall.log.session import sessions
 from pitwall.log.verify import verify
 from pitwall.log.writer import Writer
+from pitwall.record import record
 from pitwall.stored import store_frames
 from tests.bus.messages import heard_in
-from tests.record.drives import Script, only_frames, recorded, rows_of, some
+from tests.record.drives import SOON, Script, only_frames, plugged, recorded, rows_of, some
 
 names = (f"record-{os.getpid()}-{n}" for n in itertools.count())
 
@@ -105,7 +110,7 @@ def test_frames_that_find_no_room_are_counted_in_the_log(tmp_path):
     _, rows, facts = rows_of(tmp_path)
     lost = [(t, fact) for kind, t, fact in facts if kind is Control.LOST]
     kept = only_frames(rows).t.tolist()
-    assert result.lost == sum(fact["frames"] for _, fact in lost) == 33 - len(kept) >= 22
+    assert result.lost == sum(fact["count"] for _, fact in lost) == 33 - len(kept) >= 22
     assert lost[0][1]["bus"] == "bus0"
     first, last = lost[0][1]["first_t"], lost[0][1]["last_t"]
     assert kept[:8] == list(range(8)), "what there was room for is kept"
@@ -113,34 +118,78 @@ def test_frames_that_find_no_room_are_counted_in_the_log(tmp_path):
     assert any("frames lost" in problem for problem in result.problems)
 
 
-def test_a_source_that_is_lost_does_not_stop_the_other(tmp_path):
-    gone = threading.Event()
-    broken = Script("usb", some(0), PitwallError("is lost", where="usb"))
-    steady = Script("can", some(1, id=2), gone, some(5, id=2))
-
-    def watch(status):
-        gone.set()
-
-    result = recorded([broken, steady], tmp_path, report=watch)
+def test_a_source_that_is_lost_does_not_stop_the_other_and_is_opened_again(tmp_path):
+    back = threading.Event()
+    broken = Script("usb", some(0), PitwallError("is unplugged", where="usb"), some(3), lambda: back.set() or True)
+    steady = Script("can", some(1, id=2), back, some(5, id=2))
+    result = recorded([broken, steady], tmp_path)
     _, rows, facts = rows_of(tmp_path)
     assert np.count_nonzero(only_frames(rows).id == 2) == 2
-    states = [(fact["source"], fact["state"]) for kind, _, fact in facts if kind is Control.SOURCE]
-    assert states == [("usb", "connected"), ("can", "connected"), ("usb", "lost"), ("can", "ended")]
-    assert result.problems == ["usb: is lost"]
+    states = [fact["state"] for kind, _, fact in facts if kind is Control.SOURCE and fact["source"] == "usb"]
+    assert states == ["connected", "lost", "reconnected", "ended"]
+    why = [fact["why"] for kind, _, fact in facts if kind is Control.SOURCE and fact["state"] == "lost"]
+    assert why == ["is unplugged"]
+    assert result.problems == [], "what is missing was never heard"
+
+
+def test_a_session_begins_with_how_its_sources_are(tmp_path):
+    def away():
+        raise PitwallError("is not there", where="usb")
+
+    stop = threading.Event()
+    lost = lambda: [one.state for one in lock.recorder(tmp_path).state.sources][:1] == ["lost"]  # noqa: E731
+    steady = Script("can", lost, some([5, 6]), stop)
+    with closing(Hold(tmp_path)) as hold:
+        plugs, about = [Plug("usb", away), plugged(steady)], {"car": "test", "buses": ["a", "b"]}
+
+        def watch(status):
+            if status.frames == 2:
+                stop.set()
+
+        record(plugs, hold=hold, **about, zero=0, stop=stop, report=watch, patience=SOON, clock=lambda: 0)
+    _, rows, facts = rows_of(tmp_path)
+    assert [kind for kind, _, _ in facts[:3]] == [Control.SESSION_START, Control.SOURCE, Control.SOURCE]
+    assert [(fact["bus"], fact["state"]) for _, _, fact in facts[1:3]] == [("a", "lost"), ("b", "connected")]
+    assert facts[1][2]["why"] == "is not there"
+    assert rows.bus[1:3].tolist() == [0, 1]
+    assert rows.flags[3] & Flag.CONTROL == 0, "and the frames come behind"
+
+
+def test_what_a_source_itself_says_before_its_first_frame_is_of_the_session(tmp_path):
+    said = control(Control.CLOCKS, 4, b"{}")
+    recorded(
+        [Script("one", concat([said, some([5, 6])]), concat([control(Control.CLOCKS, 7, b"{}"), some(8)]))], tmp_path
+    )
+    session, rows, facts = rows_of(tmp_path)
+    assert [kind for kind, _, _ in facts] == [
+        Control.SESSION_START, Control.SOURCE, Control.CLOCKS, Control.CLOCKS, Control.SOURCE, Control.SESSION_END
+    ]  # fmt: skip
+    assert only_frames(rows).t.tolist() == [1, 2, 4]
+    assert session.frames == 3
 
 
 def test_a_source_that_never_gave_a_frame_leaves_no_session(tmp_path):
-    with pytest.raises(PitwallError, match="usb: is lost"):
-        recorded([Script("usb", PitwallError("is lost", where="usb"))], tmp_path)
+    assert recorded([Script("usb", PitwallError("is unplugged", where="usb"))], tmp_path).sessions == []
     assert recorded([Script("silent")], tmp_path).sessions == []
     assert sessions(tmp_path) == []
 
 
-def test_a_fault_of_our_own_is_raised_when_the_session_is_safe(tmp_path):
-    with pytest.raises(ZeroDivisionError):
-        recorded([Script("buggy", some(0), ZeroDivisionError("oh"))], tmp_path)
-    session, _, _ = rows_of(tmp_path)
-    assert (session.state, session.frames) == ("ended", 1)
+def test_a_fault_of_a_driver_is_a_loss_like_any_other(tmp_path):
+    recorded([Script("buggy", some(0), ZeroDivisionError("oh"), SystemExit(7), some(1))], tmp_path)
+    session, rows, facts = rows_of(tmp_path)
+    assert (session.state, only_frames(rows).t.tolist()) == ("ended", [0, 1])
+    assert [fact["why"] for _, _, fact in facts if fact.get("state") == "lost"] == ["ZeroDivisionError: oh"]
+
+
+def test_a_source_that_can_never_be_opened_ends_it_before_anything_is_recorded(tmp_path):
+    def never():
+        raise UsageError("its driver is missing", where="usb")
+
+    stop = threading.Event()
+    plugs = [plugged(Script("can", some(0), stop)), Plug("usb", never)]
+    with closing(Hold(tmp_path)) as hold, pytest.raises(UsageError, match="its driver is missing"):
+        record(plugs, hold=hold, car="test", buses=["a", "b"], zero=0, stop=stop)
+    assert sessions(tmp_path) == []
 
 
 def test_a_wall_clock_that_jumps_is_noted(tmp_path):

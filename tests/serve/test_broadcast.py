@@ -10,6 +10,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pitwall.log.published import Recorder, SourceState, State
 from pitwall.serve.broadcast import Broadcast
 from pitwall.serve.newest import Status, Still
 from tests.serve.stand import CAST, CHANNELS, SID, picture
@@ -74,6 +75,29 @@ def test_the_age_of_the_newest_data_is_told():
     assert 5 <= parsed(broadcast.since(0))[2]["age_s"] < 6
 
 
+def test_a_value_that_was_forgotten_is_told_to_who_may_have_seen_it():
+    live = Still(picture(1, rpm=900.0))
+    broadcast = Broadcast(live)
+    broadcast.look()
+    seen = broadcast.tick
+    live.shown = picture(2)
+    broadcast.look()
+    assert parsed(broadcast.since(seen))[2]["values"] == {"rpm": None}
+    assert parsed(broadcast.since(0))[2]["values"] == {}
+
+
+def test_the_states_of_the_sources_are_told():
+    live = Still(picture(1))
+    told = (SourceState("dash", "slcan /dev/ttyACM0", "connected"), SourceState("obd", "can0", "lost", why="gone"))
+    live.shown_recorder = Recorder(1, State(sources=told))
+    broadcast = Broadcast(live)
+    broadcast.look()
+    assert parsed(broadcast.since(0))[2]["status"]["sources"] == [
+        {"bus": "dash", "source": "slcan /dev/ttyACM0", "state": "connected", "why": None},
+        {"bus": "obd", "source": "can0", "state": "lost", "why": "gone"},
+    ]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.dictionaries(st.sampled_from([c.name for c in CHANNELS]), st.floats(-9, 9), max_size=4), max_size=12),
@@ -126,5 +150,27 @@ def test_who_waits_is_woken_by_news_and_by_the_end():
         await asyncio.sleep(0)
         broadcast.close()
         await waiting
+
+    asyncio.run(story())
+
+
+def test_a_newer_picture_makes_a_tick_of_its_own_and_nobody_waits_for_the_beat():
+    async def story() -> None:
+        live = Still(picture(1))
+        broadcast = Broadcast(live)
+        running = asyncio.create_task(broadcast.run())
+        for number in range(2, 12):
+            await asyncio.sleep(0)
+            seen = broadcast.tick
+            live.shown = picture(number, t=number, rpm=float(number))
+            async with asyncio.timeout(20):
+                await broadcast.after(seen)
+            while "rpm" not in parsed(broadcast.since(seen))[2]["values"]:  # the first look tells the status
+                seen = broadcast.tick
+                async with asyncio.timeout(20):
+                    await broadcast.after(seen)
+            assert parsed(broadcast.since(seen))[2]["values"] == {"rpm": [number, float(number)]}
+        broadcast.close()
+        await running
 
     asyncio.run(story())

@@ -20,6 +20,7 @@ from pitwall.bus.simulator import simulate
 from pitwall.frames import Frames, cut, moved
 from pitwall.live import Follower
 from pitwall.log import Writer, find
+from pitwall.project.build import stale
 from pitwall.project.generations import Generations
 from pitwall.project.query import ask, open_projection
 from pitwall.serve.definitions import Definitions
@@ -139,6 +140,47 @@ def test_a_session_that_begins_later_is_gone_over_to(tmp_path, drive):
             if body["session"] == writer.session:
                 break
         writer.close()
+
+
+def test_stopped_after_its_recorder_died_it_leaves_a_projection_that_is_not_stale(tmp_path, drive):
+    with following(tmp_path) as (stand, _):
+        writer = begin(tmp_path / "logs")
+        write(writer, drive, 0, 2_000)
+        writer.close()
+        until(lambda: status(stand)["live"]["state"] == "interrupted")
+        until(lambda: status(stand)["projection"]["offset"] == 2_001)
+    session = find(tmp_path / "logs", writer.session)
+    assert not stale(session, cars_of.load(CARS, CAR), Generations(tmp_path / "projections"))
+
+
+def test_stopped_while_another_process_records_it_waits_for_nothing_and_leaves_nothing_half(tmp_path, drive):
+    with following(tmp_path) as (stand, _):
+        writer = begin(tmp_path / "logs")
+        write(writer, drive, 0, 2_000)
+        until(lambda: status(stand)["projection"]["offset"] == 2_001)
+    assert not list((tmp_path / "projections").glob("*.duckdb*"))
+    writer.close()
+
+
+def test_a_new_session_is_what_live_means_everywhere_by_itself(tmp_path, drive):
+    with following(tmp_path) as (stand, _):
+        first = begin(tmp_path / "logs")
+        write(first, drive, 0, 1_000)
+        until(lambda: status(stand)["projection"]["committed"] >= 1_001)
+        stream = iter(stand.stream())
+        assert next(stream)[2]["session"] == first.session
+        first.end(int(drive.t[1_000]))
+        second = begin(tmp_path / "logs", later_s=1800)
+        write(second, drive, 0, 2_000)
+        told = next((kind, body) for _, kind, body in stream if body["session"] == second.session)
+        assert told[0] == "state"
+        assert set(told[1]["channels"]) > {"rpm", "speed"}
+        until(lambda: status(stand)["projection"]["committed"] >= 2_001)
+        assert status(stand)["live"]["session"] == second.session
+        for path in ("channels", "signals?channels=rpm&points=10"):
+            assert stand.json(f"/session/_live/{path}")["session"] == second.session
+            assert stand.json(f"/session/{first.session}/{path}")["session"] == first.session
+        second.close()
 
 
 def test_a_recorder_that_died_is_shown_as_such_and_its_successor_followed(tmp_path, drive):

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pitwall.log.published import Recorder, SourceState, State
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
 from tests.serve.stand import CAST, SID, STARTED_AT_NS, Stand, picture, standing
 
@@ -222,4 +223,23 @@ def test_it_says_which_pipeline_it_shows_and_what_is_wrong_with_a_car_as_it_was_
         live.shown = Picture(0, replace(CAST, fingerprint="a" * 64, channels=channels))
         sync_api.expect(page.locator("#pipeline")).to_have_text("a" * 12)
         sync_api.expect(row(page, "speed").locator(".unit")).to_have_text("km/h")
+        assert page.said == []
+
+
+def test_it_says_how_each_bus_is_and_forgets_what_a_returned_one_had_said(page):
+    live = Still(picture(1, rpm=900.0, speed=50.0))
+    with standing(live) as stand:
+        visit(page, stand)
+        sync_api.expect(page.locator("#sources")).to_be_hidden()
+        sync_api.expect(row(page, "rpm").locator(".value")).to_have_text("900")
+        told = (SourceState("dash", "slcan", "lost", why="<b>gone</b>"), SourceState("obd", "can0", "connected"))
+        live.shown_recorder = Recorder(1, State(sources=told))
+        sync_api.expect(page.locator("#sources li")).to_have_text(["dash lost", "obd connected"])
+        assert page.locator("#sources li").first.get_attribute("title") == "slcan: <b>gone</b>"
+        live.shown = picture(2, speed=50.0)
+        sync_api.expect(row(page, "rpm").locator(".value")).to_have_text("–")
+        sync_api.expect(row(page, "rpm")).to_have_class("row never")
+        sync_api.expect(page.locator(".tile").filter(has_text="Engine").locator(".value")).to_have_text("–")
+        live.shown = picture(3, t=2 * 10**9, rpm=1200.0, speed=50.0)
+        sync_api.expect(row(page, "rpm").locator(".value")).to_have_text("1200")
         assert page.said == []

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import replace
 
 import duckdb
 import pytest
 
 from pitwall.errors import PitwallError, UsageError
+from pitwall.log.published import Recorder, SourceState, State
+from pitwall.serve.limits import QUESTIONS
 from pitwall.serve.newest import Still
-from pitwall.serve.reading import WAITING, _Call
+from pitwall.serve.reading import _Call
 from pitwall.serve.server import bind
 from tests.serve.stand import SID, FakeGarage, picture, projection, standing
 
@@ -39,6 +42,28 @@ def test_health_tells_the_source_and_the_projection(stand):
     assert health["projection"]["lag_rows"] == 0
     assert health["projection"]["fingerprint"] == "f" * 64
     assert health["version"]
+
+
+def test_health_tells_how_each_source_is(stand):
+    told = SourceState("dash", "slcan /dev/ttyACM0", "lost", 1_795_529_111_000_000_000, "is unplugged", 7, 0.0, 2.5)
+    assert stand.json("/health")["sources"] == []
+    stand.live.shown_recorder = Recorder(1, State(sources=(replace(told, lost={"adapter": 3}),)))
+    try:
+        assert stand.json("/health")["sources"] == [
+            {
+                "bus": "dash",
+                "source": "slcan /dev/ttyACM0",
+                "state": "lost",
+                "since": "2026-11-24T14:05:11.000Z",
+                "why": "is unplugged",
+                "frames": 7,
+                "frames_per_s": 0.0,
+                "age_s": 2.5,
+                "lost": {"adapter": 3},
+            }
+        ]
+    finally:
+        stand.live.shown_recorder = None
 
 
 def test_sessions_are_listed_with_their_times(stand):
@@ -233,16 +258,16 @@ def test_more_questions_than_may_wait_are_told_to_come_back():
     with standing(garage=garage) as stand:
         askers = [
             threading.Thread(target=lambda: answers.append(stand.ask(f"/session/{SID}/channels")[0]))
-            for _ in range(WAITING + 8)
+            for _ in range(QUESTIONS + 8)
         ]
         for asker in askers:
             asker.start()
         while answers.count(503) < 8:
-            assert stand.json("/health")["queries"]["running"] <= WAITING
+            assert stand.json("/health")["queries"]["running"] <= QUESTIONS
         garage.go.set()
         for asker in askers:
             asker.join()
-        assert sorted(answers) == [200] * WAITING + [503] * 8
+        assert sorted(answers) == [200] * QUESTIONS + [503] * 8
         assert stand.json("/health")["queries"]["refused"] == 8
 
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pitwall.serve.live import MAX_STREAMS, PING_S
+from pitwall.serve.limits import MAX_STREAMS
+from pitwall.serve.live import PING_S
 from pitwall.serve.newest import Cast, LiveChannel, Picture, Status, Still
 from tests.serve.stand import CAST, SID, STARTED_AT_NS, picture, standing
 
@@ -62,15 +63,15 @@ def test_the_first_event_is_everything_and_then_comes_what_changes():
         assert (kind, body["session"]) == ("state", "20261123T150000Z-other")
 
 
-def test_events_come_at_twenty_a_second_however_fast_values_change():
+def test_events_come_at_fifty_a_second_at_most_however_fast_values_change():
     live = Still(picture(1))
-    with standing(live) as stand, moving(live, 0.005):
+    with standing(live) as stand, moving(live, 0.002):
         events = iter(stand.stream())
         next(events)
         began = time.monotonic()
         for _ in range(40):
             next(events)
-        assert 40 / (time.monotonic() - began) < 30
+        assert 40 / (time.monotonic() - began) < 60
 
 
 def test_a_stream_with_nothing_to_tell_pings():

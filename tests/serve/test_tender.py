@@ -15,6 +15,7 @@ from pitwall.log.published import State
 from pitwall.project import seal
 from pitwall.project.generations import Generations
 from pitwall.project.room import Room
+from pitwall.serve.limits import OPEN_IDLE_S
 from pitwall.serve.newest import Still
 from pitwall.serve.tender import Tender, presses
 from tests.serve.stand import CAST, picture, session
@@ -69,7 +70,7 @@ def test_with_room_enough_nothing_is_removed(disk: Disk) -> None:
     shelf = Shelf(disk, [])
     Tender(shelf, Still()).tend()
     assert left(disk) == ["s1", "s2", "s3", "s4", "s5"]
-    assert shelf.tidied == [None]
+    assert shelf.tidied == [OPEN_IDLE_S]
 
 
 def test_sessions_that_are_no_more_go_first_and_then_the_oldest_until_there_is_room(disk: Disk) -> None:

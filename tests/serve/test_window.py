@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pitwall.serve.limits import MAX_POINTS, MAX_VALUES
 from pitwall.serve.window import (
     DEFAULT_NS,
-    MAX_POINTS,
-    MAX_VALUES,
     Asked,
     TooManyPointsError,
     UnknownChannelError,

@@ -32,6 +32,7 @@ PARTS: Final = (
     "full_disk",
     "projections",
     "edits",
+    "unplugged",
 )
 WIDTH: Final = 80
 

@@ -25,6 +25,7 @@ from pitwall.log.hold import Hold
 from pitwall.log.removal import REMOVING
 from pitwall.log.restore import restore
 from pitwall.log.writer import Pace
+from pitwall.record import recording
 from tests.log.drives import START_NS, NoSealing, readable, traffic
 from tests.record.drives import Script, recorded
 from tests.torture.crash_states_disk import Memory, Promised, State
@@ -187,8 +188,9 @@ def record(stage: Stage) -> None:
     with (
         mock.patch.object(pitwall.record, "AGAIN_S", 0.001),
         mock.patch.object(pitwall.record, "REPORT_S", 0),
-        mock.patch.object(pitwall.record, "LAST_TRIES", TRIES),
-        mock.patch.object(pitwall.record, "TEND_S", 0),
+        mock.patch.object(recording, "AGAIN_S", 0.001),
+        mock.patch.object(recording, "LAST_TRIES", TRIES),
+        mock.patch.object(recording, "TEND_S", 0),
     ):
         done = recorded(
             [Script("one", *steps)], stage.root, disk=stage.disk, session_id="s", report=tell, stop=stop,

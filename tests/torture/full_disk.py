@@ -200,7 +200,7 @@ def counted(logs: Path) -> tuple[int, int]:
     lost = 0
     for before, facts in itertools.groupby(told, key=lambda one: int(at[np.searchsorted(at, one[0]) - 1])):
         listed = [fact for _, fact in facts]
-        frames = sum(fact["frames"] for fact in listed)
+        frames = sum(fact["count"] for fact in listed)
         after = at[np.searchsorted(at, before) + 1 :]
         assert frames == missing.pop(before, frames if not len(after) else 0), f"{frames} frames are called lost"
         assert rows.t[before] <= min(fact["first_t"] for fact in listed)

@@ -148,7 +148,7 @@ class Ledger:
         assert missing >= 0, f"{-missing} frames of the run {then} are twice"
         if then != run and run >= 0:
             assert any(kind == Control.RECOVERED for kind, _ in between), "a recorder went on without a word"
-        lost = sum(fact["frames"] for kind, fact in between if kind == Control.LOST)
+        lost = sum(fact["count"] for kind, fact in between if kind == Control.LOST)
         assert missing <= lost, f"{missing} frames of the run {then} are missing, {lost} were counted as lost"
         self.lost[then] = self.lost.get(then, 0) + missing
 

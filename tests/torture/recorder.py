@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from typing import Any, Final
 import numpy as np
 
 import pitwall.record
+from pitwall.bus.source import Cause, Plug
 from pitwall.commands.record import stop_on_signals
 from pitwall.frames import Frames, empty, frames
 from pitwall.log import disk
@@ -105,6 +106,9 @@ class Numbered:
         self._last = now
         return frames(0, t=stamps - self._zero, id=np.full(due, ID), data=payloads(self._run, numbers, stamps))
 
+    def counted(self) -> Mapping[Cause, int]:
+        return {}
+
     def close(self) -> None:
         self._closed.set()
 
@@ -129,7 +133,14 @@ def record(order: Order, pipe: int) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         with closing(Hold(Path(order.logs), reserve_bytes=RESERVE_BYTES)) as hold:
             done = pitwall.record.record(
-                [source], hold=hold, car=CAR, buses=[BUS], zero=zero, stop=stop, report=tell, pace=order.pace
+                [Plug(source.name, lambda: source)],
+                hold=hold,
+                car=CAR,
+                buses=[BUS],
+                zero=zero,
+                stop=stop,
+                report=tell,
+                pace=order.pace,
             )
     assert source.given == done.frames + done.lost, f"{source.given} heard, {done}"
     assert not done.problems or done.lost, done.problems

@@ -1,0 +1,165 @@
+"""`pitwall laps`: a session in, its laps out."""
+
+from __future__ import annotations
+
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pitwall.commands.asking import asking
+from pitwall.commands.options import Places, json_option, places
+from pitwall.commands.output import WIDTH, print_json, print_table
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@click.command
+@click.argument("session")
+@places("logs", "projections", "cars")
+@json_option
+def laps(places: Places, session: str, as_json: bool) -> None:
+    """List the laps of SESSION: times, sectors, what is best, and what can't be trusted.
+
+    A * marks a best of the session, of laps and of each sector, a ? a time that can't be
+    trusted.  The theoretical best is the sum of the best sectors; the rolling best is
+    the best lap from any point of the track to the same point again.  docs/laps.md
+    tells how laps are found.
+
+    \b
+    Examples:
+      pitwall laps latest
+      pitwall query latest "FROM laps"
+    """
+    from pitwall.log.session import find
+
+    with asking(find(places.logs, session), places) as connection:
+        found = lap_facts(connection)
+        if as_json:
+            print_json(found)
+            return
+        if not found:
+            click.echo(
+                "pitwall: no laps: no start line is known, or none was crossed (docs/laps.md tells how to set one)",
+                err=True,
+            )
+            return
+        _print(found)
+        for line in [*_untrusted(found), *_summary(connection)]:
+            click.echo(fill(line, WIDTH, subsequent_indent="  "))
+
+
+def lap_facts(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Every lap as `--json` has it."""
+    names = [row[0] for row in connection.execute("DESCRIBE laps").fetchall()]
+    sectors: dict[int, list[float | None]] = {}
+    for lap, time_s in connection.execute("SELECT lap, time_s FROM sectors ORDER BY lap, number").fetchall():
+        sectors.setdefault(lap, []).append(_rounded(time_s))
+    return [
+        {
+            **{name: _rounded(value) for name, value in zip(names, row, strict=True)},
+            "sectors_s": sectors.get(row[0], []),
+        }
+        for row in connection.execute("FROM laps ORDER BY number").fetchall()
+    ]
+
+
+def clock(seconds: float | None) -> str:
+    """`55.604`, `1:39.546`, `1:02:05.250`; nothing for none."""
+    if seconds is None:
+        return ""
+    thousandths = round(seconds * 1000)
+    minutes, rest = divmod(thousandths, 60_000)
+    if not minutes:
+        return f"{rest / 1000:.3f}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest / 1000:06.3f}" if hours else f"{minutes}:{rest / 1000:06.3f}"
+
+
+def _print(found: list[dict[str, Any]]) -> None:
+    good = [lap for lap in found if lap["flying"] and lap["valid"]]
+    best_s = min((lap["time_s"] for lap in good), default=None)
+    count = max((len(lap["sectors_s"]) for lap in found), default=0)
+    shown = count if count <= MOST_SECTORS else 0
+    best_of = [
+        min((lap["sectors_s"][i] for lap in good if len(lap["sectors_s"]) > i and lap["sectors_s"][i]), default=None)
+        for i in range(shown)
+    ]
+    columns = ("LAP", "KIND", "TIME", "DELTA", *(f"S{i + 1}" for i in range(shown)), "KM/H")
+    rows = []
+    for lap in found:
+        counts = lap["flying"] and lap["valid"]
+        times = [*lap["sectors_s"], *([None] * shown)][:shown]
+        rows.append(
+            (
+                str(lap["number"]),
+                lap["kind"],
+                _marked(
+                    lap["time_s"],
+                    best_s if counts else None,
+                    "?" if lap["kind"] in LINE_TO_LINE and not lap["valid"] else " ",
+                ),
+                _delta(lap["time_s"], best_s) if lap["time_s"] is not None and counts else "",
+                *(_marked(time_s, best if counts else None) for time_s, best in zip(times, best_of, strict=True)),
+                f"{lap['top_speed_mps'] * 3.6:.0f}" if lap["top_speed_mps"] is not None else "",
+            )
+        )
+    print_table(columns, rows, right=tuple(name for name in columns if name != "KIND"))
+
+
+MOST_SECTORS = 4
+"""More do not fit a terminal; `--json` has all."""
+
+
+LINE_TO_LINE = ("flying", "cooling")
+
+
+def _untrusted(found: list[dict[str, Any]]) -> list[str]:
+    untrusted = [lap for lap in found if lap["kind"] in LINE_TO_LINE and not lap["valid"]]
+    return [f"? lap {lap['number']} is not to be trusted: {lap['why']}" for lap in untrusted]
+
+
+def _summary(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    row = connection.execute("FROM bests").fetchone()
+    if row is None or row[1] is None:
+        return []
+    lap, time_s, theoretical_s, _ = row
+    name = connection.execute("SELECT name, learned FROM track").fetchone()
+    rolling = rolling_best(connection)
+    parts = [f"best {clock(time_s)} (lap {lap})"]
+    parts += [f"theoretical {clock(theoretical_s)}"] if theoretical_s is not None else []
+    parts += [f"rolling {clock(rolling)}"] if rolling is not None else []
+    called = "an unknown track, its line learned" if name is None or name[1] else name[0] or "a line set by hand"
+    return ["", called, ", ".join(parts)]
+
+
+def rolling_best(connection: duckdb.DuckDBPyConnection) -> float | None:
+    """The best continuous lap from any point, in seconds; None without two good laps one behind the other, or one."""
+    from pitwall.track.comparing import best_rolling, trace_at
+
+    good = connection.execute(
+        "SELECT number, t_start, time_s FROM laps WHERE valid AND flying ORDER BY number"
+    ).fetchall()
+    length = connection.execute("SELECT length_m FROM track").fetchone()
+    if not good or length is None or length[0] is None:
+        return None
+    traces = []
+    for number, t_start, time_s in good:
+        part = connection.execute(
+            "SELECT lap_distance AS s, (t - ?) / 1e9 AS t FROM laptime WHERE lap = ? ORDER BY rowid", [t_start, number]
+        ).fetchnumpy()
+        traces.append((number, trace_at(part["s"], part["t"], time_s, length[0])))
+    return best_rolling([number for number, _ in traces], [trace for _, trace in traces])
+
+
+def _marked(time_s: float | None, best: float | None, otherwise: str = " ") -> str:
+    return clock(time_s) + ("*" if time_s is not None and time_s == best else otherwise)
+
+
+def _delta(time_s: float, best_s: float | None) -> str:
+    return "" if best_s is None or time_s == best_s else f"+{time_s - best_s:.3f}"
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 9) if isinstance(value, float) else value

@@ -1,0 +1,97 @@
+"""Rows of channels and control rows in, the rows of the tables of laps out.
+
+Law: `laptime` is appended to, fix by fix; the other tables are small, and whole as of any commit: a start line that
+becomes known late cuts what was driven before it, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from pitwall.car import Car
+from pitwall.derive import Rows, Table
+from pitwall.frames import Control
+from pitwall.track.definition import Track, said
+from pitwall.track.fixes import Fixing
+from pitwall.track.lap import Lap
+from pitwall.track.lapping import Lapping, laptime_table
+from pitwall.track.load import shipped
+
+Small = Mapping[str, Sequence[tuple[object, ...]]]
+"""Tables, by their names, and all of their rows."""
+
+
+class Laps:
+    """The laps of one session.  tables: what its rows can be of; none for a car that does not say where it is."""
+
+    def __init__(self, car: Car, tables: Sequence[Table]) -> None:
+        """tables: of the car's channels."""
+        self._fixing = Fixing(tables, dict(car.roles))
+        table = laptime_table([channel.name for table in tables for channel in table.channels])
+        self.tables: tuple[Table, ...] = (table,) if self._fixing.finds else ()
+        self._lapping = Lapping(shipped(), table)
+        self._small: Small = {}
+        self._changes = 0
+
+    def fold(self, rows: Sequence[Rows], control: Sequence[tuple[object, ...]]) -> list[Rows]:
+        """The rows of `laptime` that the next rows give.  control: rows of the table `control`."""
+        if not self.tables:
+            return []
+        lines: list[tuple[int, Track]] = []
+        ended = None
+        for offset, t, kind, fact in control:
+            if kind == Control.START_LINE.name.lower():
+                track = _track(str(fact))
+                if track is not None:
+                    lines.append((int(str(offset)), track))
+            elif kind == Control.SESSION_END.name.lower():
+                ended = int(str(t))
+        found = [_rounded(part) for part in self._lapping.fold(self._fixing.fold(rows), lines)]
+        if ended is not None:
+            self._lapping.end(ended)
+        return found
+
+    def small(self) -> Small:
+        """The other tables, as of now; the same object until they may differ."""
+        cutter = self._lapping.cutter
+        if cutter is not None and self._lapping.changes != self._changes:
+            self._changes = self._lapping.changes
+            length = None if cutter.judge.path is None else cutter.judge.path.length_m
+            self._small = {
+                "track": [_track_row(cutter.track, length)],
+                "laps": [_lap_row(lap) for lap in cutter.judge.laps],
+                "sectors": [(s.lap, s.number, s.t_start, s.t_end, s.time_s, s.best) for s in cutter.judge.sectors],
+                "crossings": [(c.t_ns, c.line, c.lap, c.counted, c.why or None, c.lat, c.lon) for c in cutter.crossed],
+            }
+        return self._small
+
+
+def _rounded(rows: Rows) -> Rows:
+    """To a millimetre and a tenth of a millisecond: more is noise, and costs DuckDB more than all else of laps."""
+    lap, distance, delta, age, predicted = rows.values
+    values = (lap, np.round(distance, 3), np.round(delta, 4), np.round(age, 3), np.round(predicted, 4))
+    return Rows(rows.table, rows.at, rows.t, values)
+
+
+def _track(fact: str) -> Track | None:
+    """What a control row says; None where it makes no sense: it stands in `control`, and changes nothing."""
+    try:
+        track = said(json.loads(fact))
+    except ValueError:
+        return None
+    return None if isinstance(track, str) else track
+
+
+def _track_row(track: Track, length_m: float | None) -> tuple[object, ...]:
+    said = {key: value for key, value in asdict(track).items() if value not in (None, ())}
+    return track.name or None, track.source, track.learned, length_m, json.dumps(said)
+
+
+def _lap_row(lap: Lap) -> tuple[object, ...]:
+    whole = (lap.number, lap.kind, lap.t_start, lap.t_end, lap.time_s, lap.flying, lap.valid, lap.why or None)
+    best = (lap.best, lap.best_so_far_s, lap.delta_s)
+    return (*whole, *best, lap.distance_m, lap.top_speed_mps, lap.min_speed_mps, lap.fuel_used)

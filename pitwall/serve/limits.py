@@ -1,0 +1,63 @@
+"""What the server's caches, queues and answers may hold at most, each with its reason: its memory is the sum of these.
+
+What is not here is bounded by what it mirrors: a picture by the car's channels, the listing by the sessions on disk.
+What the live projection gathers is bounded by `project.store`, what DuckDB takes by `project.memory`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pitwall.project.memory import SMALL_BYTES, memory
+
+OPEN: Final = 4
+"""Projections of past sessions kept open: each may take `memory().bytes` of buffers."""
+OPEN_SMALL: Final = 2
+"""And where memory is what a phone has."""
+OPEN_IDLE_S: Final = 300.0
+"""One that nobody asked for so long is closed, and its buffers are free."""
+
+HEADERS: Final = 512
+"""Sessions whose beginning is remembered, so that a question does not read it again: some 2 kB each.  And sessions that
+a lock is kept for, so that no two questions build one's projection: those not held are let go of beyond it."""
+
+MAX_STREAMS: Final = 128
+"""A hundred clients cost 3 % of a core; a browser needs one for all its tabs."""
+
+SEND_BYTES: Final = 8192
+"""The kernel's send buffer of a stream, and with WRITE_BYTES what a client that stalls finds waiting, out of date, when
+it comes back: seconds of it, not the half minute that default buffers hold."""
+WRITE_BYTES: Final = 2048
+
+ENCODED: Final = 64
+"""Encodings of one tick, for clients that have seen different ones; beyond it they are made again each time."""
+
+MAX_REQUEST_BYTES: Final = 1 << 20
+"""Of a request's body: no resource takes more than a few words."""
+
+QUESTIONS: Final = 32
+"""Questions under way and waiting; one more is told to come back."""
+QUESTION_THREADS: Final = 2
+"""DuckDB uses every core for one question as it is."""
+
+MAX_CHANNELS: Final = 200
+"""In one answer: more than any car's page shows."""
+MAX_POINTS: Final = 10_000
+"""Points of one channel in one answer: more than twice the pixels of a screen."""
+MAX_VALUES: Final = 100_000
+"""Points of all channels in one answer: some 3 MB of JSON."""
+
+EDITS: Final = 64
+"""Edits that wait for the recorder; more are not written down, and that is logged."""
+MAX_FILES: Final = 1000
+"""Of a car's folder that are looked at."""
+
+MOST_ERRORS: Final = 20
+"""Of cars as they are saved, in the stream; /health has them all."""
+MOST_FAILED: Final = 20
+"""Rebuilds that are told of; the rest are counted."""
+
+
+def most_open() -> int:
+    """Projections of past sessions kept open, on this machine."""
+    return OPEN_SMALL if memory().bytes <= SMALL_BYTES else OPEN

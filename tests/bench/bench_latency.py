@@ -1,0 +1,142 @@
+"""How old is what a client of `/live` sees?  From a frame's arrival to the event that shows it, or a newer one.
+
+A real `pitwall run` on a source that stamps its frames (`stamped.py`), a real HTTP client in this process; the clock is
+the machine's monotonic one, which all processes share.  Every moment of the drive counts, not only those at which an
+event came: what a client sees ages between two events, too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tests.bench.result import Result
+from tests.bench.stamped import INTERFACE, plugin, since_ns
+from tests.torture.killer import environment
+
+RATE = 8_000
+SECONDS = float(os.environ.get("LATENCY_S", "20"))
+WARM_S = 3.0
+"""Left out at the beginning: the first imports, the first batches."""
+ROOT = Path(__file__).parents[2]
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def bench() -> Iterator[Result]:
+    """The age, and what each process took for it."""
+    with tempfile.TemporaryDirectory() as folder, _running(Path(folder)) as run:
+        _, port = _address(run)
+        events = _events(port)
+        _until(events, WARM_S)
+        pids = children(run.pid)
+        before, began = {name: _cpu_s(pid) for name, pid in pids.items()}, time.monotonic()
+        stamps, received = _until(events, SECONDS)
+        took = time.monotonic() - began
+        cores = {name: (_cpu_s(pid) - before[name]) / took for name, pid in pids.items()}
+        resident = {name: _rss_mb(pid) for name, pid in pids.items()}
+    waits = ages(stamps, received)
+    note = f"{RATE:,} frames/s, {len(received) / took:.0f} events a second, {took:.0f} s"
+    for share, goal in ((50, None), (99, 50.0), (99.9, None)):
+        figure = float(np.percentile(waits, share)) / 1e6
+        yield Result(f"arrival to client, p{share:g}", figure, "ms", goal=goal, less_is_better=True, note=note)
+        note = ""
+    for name, half in (("recorder", "record"), ("server", "serve")):
+        note = f"{resident[half]:.0f} MB resident"
+        yield Result(f"cores that the {name} took", cores[half], "cores", less_is_better=True, note=note)
+
+
+def ages(stamps: np.ndarray, received: np.ndarray) -> np.ndarray:
+    """How long a frame that arrived at each millisecond had to wait for an event as new as it.  All int64 ns.
+
+    stamps: of the newest frame shown by each event, ascending.  received: when each event came.
+    """
+    arrivals = np.arange(stamps[0] + 1, stamps[-1], 1_000_000)
+    return received[np.searchsorted(stamps, arrivals)] - arrivals
+
+
+def children(pid: int) -> dict[str, int]:
+    """record and serve, below the supervisor."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                words = stat.with_name("cmdline").read_text().split("\0")
+                found[next(word for word in words if word in ("record", "serve"))] = int(stat.parent.name)
+        except (OSError, StopIteration):
+            continue
+    return found
+
+
+def _running(folder: Path) -> subprocess.Popen[str]:
+    path = [str(plugin(folder / "driver")), str(ROOT)]
+    return _Run(
+        [
+            *(sys.executable, "-m", "pitwall", "run", "--port", "0", "--car", "bmw-e46-m3"),
+            *("--interface", INTERFACE, "--channel", str(RATE)),
+            *("--logs", str(folder / "logs"), "--projections", str(folder / "projections")),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env=environment() | {"PYTHONPATH": os.pathsep.join(path)},
+        text=True,
+    )
+
+
+class _Run(subprocess.Popen[str]):
+    """Asked to end where the `with` does."""
+
+    def __exit__(self, *raised: object) -> None:
+        self.terminate()
+        self.wait(60)
+        super().__exit__(None, None, None)
+
+
+def _address(run: subprocess.Popen[str]) -> tuple[str, int]:
+    assert run.stdout is not None
+    match = re.search(r"http://([\d.]+):(\d+)/", run.stdout.readline())
+    assert match, "it serves no page"
+    return match[1], int(match[2])
+
+
+def _events(port: int) -> Iterator[tuple[int, int]]:
+    """When the newest frame shown arrived, and when the event that shows it came, both ns."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+        for line in connection.makefile("rb"):
+            if line.startswith(b"data: "):
+                now = time.monotonic_ns()
+                shown = json.loads(line[6:]).get("values", {}).get("rpm")
+                if shown is not None:
+                    yield now - since_ns(shown[1], now), now
+
+
+def _until(events: Iterator[tuple[int, int]], seconds: float) -> tuple[np.ndarray, np.ndarray]:
+    """The events of so many seconds: stamps and times, int64 ns."""
+    end = time.monotonic() + seconds
+    taken = []
+    for event in events:
+        taken.append(event)
+        if time.monotonic() > end:
+            break
+    stamps, received = np.array(taken, np.int64).T
+    return np.maximum.accumulate(stamps), received
+
+
+def _cpu_s(pid: int) -> float:
+    parts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(parts[11]) + int(parts[12])) / TICKS
+
+
+def _rss_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

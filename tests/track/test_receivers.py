@@ -1,0 +1,79 @@
+"""Lap times by receivers with errors of their own, against the simulator's truth."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from pitwall.bus.simulator.course import Length, stretches
+from pitwall.bus.simulator.lag import lagged
+from pitwall.bus.simulator.motion import Instants
+from pitwall.bus.simulator.track import latitude_longitude
+from pitwall.track.cutting import Cutter
+from pitwall.track.fixes import Fixes
+from pitwall.track.load import shipped
+
+LARKHOLM = next(track for track in shipped() if track.name.startswith("Larkholm"))
+WANDER = ((0.4, 150.0), (0.08, 9.0))
+"""A receiver under open sky: metres, and the seconds in which it forgets them."""
+
+
+@cache
+def driven(seed: int, hz: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[float, ...]]:
+    """When, where (x, y) and how fast the car really was, and the true times of its flying laps."""
+    parts, times = [], []
+    for stretch in stretches(seed, Length(10), ()):
+        begin, end = stretch.start_ns * 1e-9, stretch.end_ns * 1e-9
+        t = np.arange(np.ceil(begin * hz), np.ceil(end * hz)) / hz
+        now, motion = Instants(stretch.motion, t - begin), stretch.motion
+        parts.append((t, now.along(motion.x_m), now.along(motion.y_m), now.of(motion.speed_mps)))
+        if motion.lap.kind.value == "flying":
+            times.append(end - begin)
+    t, x, y, v = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return t, x, y, v, tuple(times)
+
+
+def errors_ms(hz: int, *, late_s: float, noise_m: float, wander: bool, speed: bool) -> np.ndarray:
+    """Of all laps of some drives: measured less true.  late_s: fixes come up to so much late.  speed: it is known."""
+    found: list[float] = []
+    for seed in (1, 2, 3, 4):
+        rng = np.random.default_rng(100 * seed + hz)
+        t, x, y, v, truth = driven(seed, hz)
+        off = rng.normal(0, noise_m, (len(t), 2))
+        for sigma, tau in WANDER if wander else ():
+            decay = float(np.exp(-1 / hz / tau))
+            steps = rng.normal(0, sigma * np.sqrt(1 - decay**2), (len(t), 2))
+            off += lagged(steps, decay, rng.normal(0, sigma, 2))
+        lat, lon = latitude_longitude(x + off[:, 0], y + off[:, 1])
+        clock = np.rint((t + rng.uniform(0, late_s, len(t))) * 1e9).astype(np.int64)
+        known = v + rng.normal(0, 0.05, len(t)) if speed else np.full(len(t), np.nan)
+        cutter = Cutter(LARKHOLM)
+        cutter.fold(Fixes(np.arange(len(t)), clock, lat, lon, known, np.full(len(t), np.nan)))
+        measured = [lap.time_s for lap in cutter.judge.laps if lap.flying and lap.time_s is not None]
+        found += (np.array(measured) - np.array(truth)).tolist()
+    return np.abs(np.array(found)) * 1e3
+
+
+@pytest.mark.parametrize("hz", [10, 25])
+@pytest.mark.parametrize(("late_s", "noise_m"), [(0.0, 0.02), (0.02, 0.02), (0.005, 0.1), (0.0, 0.3)])
+def test_lap_times_are_within_20_ms_of_the_truth(hz: int, late_s: float, noise_m: float) -> None:
+    errors = errors_ms(hz, late_s=late_s, noise_m=noise_m, wander=True, speed=True)
+    assert len(errors) == 40
+    assert np.quantile(errors, 0.95) < 20
+
+
+@pytest.mark.parametrize("hz", [10, 25])
+@pytest.mark.parametrize(("late_s", "noise_m"), [(0.02, 0.0), (0.0, 0.3)])
+def test_the_speed_takes_most_of_noise_and_lateness_away(hz: int, late_s: float, noise_m: float) -> None:
+    plain = errors_ms(hz, late_s=late_s, noise_m=noise_m, wander=False, speed=False)
+    fused = errors_ms(hz, late_s=late_s, noise_m=noise_m, wander=False, speed=True)
+    assert np.quantile(fused, 0.95) < 0.6 * np.quantile(plain, 0.95)
+
+
+@pytest.mark.parametrize("hz", [10, 25])
+def test_even_fixes_are_taken_as_they_are(hz: int) -> None:
+    plain = errors_ms(hz, late_s=0.0, noise_m=0.02, wander=True, speed=False)
+    fused = errors_ms(hz, late_s=0.0, noise_m=0.02, wander=True, speed=True)
+    assert plain.tolist() == fused.tolist()
