@@ -24,7 +24,20 @@ SHIPPED: Final = (_PACKAGE / "cars", _PACKAGE.parent / "cars")
 """Where the cars that come with pitwall lie: within the package of a wheel, beside it in a working tree."""
 
 TABLES: Final = frozenset(
-    {"built_from", "channels", "control", "ids", "rejected", "signals", "laps", "sectors", "corners"}
+    {
+        "built_from",
+        "channels",
+        "control",
+        "ids",
+        "rejected",
+        "signals",
+        "laps",
+        "sectors",
+        "corners",
+        "findings",
+        "incidents",
+        "cues",
+    }
 )
 """What a projection calls its own tables and views."""
 
