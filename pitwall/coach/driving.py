@@ -8,8 +8,8 @@ Pure; what was computed is kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from typing import Final
 
@@ -31,7 +31,7 @@ from pitwall.coach.metrics import (
 from pitwall.coach.pace import LEAST_SHARE, TABLE_MPS, Pace, pace, slope
 from pitwall.coach.straights import STRAIGHT_FIGURES, Straight, straight
 from pitwall.coach.worth import approach_s, around_s
-from pitwall.track.corners import STEP_M, Corner
+from pitwall.track.corners import STEP_M, Corner, Float64
 
 BEST: Final = 3
 """Laps that a driver's own best is the median of."""
@@ -45,13 +45,29 @@ BEFORE_M: Final = 3
 
 
 class Driving:
-    """laps: of one session, all over the distance of `reference`, which is one of them or an earlier one."""
+    """laps: of one session, all over the distance of `first`, one of them or an earlier one: its path is the corners'.
 
-    def __init__(self, laps: Sequence[Driven], reference: Driven, corners: Sequence[Corner]) -> None:
+    reference: the lap that times are lost against; None: `first`.
+    known: what was measured before, each lap when it was over, by the lap's number and the corner's place.
+    """
+
+    def __init__(
+        self,
+        laps: Sequence[Driven],
+        first: Driven,
+        corners: Sequence[Corner],
+        known: Mapping[tuple[int, int], Cornering] | None = None,
+        *,
+        reference: Driven | None = None,
+    ) -> None:
         self.laps = tuple(laps)
-        self.reference = reference
-        self.places: tuple[Places, ...] = places(corners, reference)
-        self._cornering: dict[tuple[int, int], Cornering] = {}
+        self.reference = first if reference is None else reference
+        self.places: tuple[Places, ...] = places(corners, first)
+        places_of = {lap.number: i for i, lap in enumerate(self.laps)}
+        self._cornering: dict[tuple[int, int], Cornering] = {
+            (places_of[number], corner): found for (number, corner), found in (known or {}).items()
+        }
+        self._usual: dict[tuple[int, tuple[int, ...]], Cornering] = {}
         self._straight: dict[tuple[int, int], Straight] = {}
 
     @cached_property
@@ -68,6 +84,14 @@ class Driving:
             found = measured(self.laps[lap], self.reference, self.places[corner], self.limits)
             self._cornering[lap, corner] = found
         return self._cornering[lap, corner]
+
+    def usual(self, corner: int, laps: tuple[int, ...]) -> Cornering:
+        """Each figure is the median of those laps'."""
+        if (corner, laps) not in self._usual:
+            every = np.array([astuple(self.cornering(lap, corner))[2:] for lap in laps], np.float64)
+            medians = dict(zip(FIGURES, _medians(every).tolist(), strict=True))
+            self._usual[corner, laps] = Cornering(lap=-1, corner=self.places[corner].corner.name, **medians)
+        return self._usual[corner, laps]
 
     def straight(self, lap: int, corner: int) -> Straight:
         """The one that leads to the corner."""
@@ -122,9 +146,7 @@ class Seen:
     @cached_property
     def usual(self) -> Cornering:
         """Each figure is the median of the others'."""
-        every = [self.driving.cornering(other, self.corner) for other in self.others]
-        medians = {name: _median([getattr(one, name) for one in every]) for name in FIGURES}
-        return Cornering(lap=-1, corner=self.place.corner.name, **medians)
+        return self.driving.usual(self.corner, tuple(sorted(self.others)))
 
     @cached_property
     def straight(self) -> Straight:
@@ -189,6 +211,17 @@ def _part(place: Places, section: str) -> Part:
 def _time(lap: Driven, part: Part) -> float:
     last = min(part.last, len(lap) - 1)
     return float(lap.t_s[last] - lap.t_s[part.first])
+
+
+def _medians(rows: Float64) -> Float64:
+    """Of each column (k, n) -> (n,), of what is known in it."""
+    if not len(rows):
+        return np.full(len(FIGURES), np.nan)
+    ordered = np.sort(rows, axis=0)  # what is missing sorts to the end
+    count = np.count_nonzero(~np.isnan(ordered), axis=0)
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(rows) - 1)
+    columns = np.arange(rows.shape[1])
+    return np.asarray(np.where(count > 0, (ordered[low, columns] + ordered[high, columns]) / 2, np.nan), np.float64)
 
 
 def _median(values: Sequence[float]) -> float:

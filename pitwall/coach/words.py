@@ -252,3 +252,34 @@ CUES: Final[Mapping[str, Mapping[Level, str]]] = {
     "minimum-speed-varies": {N: "Same as last lap", M: "Repeat it", A: "Repeat the minimum speed"},
 }
 """Before the corner: a few words, said before it comes."""
+
+INCIDENT_CUES: Final[Mapping[str, Mapping[Level, str]]] = {
+    "spin": {
+        N: "Stop, look, and rejoin when it is clear.",
+        M: "Spin. Brakes on, look, rejoin when clear.",
+        A: "Spin. Rejoin when clear, mind the tyres.",
+    },
+    "lock-up": {
+        N: "A wheel locked. Ease the brake a little.",
+        M: "Locked the {what} wheel. Ease the pressure.",
+        A: "Lock-up {what}. Less peak pressure, mind a flat spot.",
+    },
+    "over-rev": {N: "Too many revs.", M: "Over-rev. Shift sooner.", A: "Over-rev. Check the downshift."},
+    "oil-pressure": {
+        N: "Oil pressure low. Engine off when it is safe.",
+        M: "Oil pressure low. Lift, and stop where it is safe.",
+        A: "Oil pressure. Lift now, box or stop.",
+    },
+    "oil-temperature": {
+        N: "The oil is hot. Take a slow lap.",
+        M: "Oil temperature high. Cool the car.",
+        A: "Oil temperature. Cooling lap, short-shift.",
+    },
+    "water-temperature": {
+        N: "The engine is hot. Take a slow lap.",
+        M: "Water temperature high. Cool the car.",
+        A: "Water temperature. Cooling lap, clean air.",
+    },
+    "": {N: "Check the {what}.", M: "The {what} is out of its limits.", A: "The {what} is out of its limits."},
+}
+"""What is said of an incident as soon as it can be; "": of any other channel that is out of its limits."""
