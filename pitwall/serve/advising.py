@@ -7,6 +7,7 @@ a brief's history, and of nothing else.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pitwall.coach import debriefing
 from pitwall.coach.advice import Brief, Change, Debrief, Point
-from pitwall.coach.finding import Figure, Finding, Level
+from pitwall.coach.finding import Figure, Finding, Level, Link, Priority
+from pitwall.coach.findings import order
 from pitwall.errors import PitwallError
 from pitwall.serve.model.ground import EVERYWHERE, Given, Ground
 from pitwall.serve.model.rows import has
@@ -36,7 +38,26 @@ FindingsOf = Callable[["DuckDBPyConnection"], Sequence[Finding]]
 
 def stored(cursor: DuckDBPyConnection) -> Sequence[Finding]:
     """Those that the projection holds; none where it holds no findings."""
-    return ()
+    if not has(cursor, "findings"):
+        return ()
+    columns = "rule, priority, corner, section, worth_s, laps, of_laps, figures, links"
+    found = [
+        Finding(
+            rule=rule,
+            priority=Priority[priority.upper()],
+            where=corner or "",
+            section=section,
+            worth_s=worth_s,
+            laps=tuple(json.loads(laps)),
+            of=of_laps,
+            figures=tuple(Figure(**figure) for figure in json.loads(figures)),
+            links=tuple(Link(**link) for link in json.loads(links)),
+        )
+        for rule, priority, corner, section, worth_s, laps, of_laps, figures, links in cursor.execute(
+            f"SELECT {columns} FROM findings"  # noqa: S608
+        ).fetchall()
+    ]
+    return sorted(found, key=order)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,6 @@ def driven() -> duckdb.DuckDBPyConnection:
         for sector, share in ((1, 0.31), (2, 0.36 + lap / 1000), (3, 0.33 - lap / 1000)):
             con.execute("INSERT INTO sectors VALUES (?, ?, 0, 0, ?, false)", [lap, sector, round(time_s * share, 3)])
     con.execute("CREATE TABLE track AS SELECT 'Larkholm' AS name")
-    con.execute(
-        "CREATE TABLE bests AS SELECT 3::BIGINT AS lap, 102.318 AS time_s, 102.004 AS theoretical_s, 102.2 AS rolling_s"
-    )
+    con.execute("CREATE TABLE bests (lap BIGINT, time_s DOUBLE, theoretical_s DOUBLE, rolling_s DOUBLE)")
+    con.execute("INSERT INTO bests VALUES (3, 102.318, 102.004, 102.2)")
     return con

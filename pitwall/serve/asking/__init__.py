@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from pitwall.coach import debriefing
-from pitwall.serve.asking.of_channels import channels, fuel, of_unit, speed
+from pitwall.serve.asking.of_channels import channels, fuel, incidents, of_unit, speed
 from pitwall.serve.asking.of_corners import corner, losing
 from pitwall.serve.asking.of_laps import compare, consistency, count, fastest, lap, sectors, theoretical, times
 from pitwall.serve.asking.reply import Answer, Asked, Reply
@@ -65,6 +65,7 @@ QUESTIONS: Final[Mapping[str, tuple[re.Pattern[str], Callable[[Asked], Answer | 
     "compare": (_asks(r"\blaps?\s*#?\d+.*\d"), compare),
     "temperatures": (_asks(r"\btemp|\bhot\b|\bheat|overheat|\bwarm\b"), of_unit("degc", "degf", "°c", "kelvin", "k")),
     "pressures": (_asks(r"\bpressures?\b"), of_unit("bar", "kpa", "psi", "pa", "mbar")),
+    "incidents": (_asks(r"incident|\bspin|\bspun\b|lock|over-?rev|go wrong|went wrong|limits?\b"), incidents),
     "fuel": (_asks(r"\bfuel\b|\bpetrol\b"), fuel),
     "lap": (_asks(r"\blap\s*#?\d+"), lap),
     "corner": (_asks(r"\b(?:turn|corner|t)\s*#?\d|\bcorner\b"), corner),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from pitwall.coach.finding import Link
 from pitwall.project.database import quoted
 from pitwall.serve.asking.reply import Answer, Asked, Fact, start, told
 from pitwall.serve.model.ground import Ground
@@ -13,6 +14,7 @@ from pitwall.serve.model.rows import has
 
 MOST_CHANNELS: Final = 6
 """That one answer speaks of."""
+MOST_INCIDENTS: Final = 8
 
 
 def speed(asked: Asked) -> Answer:
@@ -104,6 +106,28 @@ def _spaced(text: str) -> str:
 
 def _shown_unit(unit: str) -> str:
     return {"": "", "degC": " °C", "degF": " °F", "%": " %"}.get(unit, f" {unit}")
+
+
+def incidents(asked: Asked) -> Answer:
+    """What went wrong, in its order."""
+    if not has(asked.cursor, "incidents"):
+        return told("Nothing is known of incidents in this session.", ())
+    rows = asked.rows("SELECT kind, what, lap, distance_m FROM incidents ORDER BY t")
+    if not rows:
+        return told("Nothing went wrong in this session that the data would show.", ())
+    facts, links, parts = [], [], []
+    for row in rows[:MOST_INCIDENTS]:
+        what = f"{row['kind'].replace('-', ' ')}{' of ' + _spaced(row['what']) if row['what'] else ''}"
+        if row["lap"] is not None and row["distance_m"] is not None:
+            distance = round(row["distance_m"])
+            facts.append(Fact(row["kind"], distance, "m", row["lap"]))
+            links.append(Link(row["lap"], "", float(distance)))
+            what += f" on lap {row['lap']} at {distance} m"
+        parts.append(what)
+    more = f"; the first {len(parts)} are told" if len(rows) > len(parts) else ""
+    names = frozenset(_spaced(row["what"]) for row in rows if row["what"])
+    ground = Ground(counts=frozenset({len(rows), len(parts)}), names=names)
+    return told(f"{len(rows)} incidents{more}: {'; '.join(parts)}.", facts, links, ground)
 
 
 def fuel(asked: Asked) -> Answer | None:

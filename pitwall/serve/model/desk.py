@@ -182,11 +182,9 @@ class Desk:
                 {"role": "assistant", "content": words or None, "tool_calls": [_call(call) for call in calls]}
             )
             for call in calls:
-                found = await self._called(writing, call, tools)
+                found = (await self._called(writing, call, tools))[: max(0, MAX_FACTS - given)]
                 given += len(found)
-                messages.append(
-                    {"role": "tool", "tool_call_id": call.id, "content": found[: max(0, MAX_FACTS - given)]}
-                )
+                messages.append({"role": "tool", "tool_call_id": call.id, "content": found})
         raise RefusedError("it calls tools instead of answering")
 
     async def _turn(

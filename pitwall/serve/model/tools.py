@@ -25,6 +25,12 @@ MAX_SQL: Final = 2_000
 TOOL_S: Final = 1.0
 """For one call."""
 
+CORNER_COLUMNS: Final = (
+    "lap, corner, approach_mps, brake_m, brake_g, trail_s, turn_in_m, entry_mps, min_mps, min_m, throttle_m, exit_mps, "
+    "coast_s, g_peak, time_s, lost_s, entry_lost_s, middle_lost_s, exit_lost_s"
+)
+"""Of the table `corners`: what one speaks of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
@@ -91,8 +97,13 @@ def _corners(cursor: DuckDBPyConnection, arguments: Mapping[str, Any]) -> Rows:
     _needs(cursor, "corners")
     asked = [key for key in ("corner", "lap") if key in arguments]
     where = f"WHERE {' AND '.join(f'{key} = ?' for key in asked)}" if asked else ""
-    sql = f"SELECT * FROM corners {where} ORDER BY lap, corner"  # noqa: S608
+    sql = f"SELECT {CORNER_COLUMNS} FROM corners {where} ORDER BY lap, corner"  # noqa: S608
     return found(cursor, sql, [arguments[key] for key in asked], table="corners")
+
+
+def _incidents(cursor: DuckDBPyConnection, arguments: Mapping[str, Any]) -> Rows:
+    _needs(cursor, "incidents")
+    return found(cursor, "SELECT t / 1e9 AS at_s, kind, what, lap, distance_m FROM incidents ORDER BY t")
 
 
 def _compare(cursor: DuckDBPyConnection, arguments: Mapping[str, Any]) -> Rows:
@@ -173,6 +184,7 @@ TOOLS: Final[dict[str, Tool]] = {
     "corners": Tool(
         "How corners were driven: of one corner, one lap, or all.", {"corner": "string", "lap": "integer"}, _corners
     ),
+    "incidents": Tool("What went wrong: spins, locked or spinning wheels, values out of their limits.", {}, _incidents),
     "compare": Tool(
         "Two laps, sector by sector; lost_by_b_s is what lap_b lost to lap_a.",
         {"lap_a": "integer", "lap_b": "integer"},
