@@ -63,7 +63,7 @@ _LONG_UNIT: Final = "|".join(
 _AFTER: Final = re.compile(rf"[\s-]?\s*(?P<unit>{_UNIT})(?![a-z0-9²^*_])")
 _CARDINAL: Final = "|".join(sorted(CARDINALS, key=len, reverse=True))
 _DIGITS: Final = r"\d+(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
-_SIGN: Final = r"(?:(?<![\w.)])(?P<sign>[+-])\s?)?"
+_SIGN: Final = r"(?:(?<![\w.)])(?P<sign>[+-]))?"
 
 _LAP: Final = rf"\d+(?!\d|[.,:]\d|\s?(?:{_UNIT})(?![a-z]))"
 """A lap's number: none that goes on, and none with a unit."""
@@ -90,7 +90,7 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
 _WORDS: Final = re.compile(
     r"\b(?P<words>(?:"
     + "|".join(sorted([*CARDINALS, *SCALES], key=len, reverse=True))
-    + r")(?:(?:[\s-]+(?:and\s+|point\s+|a\s+)?)(?:"
+    + r")(?:(?:[\s-]+(?:and\s+|point\s+)?(?:an?\s+)?)(?:"
     + "|".join(sorted([*CARDINALS, *SCALES, "half", "quarter"], key=len, reverse=True))
     + r")\b)*)\b"
 )
@@ -100,6 +100,7 @@ _PARTS: Final = re.compile(
 _SINGLE: Final = re.compile(
     rf"\b(?:an?|one)\s+(?:whole\s+|full\s+|entire\s+|good\s+|single\s+)?(?P<unit>{_LONG_UNIT})\b"
 )
+_BEHIND_A_NUMBER: Final = re.compile(rf"\b(?:{_CARDINAL}|{'|'.join(SCALES)})[\s-]+(?:and\s+|point\s+)?(?:an?|one)\s*$")
 _WORD: Final = re.compile(r"[a-z']+")
 _RANGE: Final = re.compile(r"\s*(?:-|to|and|or)\s*")
 _MASK: Final = "\x00"
@@ -223,12 +224,16 @@ def _ordered(shown: str, number: int, text: str, begin: int, end: int) -> Iterat
 def _words(masked: str, text: str, found: list[Claim]) -> str:
     """Adds the numbers that are written as words; what is read of the text is masked."""
     for match in list(_PARTS.finditer(masked)):
+        if _BEHIND_A_NUMBER.search(masked[: match.start()]):
+            continue  # two and a half
         claim = _part(match, masked)
         if claim is not None:
             found.append(claim)
         if claim is not None or match["part"] == "half":
             masked = _mask(masked, match.start("part"), match.end())
     for match in list(_SINGLE.finditer(masked)):
+        if _BEHIND_A_NUMBER.search(masked[: match.start()] + match[0].partition(" ")[0]):
+            continue  # twenty-one metres
         name = " ".join(match["unit"].split())
         follows = _WORD.match(masked[match.end() :].lstrip())
         if name == "second" and follows and follows[0] in FOLLOWS_SECOND:
