@@ -40,9 +40,13 @@ class Health:
     up: as the last probe found it; None: there was none.  restarts: commands run.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float] = time.monotonic, *, command_s: float = COMMAND_S
+    ) -> None:
+        """command_s: for a restart's command to end."""
         self.settings = settings
         self.clock = clock
+        self._command_s = command_s
         self.breaker = Breaker()
         self.up: bool | None = None
         self.last_error = ""
@@ -131,7 +135,7 @@ class Health:
             logger.warning("the language model %s", self.last_error)
             return
         try:
-            async with asyncio.timeout(COMMAND_S):
+            async with asyncio.timeout(self._command_s):
                 code = await process.wait()
         except TimeoutError:
             code = None

@@ -71,7 +71,7 @@ _AND: Final = r"(?:\s*(?:,|&|-|/)\s*(?:(?:and|or)\s+)?|\s+(?:and|or|to|through|v
 
 _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("list", re.compile(r"(?m)^[ \t]*(?:[-*•]\s*)?(?:\*\*)?(?P<list>[1-9])[.):](?=\s)")),
-    ("clock", re.compile(rf"{_SIGN}(?<![\d:.])(?P<clock>\d+(?::\d{{1,2}}){{1,2}}(?:[.,]\d+)?)(?![\d:])")),
+    ("clock", re.compile(rf"{_SIGN}(?<![\d:.])(?P<clock>\d+(?::\d{{1,2}}){{1,2}}(?:[.,]\d+)?)(?!\d|[.,:]\d)")),
     ("lap", re.compile(rf"\blaps?\s*(?:number|no\.?|nr\.?|#)?\s*(?P<laps>{_LAP}(?:{_AND}(?:laps?\s+)?#?{_LAP})*)")),
     ("sector", re.compile(r"\b(?:sectors?\s*#?|s)(?P<sector>\d+)\b(?![.,:]\d)")),
     ("corner", re.compile(r"\b(?:corners?|turns?|t)\s*#?(?P<corner>\d+[a-z]?)\b(?![.,:]\d)")),
