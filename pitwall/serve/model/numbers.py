@@ -212,7 +212,7 @@ def _ordered(shown: str, number: int, text: str, begin: int, end: int) -> Iterat
     """An ordinal: of a lap or a gear it is that one; else up to the third it only orders."""
     noun = re.match(r"[\s-]+(?:flying\s+|timed\s+)?([a-z]+)", text[end : end + 40])
     word = noun[1] if noun else ""
-    if re.search(r"\b(?:an?|another)$", text[:begin].rstrip()):
+    if number <= FREE_ORDINAL and word != "gear" and re.search(r"\b(?:an?|another)$", text[:begin].rstrip()):
         return  # "a second lap": one more
     if word in ("lap", "laps", "sector", "corner", "turn") and number > 1:
         kind = {"laps": "lap", "turn": "corner"}.get(word, word)
