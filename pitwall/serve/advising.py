@@ -116,8 +116,8 @@ class Advising:
         if this is None:
             return []
         car, began = this.header.car, this.header.started_at_ns
-        before = [each for each in listed if each.header.car == car and each.header.started_at_ns < began]
-        return [each.id for each in reversed(before[-(HISTORY - 1) :])]
+        before = [each.id for each in listed if each.header.car == car and each.header.started_at_ns < began]
+        return await self._readings.projected(before[:-HISTORY:-1])  # the newest first
 
 
 def ground_of(advice: Brief | Debrief) -> Ground:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
@@ -49,6 +49,9 @@ class Garage(Protocol):
 
     def fingerprint(self, id: str) -> str:
         """Of the pipeline that the session's projection would be built with now; empty: nobody can say."""
+
+    def projected(self, id: str) -> bool:
+        """Whether that session has a projection, stale or not: a question to it waits for no build."""
 
     def distrust(self, id: str) -> None:
         """Closes that session's projection, which turned out to be damaged."""
@@ -109,6 +112,10 @@ class Readings:
     def rebuilds(self) -> Rebuilds:
         """How far the rebuilding of what is stale is."""
         return self._garage.rebuilds
+
+    async def projected(self, sessions: Sequence[str]) -> list[str]:
+        """Those of them that a question to waits for no build."""
+        return await self._run(lambda: [session for session in sessions if self._garage.projected(session)])
 
     async def sessions(self) -> list[Session]:
         """The sessions there are, oldest first."""

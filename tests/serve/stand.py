@@ -88,6 +88,9 @@ class FakeGarage:
     def fingerprint(self, id: str) -> str:
         return CAST.fingerprint
 
+    def projected(self, id: str) -> bool:
+        return id in self.projections
+
     def distrust(self, id: str) -> None:
         pass
 

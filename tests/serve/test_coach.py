@@ -90,6 +90,12 @@ def test_a_model_words_what_the_rules_say_and_its_answer_is_kept():
     assert model.asked[0]["max_tokens"] == 400
 
 
+@pytest.mark.parametrize("said", ["<think>They lost 99 s at T77.</think>\n" + GOOD, GOOD])
+def test_what_a_model_thinks_aloud_is_not_told(said):
+    with model_server("well", said) as model, coached(model.settings()) as stand:
+        assert stand.json(BRIEF)["words"] == GOOD
+
+
 @pytest.mark.parametrize("manner", ["at once", "knows no HEAD"])
 def test_servers_that_do_less_will_do(manner):
     with model_server(manner, GOOD) as model, coached(model.settings()) as stand:
@@ -128,6 +134,7 @@ def test_an_answer_that_is_not_borne_out_is_refused_and_the_rules_answer(lie):
     assert (health["answered"], health["rejected"], health["breaker"]) == (0, 1, "closed")
     assert live.answers[0][1]["words"] is None
     assert "refused" in live.answers[0][1]["refused"]
+    assert live.answers[0][1]["said"]
 
 
 @pytest.mark.parametrize(

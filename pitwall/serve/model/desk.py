@@ -19,6 +19,7 @@ from pitwall.serve.model.exchange import ModelError
 from pitwall.serve.model.ground import judge, whole_sentences
 from pitwall.serve.model.health import Health
 from pitwall.serve.model.rows import Rows, ToolError
+from pitwall.serve.model.sense import MAX_CHARS
 from pitwall.serve.model.tools import TOOLS
 from pitwall.serve.model.writing import Task, Writing
 
@@ -33,6 +34,8 @@ FIRST_S: Final = 25.0
 GAP_S: Final = 8.0
 KEPT: Final = 64
 """Answers remembered: some 4 kB each."""
+LOOKED_UP_S: Final = 30.0
+"""For so long an answer that was looked up is good: a session that is being recorded goes on."""
 REFUSED_S: Final = 60.0
 """For so long an answer that was refused is not asked for again: the same question gives the same answer."""
 MAX_FACTS: Final = 24_000
@@ -52,7 +55,11 @@ Toolbox = Callable[[str, str], Awaitable[Rows]]
 
 
 class RefusedError(Exception):
-    """What the model wrote is not taken: `str` says why."""
+    """What the model wrote is not taken: `str` says why.  words: what it was."""
+
+    def __init__(self, why: str, words: str) -> None:
+        super().__init__(why)
+        self.words = words or "(nothing)"
 
 
 class Desk:
@@ -86,6 +93,9 @@ class Desk:
             return f"the language model is left alone for a while: it {health.last_error or 'failed'}"
         if not await health.is_up():
             return f"the language model is down: it {health.last_error}"
+        known = self._writings.get(key)
+        if known is not None and not self._is_stale(known):
+            return known  # begun by somebody else while the probe was under way
         if len(self._tasks) >= WRITINGS:
             return "the language model is busy"
         if not health.breaker.may_call(health.clock()):
@@ -120,10 +130,13 @@ class Desk:
         }
 
     def _is_stale(self, writing: Writing) -> bool:
-        """Whether it came to nothing, and may be tried again."""
-        if not writing.done or not writing.why:
+        """Whether it came to nothing, or may be another by now, and is to be written anew."""
+        if not writing.done:
             return False
-        return writing.refused_s is None or self.health.clock() - writing.refused_s > REFUSED_S
+        age_s = self.health.clock() - writing.done_s
+        if writing.why:
+            return not writing.refused or age_s > REFUSED_S
+        return bool(writing.task.agent.tools) and age_s > LOOKED_UP_S
 
     async def _run(self, writing: Writing, tools: Toolbox) -> None:
         health = self.health
@@ -133,50 +146,58 @@ class Desk:
         except RefusedError as error:
             health.breaker.succeeded()  # a server that lies is up
             self.rejected += 1
-            writing.refused_s = health.clock()
-            writing.end(f"what the model wrote was refused: {error}")
+            writing.refused = error.words
+            self._end(writing, f"what the model wrote was refused: {error}")
             logger.info("%s: the model's %s was refused: %s", writing.task.session, writing.task.agent.name, error)
         except (ModelError, TimeoutError) as error:
             self.failed += 1
             what = str(error) or f"took longer than {WRITE_S:g} s"
             health.call_failed(what)
-            writing.end(f"the language model {what}")
+            self._model = health.settings.model  # it may be another one that comes back
+            self._end(writing, f"the language model {what}")
         except asyncio.CancelledError:
             health.breaker.gave_up()
-            writing.end("the server stops")
+            self._end(writing, "the server stops")
             raise
         except Exception as error:
             self.failed += 1
             health.breaker.gave_up()
             logger.exception("the model's answer could not be had")
-            writing.end(f"{type(error).__name__} while it was asked")
+            self._end(writing, f"{type(error).__name__} while it was asked")
         else:
             health.breaker.succeeded()
             self.answered += 1
             writing.told(words)
-            writing.end()
-        if writing.done and (not writing.why or writing.refused_s is not None):
+            self._end(writing)
+        if not writing.why or writing.refused:
             self._keep(writing.task.session, self._fact(writing))
+
+    def _end(self, writing: Writing, why: str = "") -> None:
+        writing.done_s = self.health.clock()
+        writing.end(why)
 
     async def _written(self, writing: Writing, tools: Toolbox) -> str:
         """What the model answers, checked.  RefusedError, ModelError, TimeoutError."""
         task = writing.task
         limits = task.agent.limits
         if not self._model:
-            async with asyncio.timeout(GAP_S):
-                self._model = await client.first_model(self.health.settings)
+            try:
+                async with asyncio.timeout(GAP_S):
+                    self._model = await client.first_model(self.health.settings)
+            except TimeoutError:
+                raise ModelError("does not say which models it has") from None
         messages: list[dict[str, Any]] = [
             {"role": "system", "content": f"{RULES} {task.agent.system} {task.agent.levels[task.level]}"},
             {"role": "user", "content": _told(task)},
         ]
-        given = len(messages[1]["content"])
+        given, words = len(messages[1]["content"]), ""
         for turn in range(limits.rounds + 1):
             offered = task.agent.tools if turn < limits.rounds and given < MAX_FACTS else ()
             words, calls = await self._turn(writing, messages, offered)
             if not calls:
                 return self._checked(writing, words)
             if not offered:
-                raise RefusedError("it calls tools instead of answering")
+                raise RefusedError("it calls tools instead of answering", words)
             writing.told("")  # what it said before it looked is not its answer
             messages.append(
                 {"role": "assistant", "content": words or None, "tool_calls": [_call(call) for call in calls]}
@@ -185,7 +206,7 @@ class Desk:
                 found = (await self._called(writing, call, tools))[: max(0, MAX_FACTS - given)]
                 given += len(found)
                 messages.append({"role": "tool", "tool_call_id": call.id, "content": found})
-        raise RefusedError("it calls tools instead of answering")
+        raise RefusedError("it calls tools instead of answering", words)
 
     async def _turn(
         self, writing: Writing, messages: list[dict[str, Any]], offered: tuple[str, ...]
@@ -193,7 +214,7 @@ class Desk:
         """One turn: its words, and the calls that it wants made.  Words are handed on as they have been checked."""
         limits = writing.task.agent.limits
         descriptions = [TOOLS[name].described(name) for name in offered]
-        words, calls = "", list[client.Call]()
+        thought, words, calls = "", "", list[client.Call]()
         chat = client.chat(self.health.settings, self._model, messages, tools=descriptions, tokens=limits.tokens)
         try:
             wait_s = FIRST_S
@@ -209,9 +230,10 @@ class Desk:
                 if isinstance(piece, client.Call):
                     calls.append(piece)
                     continue
-                words += piece.text
+                thought += piece.text
+                words = _without_thoughts(thought)
                 if len(words) > limits.chars:
-                    raise RefusedError(f"it is longer than {limits.chars:,} characters")
+                    raise RefusedError(f"it is longer than {limits.chars:,} characters", words)
                 self._hand_on(writing, words)
         finally:
             await chat.aclose()
@@ -223,21 +245,21 @@ class Desk:
             return
         wrong = judge(words[:whole], writing.ground).wrong
         if wrong:
-            raise RefusedError(_wrong(wrong))
+            raise RefusedError(_wrong(wrong), words)
         writing.told(words[:whole])
 
     def _checked(self, writing: Writing, words: str) -> str:
         task = writing.task
         against = sense.against(words)
         if against:
-            raise RefusedError(against)
+            raise RefusedError(against, words)
         verdict = judge(words, writing.ground)
         if verdict.wrong:
-            raise RefusedError(_wrong(verdict.wrong))
+            raise RefusedError(_wrong(verdict.wrong), words)
         if not verdict.stands_on:
-            raise RefusedError("it stands on no figure")
+            raise RefusedError("it stands on no figure", words)
         if task.must_name and not any(name.lower() in words.lower() for name in task.must_name):
-            raise RefusedError("it speaks of none of the corners that matter")
+            raise RefusedError("it speaks of none of the corners that matter", words)
         return words
 
     async def _called(self, writing: Writing, call: client.Call, tools: Toolbox) -> str:
@@ -260,8 +282,16 @@ class Desk:
             "model": self._model,
             "words": writing.words if not writing.why else None,
             "refused": writing.why or None,
+            "said": writing.refused[:MAX_CHARS] or None,
             "figures": task.key,
         }
+
+
+def _without_thoughts(text: str) -> str:
+    """What is meant to be heard: some models think aloud first, between <think> and </think>."""
+    if not text.lstrip().startswith("<think>"):
+        return "" if "<think>".startswith(text.strip()) else text
+    return text.partition("</think>")[2].lstrip()
 
 
 def _told(task: Task) -> str:

@@ -41,13 +41,17 @@ class Task:
 
 @dataclass(slots=True, eq=False)
 class Writing:
-    """One answer on its way.  words: checked so far.  done: it is over; then `why` says why there is none, if so."""
+    """One answer on its way.  words: checked so far.  done: it is over, since `done_s`.  why: then, why there is none.
+
+    refused: what it was that was not taken.  ground: what it may stand on, with what was looked up (`rows`).
+    """
 
     task: Task
     words: str = ""
     why: str = ""
     done: bool = False
-    refused_s: float | None = None
+    done_s: float = 0.0
+    refused: str = ""
     ground: Ground = field(default_factory=Ground)
     rows: list[dict[str, Any]] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
