@@ -85,7 +85,7 @@ class Coaching:
             async with asyncio.timeout_at(until_s):
                 writing = await self.desk.write(task, self._tools(task))
         except TimeoutError:
-            return Worded(why="the language model does not say whether it is up")
+            return Worded(why="no time was left for the language model")
         return Worded(why=writing) if isinstance(writing, str) else writing
 
     async def word(self, task: Task, until_s: float) -> Worded:
