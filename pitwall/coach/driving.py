@@ -177,6 +177,8 @@ class Seen:
         last = slowest_row(self.lap.role("speed"), self.place.corner)
         rows = np.arange(first, last)[braking_rows(self.lap, self.driving.limits)[first:last]]
         rows = rows[BEFORE_M : -BEFORE_M or None]
+        known = np.isfinite(self.lap.role("speed")) & np.isfinite(self.lap.role("g_lat"))
+        rows = rows[known[rows]]
         if not len(rows):
             return np.nan
         speed, turned = self.lap.role("speed")[rows], self.lap.role("g_lat")[rows] / car.lateral_g

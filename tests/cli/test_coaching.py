@@ -67,6 +67,8 @@ def test_a_session_without_laps_has_nothing_to_say_and_says_so(pitwall: Pitwall)
 def test_a_debrief_is_held_against_another_session(driven: tuple[Pitwall, dict]) -> None:
     pitwall, _ = driven
     pitwall("simulate", "--laps", 5, "--seed", 21, "--session", "better")
-    said = pitwall("debrief", "better", "--against", "a-drive", "--json").json
+    answer = pitwall("debrief", "better", "--against", "a-drive", "--json")
+    print(answer)
+    said = answer.json
     assert said["against"] == "a-drive"
     assert any(change["gained_s"] > 0 for change in said["changes"])

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pitwall.coach.consistency import in_common, spreads, unsteady
 from pitwall.coach.driven import Driven
 from pitwall.coach.driving import Driving
 from pitwall.coach.finding import Level, Priority
-from pitwall.coach.findings import RULES, of_lap
+from pitwall.coach.findings import RULES, findings, of_lap
 from pitwall.coach.saying import said
 from pitwall.track.corners import Corner
 
@@ -172,6 +174,27 @@ def test_no_rule_stumbles_over_what_no_channel_tells(without: str) -> None:
     driving = Driving(bare, bare[0], [CORNER])
     for index in range(5):
         assert all(np.isfinite(each.worth_s) for each in of_lap(driving, index))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.sampled_from(sorted(lap().roles)), st.integers(0, N), st.integers(1, 300)),
+        max_size=12,
+    ),
+    st.sampled_from(sorted(ABOUT)),
+)
+def test_no_rule_stumbles_over_channels_that_fall_silent_for_a_while(gaps: list[Any], rule: str) -> None:
+    laps = [*(lap(k) for k in range(1, 5)), lap(5, **ABOUT[rule])]
+    for index, role, first, length in gaps:
+        laps[index].roles[role][first : first + length] = np.nan
+    driving = Driving(laps, laps[0], [CORNER])
+    for each in findings(driving):
+        assert np.isfinite(each.worth_s)
+        assert all(np.isfinite(figure.value) for figure in each.figures)
+        assert "{" not in said(each, Level.ADVANCED)
+    spreads(driving)
+    in_common(driving)
 
 
 def unsteady_laps(brake_by: float, min_by: float, count: int = 6) -> Driving:
