@@ -7,17 +7,16 @@ a brief's history, and of nothing else.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pitwall.coach import debriefing
 from pitwall.coach.advice import Brief, Change, Debrief, Point
-from pitwall.coach.finding import Figure, Finding, Level, Link, Priority
-from pitwall.coach.findings import order
+from pitwall.coach.finding import Figure, Finding, Level
 from pitwall.errors import PitwallError
+from pitwall.project.coached import findings_in, lap_times_in
 from pitwall.serve.model.ground import EVERYWHERE, Given, Ground
 from pitwall.serve.model.rows import has
 from pitwall.serve.problem import Problem
@@ -38,26 +37,8 @@ FindingsOf = Callable[["DuckDBPyConnection"], Sequence[Finding]]
 
 def stored(cursor: DuckDBPyConnection) -> Sequence[Finding]:
     """Those that the projection holds; none where it holds no findings."""
-    if not has(cursor, "findings"):
-        return ()
-    columns = "rule, priority, corner, section, worth_s, laps, of_laps, figures, links"
-    found = [
-        Finding(
-            rule=rule,
-            priority=Priority[priority.upper()],
-            where=corner or "",
-            section=section,
-            worth_s=worth_s,
-            laps=tuple(json.loads(laps)),
-            of=of_laps,
-            figures=tuple(Figure(**figure) for figure in json.loads(figures)),
-            links=tuple(Link(**link) for link in json.loads(links)),
-        )
-        for rule, priority, corner, section, worth_s, laps, of_laps, figures, links in cursor.execute(
-            f"SELECT {columns} FROM findings"  # noqa: S608
-        ).fetchall()
-    ]
-    return sorted(found, key=order)
+    # one that an older pitwall built answers until its successor has taken its place
+    return findings_in(cursor) if has(cursor, "findings") else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +46,7 @@ class Seen:
     """What a session holds for advice.  lap_times: of the laps that count.  track: its name; empty: none is known."""
 
     findings: tuple[Finding, ...] = ()
-    lap_times: Mapping[int, float] | None = None
+    lap_times: Mapping[int, float] = field(default_factory=dict)
     track: str = ""
 
 
@@ -78,11 +59,8 @@ class Advising:
 
     def seen(self, cursor: DuckDBPyConnection) -> Seen:
         """What the session behind the cursor holds."""
-        times: dict[int, float] = {}
+        times = lap_times_in(cursor) if has(cursor, "laps") else {}
         track = ""
-        if has(cursor, "laps"):
-            sql = "SELECT number, time_s FROM laps WHERE valid AND flying AND time_s IS NOT NULL ORDER BY number"
-            times = dict(cursor.execute(sql).fetchall())
         if has(cursor, "track"):
             row = cursor.execute("SELECT name FROM track").fetchone()
             track = (row[0] or "") if row else ""
@@ -93,7 +71,7 @@ class Advising:
         before = (await self._readings.ask(against, self.seen)).answer.findings if against else None
         told = await self._readings.ask(session, self.seen)
         seen = told.answer
-        advice = debriefing.debrief(session, seen.findings, seen.lap_times or {}, level, before=before, against=against)
+        advice = debriefing.debrief(session, seen.findings, seen.lap_times, level, before=before, against=against)
         return told.but(advice)
 
     async def brief(self, session: str, level: Level) -> Told[Brief]:

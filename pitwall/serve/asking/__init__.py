@@ -36,7 +36,7 @@ def answer_to(question: str, session: str, level: Level, advising: Advising) -> 
     def replied(cursor: DuckDBPyConnection) -> Reply:
         def debrief() -> Debrief:
             seen = advising.seen(cursor)
-            return debriefing.debrief(session, seen.findings, seen.lap_times or {}, level)
+            return debriefing.debrief(session, seen.findings, seen.lap_times, level)
 
         return answer(question, cursor, debrief)
 
