@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 
-from pitwall.coach.debriefing import brief, debrief
+from pitwall.coach.debriefing import brief, debrief, point
 from pitwall.coach.driving import Driving
-from pitwall.coach.finding import Level
+from pitwall.coach.finding import Figure, Finding, Level, Link, Priority
 from pitwall.coach.findings import findings
 from pitwall.serve.advising import ground_of, lap_time, stored
 from pitwall.serve.asking import UNKNOWN, answer
@@ -58,7 +61,7 @@ def advice():
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_question_is_answered_with_figures(cursor, question):
     kind, words = QUESTIONS[question]
-    reply = answer(question, cursor, advice)
+    reply = answer(question, cursor, advice, lambda: advice().points)
     assert reply.kind == kind
     assert words in reply.words
     if reply.words != UNKNOWN:
@@ -73,7 +76,7 @@ def test_a_projection_without_laps_or_channels_is_no_trouble():
         "CREATE TABLE channels (name VARCHAR, unit VARCHAR, table_name VARCHAR, column_name VARCHAR, rows BIGINT)"
     )
     for question in QUESTIONS:
-        reply = answer(question, empty.cursor(), lambda: debrief("s", (), {}, Level.NOVICE))
+        reply = answer(question, empty.cursor(), lambda: debrief("s", (), {}, Level.NOVICE), tuple)
         assert reply.words
 
 
@@ -81,6 +84,16 @@ def test_a_projection_that_an_older_pitwall_built_has_no_findings():
     import duckdb
 
     assert stored(duckdb.connect().cursor()) == ()
+
+
+def test_what_costs_no_time_is_not_where_time_is_lost_and_no_corner_is_left_out(cursor):
+    spun = Finding("spin", Priority.SAFETY, "", "lap", 0.0, (2,), 5, (Figure("times", 1.0, ""),), (Link(2, "", 90.0),))
+    more = [replace(FINDINGS[1], where=f"T{n}", worth_s=0.05) for n in (7, 8, 9)]
+    found = (spun, *FINDINGS, *more)
+    points = [point("s", finding, Level.INTERMEDIATE) for finding in found]
+    ask = partial(answer, cursor=cursor, debrief=advice, points=lambda: points)
+    assert ask("where do I lose time?").words.startswith("You lose the most at T5: 0.31 s")
+    assert "T9" in ask("what about turn 9?").words
 
 
 @pytest.mark.parametrize("level", Level)
@@ -92,8 +105,8 @@ def test_every_number_of_the_rules_own_advice_is_given(level):
         assert said.points
         ground = ground_of(said)
         assert judge(said.words, ground).wrong == ()
-        for point in said.points:
-            assert judge(point.words, ground).wrong == ()
+        for each in said.points:
+            assert judge(each.words, ground).wrong == ()
 
 
 @pytest.mark.parametrize(("time_s", "said"), [(58.3171, "58.317 s"), (59.9999, "1:00.000"), (102.318, "1:42.318")])

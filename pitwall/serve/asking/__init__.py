@@ -7,7 +7,8 @@ can be asked. Law: every number that is said is a figure of the reply, or a lap'
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from pitwall.coach import debriefing
@@ -19,7 +20,7 @@ from pitwall.serve.asking.reply import Answer, Asked, Reply
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from pitwall.coach.advice import Debrief
+    from pitwall.coach.advice import Debrief, Point
     from pitwall.coach.finding import Level
     from pitwall.serve.advising import Advising
 
@@ -34,18 +35,25 @@ def answer_to(question: str, session: str, level: Level, advising: Advising) -> 
     """What answers it, given a cursor on the session's projection."""
 
     def replied(cursor: DuckDBPyConnection) -> Reply:
-        def debrief() -> Debrief:
-            seen = advising.seen(cursor)
-            return debriefing.debrief(session, seen.findings, seen.lap_times, level)
-
-        return answer(question, cursor, debrief)
+        seen = cache(lambda: advising.seen(cursor))
+        return answer(
+            question,
+            cursor,
+            lambda: debriefing.debrief(session, seen().findings, seen().lap_times, level),
+            lambda: [debriefing.point(session, finding, level) for finding in seen().findings],
+        )
 
     return replied
 
 
-def answer(text: str, cursor: DuckDBPyConnection, debrief: Callable[[], Debrief]) -> Reply:
+def answer(
+    text: str,
+    cursor: DuckDBPyConnection,
+    debrief: Callable[[], Debrief],
+    points: Callable[[], Sequence[Point]],
+) -> Reply:
     """What the rules say to a question."""
-    asked = Asked(" ".join(text.lower().split()), cursor, debrief)
+    asked = Asked(" ".join(text.lower().split()), cursor, debrief, points)
     for kind, (pattern, function) in QUESTIONS.items():
         if pattern.search(asked.text):
             reply = function(asked)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
-from pitwall.coach.advice import Debrief
+from pitwall.coach.advice import MOST_POINTS, Point
 from pitwall.serve.advising import figures_of, ground_of
 from pitwall.serve.asking.of_laps import by_sector
 from pitwall.serve.asking.reply import NO_LAPS, Answer, Asked, told
@@ -13,32 +15,39 @@ from pitwall.serve.model.rows import has
 
 
 def losing(asked: Asked) -> Answer:
-    debrief = asked.debrief()
-    if not debrief.points:
-        return by_sector(asked) or told(NO_LAPS if not debrief.laps else "Nothing stands out: your laps are alike.", ())
-    point = debrief.points[0]
-    where = point.where or "all over the lap"
-    words = f"You lose the most at {where}: {point.worth_s:g} s a lap. {point.words}"
-    links = [link for each in debrief.points for link in each.links[:1]]
-    return words, tuple(figures_of(debrief)), tuple(links), ground_of(debrief)
+    """What costs the most time; where no corners are known, the sector that does."""
+    points = sorted((point for point in asked.points() if point.worth_s > 0), key=lambda point: -point.worth_s)
+    if not points:
+        counts = bool(asked.debrief().laps)
+        return by_sector(asked) or told("Nothing stands out: your laps are alike." if counts else NO_LAPS, ())
+    most = points[:MOST_POINTS]
+    where = most[0].where or "all over the lap"
+    words = f"You lose the most at {where}: {most[0].worth_s:g} s a lap. {most[0].words}"
+    return _about(asked, words, most)
 
 
 def corner(asked: Asked) -> Answer | None:
     """What was found at a corner that the question names."""
-    debrief = asked.debrief()
-    names = {point.where for point in debrief.points if point.where} | _corners(asked)
-    named = [name for name in names if re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", asked.text)]
+    every = asked.points()
+    names = {point.where for point in every if point.where} | _corners(asked)
+    named = [name for name in sorted(names) if re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", asked.text)]
     number = re.search(r"\b(?:turn|corner|t)\s*#?(\d+[a-z]?)\b", asked.text)
     if number:
-        named += [name for name in names if name.lower() in (f"t{number[1]}", number[1])]
+        named += [name for name in sorted(names) if name.lower() in (f"t{number[1]}", number[1])]
     if not named:
         return told("No corner of that name is known in this session.", ()) if number else None
-    points = [point for point in debrief.points if point.where == named[0]]
+    points = [point for point in every if point.where == named[0]]
     if not points:
         return told(f"Nothing stands out at {named[0]}.", (), (), Ground(corners=frozenset({named[0]})))
     worth = f" Worth {points[0].worth_s:g} s a lap." if points[0].worth_s > 0 else ""
-    only = Debrief(debrief.session, debrief.level, "", None, None, debrief.laps, tuple(points), (), debrief.against)
-    return points[0].words + worth, tuple(figures_of(only)), points[0].links, ground_of(only)
+    return _about(asked, points[0].words + worth, points[:MOST_POINTS])
+
+
+def _about(asked: Asked, words: str, points: Sequence[Point]) -> Answer:
+    """The words, with the figures and links of these points."""
+    whole = asked.debrief()
+    said = replace(whole, best_lap=None, best_s=None, points=tuple(points), changes=())
+    return words, tuple(figures_of(said)), tuple(link for point in points for link in point.links), ground_of(said)
 
 
 def _corners(asked: Asked) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pitwall.coach.advice import Debrief
+from pitwall.coach.advice import Debrief, Point
 from pitwall.coach.finding import Link
 from pitwall.serve.model.ground import Given, Ground
 from pitwall.serve.model.rows import has
@@ -47,11 +47,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question over a session.  debrief: the rules' advice, computed when it is wanted."""
+    """A question over a session.  debrief: the rules' advice; points: of all that they found, the first first.
+
+    Both are computed when they are wanted.
+    """
 
     text: str
     cursor: DuckDBPyConnection
     debrief: Callable[[], Debrief]
+    points: Callable[[], Sequence[Point]]
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         answer = self.cursor.execute(sql, list(parameters))
