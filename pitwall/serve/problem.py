@@ -63,7 +63,10 @@ TITLES: Final = {
     "not-recording": "The session is not being recorded",
     "query-timeout": "The query took too long",
     "too-busy": "Too much is asked at once",
+    "too-long": "More than is taken",
     "too-many-points": "More points than one answer may hold",
+    "too-often": "Asked too often",
+    "unknown-agent": "No such agent",
     "unknown-channel": "No such channel",
     "unknown-session": "No such session",
 }
