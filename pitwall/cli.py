@@ -35,6 +35,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "channels": ("channels:channels", "List the channels of a session."),
     "laps": ("laps:laps", "List the laps of a session."),
     "compare": ("compare:compare", "Show where a lap loses time to another."),
+    "corners": ("corners:corners", "Show how each corner was driven."),
+    "debrief": ("debrief:debrief", "Say what to change next."),
     "why": ("why:why", "Tell what made a channel's value at some time."),
     "query": ("query:query", "Ask a session's projection in SQL."),
     "export": ("export:export", "Write a session's frames or channels to a file."),

@@ -18,6 +18,7 @@ from pitwall.coach.driving import Driving
 from pitwall.coach.finding import Finding
 from pitwall.coach.findings import findings, of_lap
 from pitwall.coach.metrics import Cornering
+from pitwall.coach.straights import Straight
 from pitwall.track.corners import Corner
 
 REMEMBERED: Final = 20
@@ -36,17 +37,20 @@ class Coaching:
         self.laps: list[Driven] = []
         self.cornerings: list[Cornering] = []
         self._known: dict[tuple[int, int], Cornering] = {}
+        self._straights: dict[tuple[int, int], Straight] = {}
         self._newest: list[list[Finding]] = []
         self._findings: list[Finding] | None = None
 
     def add(self, lap: Driven) -> None:
         """A lap is over."""
+        before = _best(self.laps or [lap])
         self.laps.append(lap)
         self._findings = None
-        driving = self.driving()
+        driving = self.driving(before)
         index = len(driving.laps) - 1
         for corner in range(len(driving.places)):
             self._known[lap.number, corner] = found = driving.cornering(index, corner)
+            self._straights[lap.number, corner] = driving.straight(index, corner)
             self.cornerings.append(found)
         self._newest = [*self._newest, of_lap(driving, index)][-NEWEST:]
 
@@ -70,10 +74,15 @@ class Coaching:
             self._findings = findings(self.driving()) if self.laps else []
         return self._findings
 
-    def driving(self) -> Driving:
-        """The laps that are remembered, as rules see them."""
+    def driving(self, reference: Driven | None = None) -> Driving:
+        """The laps that are remembered, as rules see them.  reference: None is the best one."""
         laps = self.laps[-REMEMBERED:]
-        reference = min(self.laps, key=lambda lap: (float(lap.t_s[-1]), lap.number))
+        reference = _best(self.laps) if reference is None else reference
         numbers = {lap.number for lap in laps}
         known = {key: found for key, found in self._known.items() if key[0] in numbers}
-        return Driving(laps, self.first, self.corners, known, reference=reference)
+        straights = {key: found for key, found in self._straights.items() if key[0] in numbers}
+        return Driving(laps, self.first, self.corners, known, straights, reference=reference)
+
+
+def _best(laps: Sequence[Driven]) -> Driven:
+    return min(laps, key=lambda lap: (float(lap.t_s[-1]), lap.number))

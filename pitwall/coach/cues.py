@@ -151,19 +151,21 @@ class Speaking:
         return Cue(t_ns, _lap(lap), distance, finding.priority, finding.rule, finding.where, ahead, worth, words)
 
     def _next_incident(self, ticks: Ticks, calm: Rows) -> tuple[int, int, Incident] | None:
+        """The one that can be said first; of several at one tick the gravest."""
         until = int(ticks.t_ns[-1])
         free = self._last_ns + URGENT_SILENCE_NS
-        for incident in sorted(self._waiting, key=lambda each: (each.priority, each.told_ns, each.kind, each.what)):
-            told_before = self._told.get((incident.kind, incident.what), -(1 << 62))
-            if incident.told_ns - told_before < INCIDENT_AGAIN_NS:
-                self._waiting.remove(incident)
-                continue
-            may = calm & (ticks.t_ns >= max(incident.told_ns, free)) & (ticks.t_ns < incident.told_ns + STALE_NS)
-            if may.any():
-                return int(np.argmax(may)), 0, incident
-            if until >= incident.told_ns + STALE_NS:
-                self._waiting.remove(incident)
-        return None
+        best: tuple[int, int, Incident] | None = None
+        for each in sorted(self._waiting, key=lambda one: (one.priority, one.told_ns, one.kind, one.what)):
+            said_ns = self._told.get((each.kind, each.what), -(1 << 62))
+            may = calm & (ticks.t_ns >= max(each.told_ns, free)) & (ticks.t_ns < each.told_ns + STALE_NS)
+            if each.told_ns - said_ns < INCIDENT_AGAIN_NS:
+                self._waiting.remove(each)
+            elif may.any():
+                if best is None or int(np.argmax(may)) < best[0]:
+                    best = int(np.argmax(may)), 0, each
+            elif until >= each.told_ns + STALE_NS:
+                self._waiting.remove(each)
+        return best
 
     def _next_planned(self, ticks: Ticks, calm: Rows) -> tuple[int, int, int] | None:
         free = calm & (ticks.t_ns >= self._last_ns + SILENCE_NS) & (ticks.column("speed") > MOVING_MPS)

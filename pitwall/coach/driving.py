@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -43,12 +44,15 @@ bumps or a slope show as much."""
 BEFORE_M: Final = 3
 """Rows before a pedal's moving from which on what it cost is counted: throttles come at 10 to 50 Hz."""
 
+AROUND_ROWS: Final = 8
+"""What a slope needs on either side."""
+
 
 class Driving:
     """laps: of one session, all over the distance of `first`, one of them or an earlier one: its path is the corners'.
 
     reference: the lap that times are lost against; None: `first`.
-    known: what was measured before, each lap when it was over, by the lap's number and the corner's place.
+    known, straights: what was measured before, each lap when it was over, by the lap's number and the corner's place.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Driving:
         first: Driven,
         corners: Sequence[Corner],
         known: Mapping[tuple[int, int], Cornering] | None = None,
+        straights: Mapping[tuple[int, int], Straight] | None = None,
         *,
         reference: Driven | None = None,
     ) -> None:
@@ -68,7 +73,9 @@ class Driving:
             (places_of[number], corner): found for (number, corner), found in (known or {}).items()
         }
         self._usual: dict[tuple[int, tuple[int, ...]], Cornering] = {}
-        self._straight: dict[tuple[int, int], Straight] = {}
+        self._straight: dict[tuple[int, int], Straight] = {
+            (places_of[number], corner): found for (number, corner), found in (straights or {}).items()
+        }
 
     @cached_property
     def limits(self) -> Limits:
@@ -88,8 +95,8 @@ class Driving:
     def usual(self, corner: int, laps: tuple[int, ...]) -> Cornering:
         """Each figure is the median of those laps'."""
         if (corner, laps) not in self._usual:
-            every = np.array([astuple(self.cornering(lap, corner))[2:] for lap in laps], np.float64)
-            medians = dict(zip(FIGURES, _medians(every).tolist(), strict=True))
+            every = np.array([_cornering_figures(self.cornering(lap, corner)) for lap in laps], np.float64)
+            medians = dict(zip(FIGURES, _medians(every, len(FIGURES)).tolist(), strict=True))
             self._usual[corner, laps] = Cornering(lap=-1, corner=self.places[corner].corner.name, **medians)
         return self._usual[corner, laps]
 
@@ -154,8 +161,10 @@ class Seen:
 
     @cached_property
     def usual_straight(self) -> Straight:
-        every = [self.driving.straight(other, self.corner) for other in self.others]
-        medians = {name: _median([getattr(one, name) for one in every]) for name in STRAIGHT_FIGURES}
+        every = np.array(
+            [_straight_figures(self.driving.straight(lap, self.corner)) for lap in self.others], np.float64
+        )
+        medians = dict(zip(STRAIGHT_FIGURES, _medians(every, len(STRAIGHT_FIGURES)).tolist(), strict=True))
         return Straight(lap=-1, corner=self.place.corner.name, **medians)
 
     @cached_property
@@ -168,12 +177,16 @@ class Seen:
         last = slowest_row(self.lap.role("speed"), self.place.corner)
         rows = np.arange(first, last)[braking_rows(self.lap, self.driving.limits)[first:last]]
         rows = rows[BEFORE_M : -BEFORE_M or None]
+        known = np.isfinite(self.lap.role("speed")) & np.isfinite(self.lap.role("g_lat"))
+        rows = rows[known[rows]]
         if not len(rows):
             return np.nan
         speed, turned = self.lap.role("speed")[rows], self.lap.role("g_lat")[rows] / car.lateral_g
         most = car.slowing[np.minimum((speed / TABLE_MPS).astype(np.int64), len(car.slowing) - 1)]
         most = most * np.sqrt(np.maximum(LEAST_SHARE, 1 - np.square(turned)))
-        return float(np.sum(-slope(self.lap.role("speed"))[rows]) / np.sum(most))
+        low = max(0, int(rows[0]) - AROUND_ROWS)
+        gain = slope(self.lap.role("speed")[low : int(rows[-1]) + AROUND_ROWS + 1])[rows - low]
+        return float(np.sum(-gain) / np.sum(most))
 
     def approach_s(self, from_m: float) -> float:
         """Lost from there to the slowest point, beyond what the others lose on the same metres."""
@@ -213,10 +226,14 @@ def _time(lap: Driven, part: Part) -> float:
     return float(lap.t_s[last] - lap.t_s[part.first])
 
 
-def _medians(rows: Float64) -> Float64:
-    """Of each column (k, n) -> (n,), of what is known in it."""
+_cornering_figures = attrgetter(*FIGURES)
+_straight_figures = attrgetter(*STRAIGHT_FIGURES)
+
+
+def _medians(rows: Float64, n: int) -> Float64:
+    """Of each column, (k, n) -> (n,), of what is known in it."""
     if not len(rows):
-        return np.full(len(FIGURES), np.nan)
+        return np.full(n, np.nan)
     ordered = np.sort(rows, axis=0)  # what is missing sorts to the end
     count = np.count_nonzero(~np.isnan(ordered), axis=0)
     low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(rows) - 1)

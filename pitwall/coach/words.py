@@ -214,6 +214,46 @@ WORDS: Final[Mapping[str, Mapping[Level, str]]] = {
         M: "Your minimum speed in {corner} moves by {minimum_speed_spread} km/h from lap to lap. Repeat it first.",
         A: "{corner}: minimum {minimum_speed} km/h with a deviation of {minimum_speed_spread} km/h.",
     },
+    "spin": {
+        N: "You spun. Go back to what worked, and build up again.",
+        M: "You spun: the car turned {about_itself} degrees about itself. Look at your entry speed there.",
+        A: "Spin: {about_itself} degrees about itself, from {speed_before} km/h; {times} in all.",
+    },
+    "lock-up": {
+        N: "A wheel locked under braking. Press firmly, then ease off.",
+        M: "A wheel locked under braking, {times} times in all. Less pressure as the car slows.",
+        A: "Lock-up: {wheel_speed} km/h against {fastest_wheel} km/h of the fastest wheel; {times} in all.",
+    },
+    "wheel-spin": {
+        N: "A wheel spun. Squeeze the power on.",
+        M: "A wheel spun under power, {times} times in all. Squeeze it on as the steering comes off.",
+        A: "Wheel spin: {wheel_speed} km/h against {other_wheels} km/h of the others; {times} in all.",
+    },
+    "over-rev": {
+        N: "The engine turned too fast. Shift up sooner, and down later.",
+        M: "The engine turned beyond its limit, {times} times in all. Later downshifts, sooner upshifts.",
+        A: "Over-rev beyond {limit} rpm; {times} in all. Look at the downshifts.",
+    },
+    "oil-pressure": {
+        N: "The oil pressure was too low. Have it looked at before you drive on.",
+        M: "The oil pressure was below {limit} bar, {times} times in all. Have it looked at before you drive on.",
+        A: "Oil pressure below {limit} bar; {times} in all. Level and pick-up, before the next run.",
+    },
+    "oil-temperature": {
+        N: "The oil was too hot. Drive a slow lap sooner.",
+        M: "The oil was above {limit} degrees, {times} times in all. Cool it with a slow lap.",
+        A: "Oil temperature above {limit} degrees; {times} in all. Cooling lap, air to the cooler.",
+    },
+    "water-temperature": {
+        N: "The engine was too hot. Drive a slow lap sooner, and have it looked at.",
+        M: "The water was above {limit} degrees, {times} times in all. Cool it with a slow lap.",
+        A: "Water temperature above {limit} degrees; {times} in all. Cooling lap; level, fan, air.",
+    },
+    "out-of-limits": {
+        N: "The {corner} was out of its limits. Have it looked at.",
+        M: "The {corner} was out of its limits, {times} times in all: {value}, the limit is {limit}.",
+        A: "{corner}: {value} beyond its limit of {limit}; {times} in all.",
+    },
 }
 
 CUES: Final[Mapping[str, Mapping[Level, str]]] = {

@@ -37,6 +37,8 @@ def approach_s(lap: Driven, car: Pace, place: Places, first: int) -> float:
     last = slowest_row(lap.role("speed"), place.corner)
     if not car.known or last <= first:
         return np.nan
+    if not np.isfinite(lap.role("speed")[first : last + 1]).all():
+        return np.nan
     speed = np.maximum(lap.role("speed")[first : last + 1], 1.0)
     could = np.maximum(approached(lap, car, first, last), 1.0)
     return float(np.sum(STEP_M / speed - STEP_M / could))
@@ -64,6 +66,8 @@ def around_s(
     if not others or not car.known or last <= first:
         return np.nan
     usual = np.median([other.role("speed") for other in others], axis=0)
+    if not np.isfinite(speed[place.before : last + 1]).all() or not np.isfinite(usual[[first, last]]).all():
+        return np.nan
     usual_s = float(np.median([other.t_s[last] - other.t_s[first] for other in others]))
     faster = (
         _grip(lap, others, place) ** GRIP_SHARE if as_gripping else 1.0
@@ -98,6 +102,9 @@ def _carried_on(lap: Driven, car: Pace, usual_mps: float, at: int, place: Places
     begins = begins[begins > slowest + BEHIND_M / STEP_M]
     if len(begins):
         until = int(begins[0])
+    unknown = np.flatnonzero(~np.isfinite(speed[at:until]))
+    if len(unknown):  # the last metres of a lap may be
+        until = at + int(unknown[0])
     up, most = car.speeding.tolist(), len(car.speeding) - 1
     more, lost_s = usual_mps**2 - float(speed[at]) ** 2, 0.0
     for own in speed[at:until].tolist():  # a straight, for a corner of a lap that a rule speaks of
