@@ -44,6 +44,7 @@ from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.newest import Picture
 from pitwall.serve.rebuilder import Rebuilder
 from pitwall.serve.server import bind, serve
+from pitwall.serve.speaker import Speaker, Speaking
 from pitwall.serve.tender import Tender, presses
 
 logger = logging.getLogger("pitwall.live")
@@ -67,13 +68,15 @@ def run(
     ready: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
     last_s: float = 0.0,
+    speaks: Speaking | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT (in the main thread), or until `stop` is set.
 
     leave_free: bytes that projections leave to the log; None: `room.FLOOR_BYTES`.
     model: that words what the rules say.
     ready: called with the page's address once it answers.  last_s: so long, when stopped, the end of a session that is
-    being recorded is waited for, which makes its projection whole.  PitwallError: the port can't be had.
+    being recorded is waited for, which makes its projection whole.  speaks: with what, and in whose words, cues are
+    spoken here; None: on the page alone.  PitwallError: the port can't be had.
     """
     with contextlib.closing(bind(host, port)) as sock, kept(projections) as folder:
         room = Room(folder, floor=leave_free, pressed=lambda: presses(logs, folder))
@@ -85,9 +88,13 @@ def run(
             Rebuilder(logs, shelf, definitions, follower, leave_free=leave_free),
         )
 
+        companions: list[Companion] = [follower, definitions, edits, tender, rebuilder]
+        if speaks is not None:
+            companions.append(Speaker(follower.picture, speaks.level, speaks.command))
+
         def answering(url: str) -> None:
             # not before: Sanic, while it starts, and a car's formulas go through `ast`, which bears one thread
-            for thread in (follower, definitions, edits, tender, rebuilder):
+            for thread in companions:
                 thread.start()
             if ready is not None:
                 ready(url)
@@ -95,7 +102,7 @@ def run(
         try:
             serve(follower, shelf, sock, model=model, ready=answering, stop=stop)
         finally:
-            stop_all((rebuilder, tender, follower, definitions, edits))
+            stop_all(companions)
 
 
 class Follower(Companion):

@@ -24,7 +24,7 @@ from pitwall.commands.keeping import Keeping, keep_options, keeper
 from pitwall.commands.notice import notice
 from pitwall.commands.options import Places, memory_option, places
 from pitwall.commands.output import announce
-from pitwall.commands.serve import server_options
+from pitwall.commands.serve import server_options, speak_options
 from pitwall.commands.sources import Wanted, source_options
 from pitwall.errors import PitwallError
 from pitwall.resident import Watch
@@ -41,10 +41,20 @@ RECORDER_HANGS_S: Final = 4.5
 @places("logs", "projections", "cars", process="supervisor")
 @source_options
 @server_options
+@speak_options
 @memory_option
 @keep_options
 @wake_lock_option
-def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int, wake_lock: bool | None) -> int:
+def run(
+    places: Places,
+    wanted: Wanted,
+    keeping: Keeping,
+    host: str,
+    port: int,
+    speak: str | None,
+    level: str,
+    wake_lock: bool | None,
+) -> int:
     """Record, project and serve a car, until stopped (Ctrl-C).
 
     Prints the page's address as soon as the page is there.  A second Ctrl-C ends it at
@@ -68,6 +78,7 @@ def run(places: Places, wanted: Wanted, keeping: Keeping, host: str, port: int, 
     projections = ["--projections", str(places.projections)]
     record = [*said, "record", *logs, *cars, *wanted.arguments(), "--supervised"]
     serve = [*said, "serve", *logs, *projections, *cars, "--host", host, "--port", str(port), "--supervised"]
+    serve += ["--speak", speak, "--level", level] if speak else []
     others = []
     if keeping:
         logger.notice(str(keeping))

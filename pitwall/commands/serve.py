@@ -30,12 +30,29 @@ def server_options(function: Function) -> Function:
     return host(port(function))
 
 
+LEVELS: Final = ("novice", "intermediate", "advanced")
+
+
+def speak_options(function: Function) -> Function:
+    """What is spoken here: `--speak`, `--level`."""
+    speak = option(
+        "--speak",
+        is_flag=False,
+        flag_value="auto",
+        metavar="[PROGRAM]",
+        help="Speak cues here: termux-tts-speak, espeak-ng, or one that reads lines.",
+    )
+    level = option("--level", type=click.Choice(LEVELS), default="intermediate", help="In whose words.")
+    return speak(level(function))
+
+
 @click.command
 @places("logs", "projections", "cars", process="server")
 @server_options
+@speak_options
 @memory_option
 @option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
-def serve(places: Places, host: str, port: int, supervised: bool) -> None:
+def serve(places: Places, host: str, port: int, speak: str | None, level: str, supervised: bool) -> None:
     """Project the log and serve the page, until stopped (Ctrl-C).
 
     Follows the newest session while it is recorded, by whatever process, and keeps its
@@ -47,7 +64,9 @@ def serve(places: Places, host: str, port: int, supervised: bool) -> None:
       pitwall serve --logs /mnt/car/logs --port 8081
     """
     from pitwall import live
+    from pitwall.coach.finding import Level
     from pitwall.serve.model.settings import settings
+    from pitwall.serve.speaker import Speaking, program
 
     model = settings(os.environ)
     if supervised:
@@ -69,4 +88,5 @@ def serve(places: Places, host: str, port: int, supervised: bool) -> None:
             model=model,
             ready=ready,
             last_s=LAST_S if supervised else 0.0,
+            speaks=Speaking(Level(level), program(speak)) if speak else None,
         )

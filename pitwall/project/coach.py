@@ -138,6 +138,11 @@ class Coach:
         self._cues += cues
         self._changes += len(incidents) + len(cues)
 
+    @property
+    def cue(self) -> Cue | None:
+        """What was said last."""
+        return self._cues[-1] if self._cues else None
+
     def small(self) -> Small:
         """The rows of its tables, as of now; the same object until they may differ."""
         if self._told != self._changes:

@@ -25,6 +25,7 @@ import numpy as np
 import pitwall
 from pitwall import decode
 from pitwall.car import Car, heard
+from pitwall.coach.cues import Cue
 from pitwall.decode import Rejected, Seen, in_order
 from pitwall.derive import Deriver, Rows, Table, Trace
 from pitwall.errors import CarError, LogError, RejectedError
@@ -107,6 +108,11 @@ class Pipeline:
     def laps(self) -> Small:
         """The rows of the tables of laps, as of now; the same object until they may differ."""
         return self._lapping.small()
+
+    @property
+    def cue(self) -> Cue | None:
+        """What was said to the driver last."""
+        return self._coach.cue
 
     def coached(self) -> Small:
         """The rows of the coach's tables, as of now; the same object until they may differ."""

@@ -22,6 +22,7 @@ from pitwall.serve.newest import NEVER, Live, Picture
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pitwall.coach.cues import Cue
     from pitwall.log.published import Recorder
 
 TICK_S: Final = 0.02
@@ -44,6 +45,7 @@ class Broadcast:
         self._tick = 1
         self._cast_tick = 1  # who has seen less must get everything
         self._status_tick = 1
+        self._cue_tick = 0
         self._status: dict[str, Any] = {}
         self._told_state = ""
         self._encoded: dict[int, bytes] = {}  # of this look: since -> event
@@ -86,6 +88,8 @@ class Broadcast:
             moved = picture.t != before.t
             self._changed[moved] = tick
             new = bool(moved.any())
+        if picture.cue is not None and picture.cue is not before.cue:
+            self._cue_tick, new = tick, True
         if with_status or picture.status.state != self._told_state:
             told = status_of(picture, self._live.problems(), self._live.recorder())
             if {**told, "age_s": None} != {**self._status, "age_s": None}:
@@ -126,6 +130,8 @@ class Broadcast:
             body |= _cast(picture)
         if self._status_tick > since:
             body["status"] = self._status
+        if picture.cue is not None and self._cue_tick > since:
+            body["cue"] = _cue(picture.cue)
         # a value that was forgotten is told to who may have seen it
         rows = np.flatnonzero((self._changed > since) & ((picture.t != NEVER) | (since > 0)))
         body["values"] = _values(picture, rows.tolist())
@@ -134,6 +140,20 @@ class Broadcast:
     def _wake(self) -> None:
         self._ticked.set()
         self._ticked = asyncio.Event()
+
+
+def _cue(cue: Cue) -> dict[str, Any]:
+    return {
+        "t": cue.t_ns,
+        "lap": cue.lap,
+        "distance_m": cue.distance_m,
+        "priority": cue.priority.name.lower(),
+        "what": cue.what,
+        "corner": cue.corner or None,
+        "ahead_m": cue.ahead_m,
+        "worth_s": cue.worth_s,
+        "words": {level.value: words for level, words in cue.words.items()},
+    }
 
 
 def _tell(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pitwall.project.database import quoted
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from pitwall.car import Car
+    from pitwall.coach.cues import Cue
     from pitwall.derive import Rows
     from pitwall.frames import Frames
     from pitwall.log.opening import Header
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 QUIET_S: Final = 2.0
 """A bus that is silent for so long has no frames a second."""
+NEWS_NS: Final = 3_000_000_000
+"""A cue that is older has passed its corner."""
 
 
 class Following:
@@ -78,7 +82,14 @@ class Following:
             committed=self._projector.committed.offset,
             damages=len(self.tail.damages),
         )
-        return self._gauges.picture(number, self._cast, status)
+        return replace(self._gauges.picture(number, self._cast, status), cue=self._cue())
+
+    def _cue(self) -> Cue | None:
+        """What was said last, while it is news: what was said before anybody looked was said to nobody."""
+        cue = self._projector.pipeline.cue
+        if cue is None or not self.recording or self.behind or self._gauges.newest_t - cue.t_ns > NEWS_NS:
+            return None
+        return cue
 
 
 def finished(session: Session, car: Car, generations: Generations, number: int) -> Picture:

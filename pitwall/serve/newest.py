@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
     import numpy.typing as npt
 
+    from pitwall.coach.cues import Cue
     from pitwall.log.published import Recorder
 
 NEVER = -1
@@ -78,7 +79,7 @@ class Status:
 class Picture:
     """One moment.  `t` int64 (c,) ns and `v` float64 (c,) are in the order of `cast.channels`; `t` is NEVER at first.
 
-    number: grows with every picture.
+    number: grows with every picture.  cue: what was said to the driver last, if that was just now.
     """
 
     number: int = 0
@@ -86,6 +87,7 @@ class Picture:
     t: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
     v: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
     status: Status = Status()
+    cue: Cue | None = None
 
 
 class Live(Protocol):

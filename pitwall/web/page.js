@@ -3,6 +3,7 @@
 import {age, number} from "/numbers.js";
 import {Channel, Tile, element} from "/channel.js";
 import {follow} from "/stream.js";
+import {tell as tellCue, forget as forgetCue} from "/cue.js";
 
 // roles that get a large number: [role, title, whether it has a level]
 const TILES = [
@@ -77,6 +78,7 @@ function take(body) {
     channels.get(name)?.set(t, v);
     newest = newest === null ? t : Math.max(newest, t);
   }
+  if (body.cue) tellCue(body.cue);
 }
 
 function find() {
@@ -152,6 +154,7 @@ follow("/live", {
       build(body);
       for (const channel of channels.values()) watcher.observe(channel.row);
     }
+    if (body.session !== session) forgetCue();
     session = body.session;
     pipeline = body.fingerprint;
     for (const [name, channel] of channels) if (!Object.hasOwn(body.values, name)) channel.clear();

@@ -11,9 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pitwall.coach.finding import Level
 from pitwall.log.published import Recorder, SourceState, State
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
 from tests.serve.stand import CAST, SID, STARTED_AT_NS, Stand, picture, standing
+from tests.serve.test_speaking import WORDS, cue
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -243,3 +245,29 @@ def test_it_says_how_each_bus_is_and_forgets_what_a_returned_one_had_said(page):
         live.shown = picture(3, t=2 * 10**9, rpm=1200.0, speed=50.0)
         sync_api.expect(row(page, "rpm").locator(".value")).to_have_text("1200")
         assert page.said == []
+
+
+def test_a_cue_is_shown_in_the_chosen_words_and_spoken_where_that_was_asked_for(page):
+    page.add_init_script(
+        "window.spoken = [];"
+        "const speech = {cancel() {}, speak(words) { window.spoken.push(words.text); }};"
+        "Object.defineProperty(window, 'speechSynthesis', {value: speech});"
+        "window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };"
+    )
+    live = Still(picture(1, rpm=900.0))
+    with standing(live, {}) as stand:
+        visit(page, stand)
+        sync_api.expect(page.locator("#state")).to_have_text("recording")
+        page.locator("#level").select_option("novice")
+        live.shown = replace(picture(2, rpm=900.0), cue=cue(1))
+        sync_api.expect(page.locator("#cue")).to_have_text(WORDS[Level.NOVICE])
+        assert page.evaluate("window.spoken") == []
+        page.locator("#speak").check()
+        page.locator("#level").select_option("advanced")
+        live.shown = replace(picture(3, rpm=900.0), cue=cue(2))
+        sync_api.expect(page.locator("#cue")).to_have_text(WORDS[Level.ADVANCED])
+        assert page.evaluate("window.spoken") == ["ready", WORDS[Level.ADVANCED]]
+        page.reload()
+        sync_api.expect(page.locator("#level")).to_have_value("advanced")
+        sync_api.expect(page.locator("#speak")).to_be_checked()
+    assert [said for said in page.said if "cue" in said] == []
