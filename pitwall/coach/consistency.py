@@ -108,7 +108,10 @@ def unsteady(driving: Driving) -> list[Finding]:
     for corner, place in enumerate(driving.places):
         times = np.array([driving.cornering(lap, corner).time_s for lap in range(len(driving.laps))])
         for name, (rule, wide) in WIDE.items():
-            values = _said(driving, corner)[name]
+            figures_of = _said(driving, corner)
+            if name == "brake_m" and np.isnan(figures_of["brake_peak"]).all():
+                continue  # by acceleration alone it is not known to so few metres
+            values = figures_of[name]
             there = np.isfinite(values)
             if there.sum() < FEWEST or deviation_of(values[there]) <= wide:
                 continue

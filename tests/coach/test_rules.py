@@ -30,7 +30,7 @@ NORMAL: dict[str, Any] = {
     "lift": None, "release": 395, "decel_g": 1.0, "rise_m": 5, "fall_m": 25, "again": 0.0, "later_m": 0,
     "turn": 372, "min_mps": 20.0, "slowest": APEX, "radius": 40.0, "grip": 1.0, "off_m": 0.0,
     "power": 404, "ramp_m": 30, "dips": (), "swings": 0, "lift_at": None, "shift_at": 150, "shift_m": 8,
-    "shift_rpm": 7600.0, "weak": 1.0, "entry_more": 0.0, "exit_less": 0.0,
+    "shift_rpm": 7600.0, "weak": 1.0, "entry_more": 0.0, "exit_less": 0.0, "bare": False,
 }  # fmt: skip
 
 
@@ -78,6 +78,8 @@ def lap(number: int = 1, **changes: Any) -> Driven:
         "speed": speed, "throttle": throttle, "brake": pressure, "steering": steering, "g_lat": g_lat, "g_long": g_long,
         "rpm": rpm, "gear": gear,
     }  # fmt: skip
+    if d["bare"]:
+        roles = {"speed": speed}
     return Driven(number, t_s, x, ROWS.copy(), roles)
 
 
@@ -109,6 +111,7 @@ ABOUT = {
     "releases-abruptly": {"fall_m": 2},
     "releases-unevenly": {"again": 0.5},
     "corrects-steering": {"swings": 2},
+    "loses-time": {"bare": True, "min_mps": 18.5},
     "misses-shift": {"shift_m": 50},
     "lifts-on-straight": {"lift_at": (200, 240)},
     "short-shifts": {"shift_rpm": 6900.0, "weak": 0.7},
@@ -134,6 +137,7 @@ NEARLY = {
     "releases-abruptly": {"fall_m": 14},
     "releases-unevenly": {"again": 0.1},
     "corrects-steering": {"swings": 0},
+    "loses-time": {"bare": True, "min_mps": 19.8},
     "misses-shift": {"shift_m": 14},
     "lifts-on-straight": {"lift_at": (200, 204)},
     "short-shifts": {"shift_rpm": 7300.0, "weak": 0.7},
