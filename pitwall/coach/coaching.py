@@ -18,6 +18,7 @@ from pitwall.coach.driving import Driving
 from pitwall.coach.finding import Finding
 from pitwall.coach.findings import findings, of_lap
 from pitwall.coach.metrics import Cornering
+from pitwall.coach.off import Off, offs
 from pitwall.coach.straights import Straight
 from pitwall.track.corners import Corner
 
@@ -41,8 +42,8 @@ class Coaching:
         self._newest: list[list[Finding]] = []
         self._findings: list[Finding] | None = None
 
-    def add(self, lap: Driven) -> None:
-        """A lap is over."""
+    def add(self, lap: Driven) -> list[Off]:
+        """A lap is over; where it was off."""
         before = _best(self.laps or [lap])
         self.laps.append(lap)
         self._findings = None
@@ -53,6 +54,7 @@ class Coaching:
             self._straights[lap.number, corner] = driving.straight(index, corner)
             self.cornerings.append(found)
         self._newest = [*self._newest, of_lap(driving, index)][-NEWEST:]
+        return offs(driving, index)
 
     def plan(self) -> tuple[Planned, ...]:
         """What is to be said on the next lap."""

@@ -226,6 +226,11 @@ WORDS: Final[Mapping[str, Mapping[Level, str]]] = {
         M: "You spun: the car turned {about_itself} degrees about itself. Look at your entry speed there.",
         A: "Spin: {about_itself} degrees about itself, from {speed_before} km/h; {times} in all.",
     },
+    "off": {
+        N: "You left the track. Leave yourself room there, and build up again.",
+        M: "You left the track by {away} m and lost {lost} s. Leave room there, and build up again.",
+        A: "Off: {away} m from every other line, {lost} s lost; {times} in all.",
+    },
     "lock-up": {
         N: "A wheel locked under braking. Press firmly, then ease off.",
         M: "A wheel locked under braking, {times} times in all. Less pressure as the car slows.",
