@@ -18,6 +18,8 @@ AWAY_M: Final = 7.0
 """From where any other lap went: with what they differ by, that is outside of most roads; GPS errs by less."""
 FEWEST: Final = 3
 """Other laps that tell where the road is."""
+MOST: Final = 7
+"""As many are enough: the newest others."""
 LOST_S: Final = 1.0
 """Less is a line that was tried."""
 BEHIND_M: Final = 150.0
@@ -37,7 +39,7 @@ class Off:
 def offs(driving: Driving, index: int) -> list[Off]:
     """Those of the lap at that place among the laps; none where too few others are known."""
     lap = driving.laps[index]
-    others = [other for i, other in enumerate(driving.laps) if i != index]
+    others = [other for i, other in enumerate(driving.laps) if i != index][-MOST:]
     if len(others) < FEWEST:
         return []
     x, y = (np.median([getattr(other, name) for other in others], axis=0) for name in ("x_m", "y_m"))
@@ -45,6 +47,8 @@ def offs(driving: Driving, index: int) -> list[Off]:
     road = np.median(apart, axis=0)  # what good laps differ by; one of them may have been off there, too
     away: Float64 = np.hypot(lap.x_m - x, lap.y_m - y) - road
     edges = np.flatnonzero(np.diff(np.concatenate([[False], away > AWAY_M, [False]])))
+    if not len(edges):
+        return []
     usual_s = np.median([other.t_s for other in others], axis=0)
     found: list[Off] = []
     reach, until = round(BEHIND_M / STEP_M), -1
