@@ -50,6 +50,12 @@ def lean() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, TRIM_BYTES)
 
 
+def trim() -> None:
+    """Has malloc give back what is free just now: after work that took much at once.  Some milliseconds."""
+    with suppress(OSError, AttributeError):  # no glibc
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def rss_bytes(pid: int | None = None) -> int | None:
     """What is resident of a process (None: of this one); None: it is gone, or nobody tells."""
     try:
