@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pitwall.coach.coaching import REMEMBERED, Coaching
 from pitwall.coach.consistency import in_common, spreads, unsteady
 from pitwall.coach.driven import Driven
 from pitwall.coach.driving import Driving
@@ -234,3 +235,17 @@ def test_what_the_fastest_laps_have_in_common_is_found() -> None:
     power = next(each for each in found if each.figure == "power_point")
     assert power.fast < power.rest - 8
     assert in_common(Driving(laps[:4], laps[0], [CORNER])) == []
+
+
+def test_in_a_long_session_the_newest_laps_are_remembered_and_every_lap_has_its_corners() -> None:
+    coaching = Coaching(lap(1), [CORNER])
+    for number in range(1, REMEMBERED + 6):
+        coaching.add(lap(number, **(ABOUT["coasts"] if number in (2, 22) else {})))
+    assert len(coaching.cornerings) == REMEMBERED + 5
+    (coasting,) = [each for each in coaching.findings() if each.rule == "coasts"]
+    assert coasting.laps == (22,)
+    assert coasting.of == REMEMBERED
+    early = Coaching(lap(1), [CORNER])
+    for number in range(1, 6):
+        early.add(lap(number, **(ABOUT["coasts"] if number == 1 else {})))
+    assert [each.laps for each in early.findings() if each.rule == "coasts"] == [(1,)]  # told by what came later
