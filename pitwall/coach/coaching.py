@@ -24,8 +24,8 @@ from pitwall.coach.straights import Straight
 from pitwall.track.corners import Corner
 
 REMEMBERED: Final = 20
-"""Laps that a lap is held against, the newest: tyres and fuel change, and so does the driver.  What a lap costs does not
-grow with the session, either, nor what is kept of it."""
+"""Laps that a lap is held against, the newest: tyres and fuel change, and so does the driver.  Nor does what a lap
+costs, or what is kept of it, grow with the session."""
 SETTLED: Final = 8
 """Until there are so many, all are judged anew with each: what is usual still changes."""
 NEWEST: Final = 3
