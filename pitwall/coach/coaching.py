@@ -26,8 +26,8 @@ from pitwall.track.corners import Corner
 REMEMBERED: Final = 20
 """Laps that a lap is held against, the newest: tyres and fuel change, and so does the driver.  Nor does what a lap
 costs, or what is kept of it, grow with the session."""
-SETTLED: Final = 8
-"""Until there are so many, all are judged anew with each: what is usual still changes."""
+SETTLING: Final = (2, 3, 4, 6, 8)
+"""With so many laps all are judged anew: what is usual still changes.  Later it hardly does."""
 NEWEST: Final = 3
 """Laps whose findings are said again in the car: what came back in two of them, or was in the last."""
 
@@ -56,7 +56,7 @@ class Coaching:
             self._known[lap.number, corner] = found = driving.cornering(index, corner)
             self._straights[lap.number, corner] = driving.straight(index, corner)
             self.cornerings.append(found)
-        first = 0 if len(self._laps) <= SETTLED else index
+        first = 0 if len(self._laps) in SETTLING else index
         self._judged |= {driving.laps[i].number: of_lap(driving, i) for i in range(first, index + 1)}
         self._best = min(self._best, lap, key=lambda each: float(each.t_s[-1]))
         self._findings = None

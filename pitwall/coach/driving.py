@@ -39,6 +39,8 @@ BEST: Final = 3
 """Laps that a driver's own best is the median of."""
 GOOD_SHARE: Final = 2 / 3
 """Of the other laps in a section, the best: a mistake on up to half of them does not move their median."""
+PACED: Final = 8
+"""The newest laps, which tell what the car can do: more say the same."""
 ALLOWED_S: Final = 0.08
 """What a usual approach may lose to the car's own pace before it is a habit, of which nothing is allowed: corners with
 bumps or a slope show as much."""
@@ -86,7 +88,7 @@ class Driving:
 
     @cached_property
     def pace(self) -> Pace:
-        return pace(self.laps, self.limits)
+        return pace(self.laps[-PACED:], self.limits)
 
     def cornering(self, lap: int, corner: int) -> Cornering:
         """Both by their place in `laps` and `places`."""

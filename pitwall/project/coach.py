@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from pitwall.coach.cues import Cue, Planned, Speaking
 from pitwall.coach.driven import UNITS, Driven, Samples, driven
 from pitwall.coach.finding import Figure, Finding, Level, Priority
 from pitwall.coach.incidents import WHEELS, Incident, Watch, detectors
-from pitwall.coach.metrics import Cornering
+from pitwall.coach.metrics import FIGURES, Cornering
 from pitwall.coach.off import Off
 from pitwall.coach.ticks import Ticking, Ticks
 from pitwall.derive import Rows, Table
@@ -224,8 +225,11 @@ def _corners(cutter: Cutter) -> tuple[Corner, ...]:
     return named(found(x, y, closed=cutter.track.finish is None), x, y, names)
 
 
+_figures_of = attrgetter(*FIGURES)
+
+
 def _corner_row(each: Cornering) -> tuple[object, ...]:
-    return astuple(each)
+    return each.lap, each.corner, *_figures_of(each)
 
 
 def _when(each: Incident) -> tuple[int, str, str]:
