@@ -1,11 +1,13 @@
 """A CAN adapter in, frames out: any interface that python-can knows, as a `Source`.
 
-Law: `t` is when a frame was handed to us, on the monotonic clock; adapters' own stamps differ in zero, unit and drift.
+Laws: `t` is when a frame was handed to us, on the monotonic clock; adapters' own stamps differ in zero, unit and drift.
+A bus that nothing is to be sent on is only listened to, wherever python-can can have the adapter do so (`SILENT`).
 """
 
 from __future__ import annotations
 
 import difflib
+import logging
 import socket
 import struct
 import threading
@@ -22,6 +24,22 @@ from pitwall.bus.pythoncan import can
 from pitwall.bus.source import Cause, Plug
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Flag, Frames, empty, take
+
+logger = logging.getLogger(__name__)
+
+SILENT: Final[Mapping[str, Mapping[str, Any]]] = {
+    "cantact": {"monitor": True},
+    "kvaser": {"driver_mode": False},  # its DRIVER_MODE_SILENT
+    "nixnet": {"listen_only": True},
+    "pcan": {"state": can.BusState.PASSIVE},
+    "seeedstudio": {"operation_mode": "silent"},
+    "systec": {"state": can.BusState.PASSIVE},
+    "vector": {"listen_only": True},
+}
+"""What python-can's interfaces are told so that they acknowledge nothing, by their documentation."""
+
+OTHERS: Final = frozenset({"socketcan", "socketcand", "udp_multicast", "virtual"})
+"""Those whose adapter is somebody else's affair (`ip link set … listen-only on`), or that have none."""
 
 READ_FRAMES = 4096
 """Frames taken in one read: as many as the recorder gathers before it writes."""
@@ -134,9 +152,12 @@ def plug(address: Address, settings: Settings, zero: int) -> Plug:
         "bitrate": settings.bitrate,
         "data_bitrate": settings.data_bitrate,
         "fd": settings.fd or None,
+        **({} if settings.sends else SILENT.get(interface, {})),
         **address.options,
     }
     name = f"{interface} {channel}" if channel else interface
+    if not settings.sends and interface in can.VALID_INTERFACES and interface not in {*SILENT, *OTHERS}:
+        logger.warning("%s: python-can has no way to have it listen only: it acknowledges what it hears", name)
 
     def opened() -> InterfaceSource:
         return InterfaceSource(open_bus(interface, channel, **options), name, zero=zero)
