@@ -108,7 +108,9 @@ def unsteady(driving: Driving) -> list[Finding]:
     for corner, place in enumerate(driving.places):
         times = np.array([driving.cornering(lap, corner).time_s for lap in range(len(driving.laps))])
         for name, (rule, wide) in WIDE.items():
-            values = _said(driving, corner)[name]
+            if name == "brake_m" and np.isnan(_values(driving, corner, "brake_peak")).all():
+                continue  # by acceleration alone it is not known to so few metres
+            values = _values(driving, corner, name)
             there = np.isfinite(values)
             if there.sum() < FEWEST or deviation_of(values[there]) <= wide:
                 continue
@@ -129,5 +131,8 @@ def unsteady(driving: Driving) -> list[Finding]:
 
 def _said(driving: Driving, corner: int) -> dict[str, np.ndarray]:
     """Each figure that can be said, by lap."""
-    every = [driving.cornering(lap, corner) for lap in range(len(driving.laps))]
-    return {name: np.array([getattr(one, name) for one in every]) for name in FIGURES if name in SAID}
+    return {name: _values(driving, corner, name) for name in FIGURES if name in SAID}
+
+
+def _values(driving: Driving, corner: int, name: str) -> np.ndarray:
+    return np.array([getattr(driving.cornering(lap, corner), name) for lap in range(len(driving.laps))])

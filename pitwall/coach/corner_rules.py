@@ -158,6 +158,11 @@ def slow_exit(s: Seen) -> bool:
     return s.own.exit_mps < 0.96 * s.usual.exit_mps
 
 
+def loses_time(s: Seen) -> bool:
+    """Where no pedal is on the bus, where and how much is all that can be told."""
+    return not s.lap.has("throttle") and s.own.time_s > s.usual.time_s + 0.1
+
+
 CORNER_RULES: Final = (
     Rule(
         "coasts",
@@ -378,6 +383,17 @@ CORNER_RULES: Final = (
         _around,
         _apex,
         ("corrections", "entry_mps"),
+    ),
+    Rule(
+        "loses-time",
+        "corner",
+        "corner",
+        WHOLE,
+        Priority.TIME,
+        loses_time,
+        lambda s: s.own.time_s - s.usual.time_s,
+        _slowest,
+        ("time_s", "approach_mps", "min_mps", "exit_mps"),
     ),
 )
 """Causes before what follows from them: of two that explain nearly the same loss the first is named."""

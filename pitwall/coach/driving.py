@@ -23,6 +23,7 @@ from pitwall.coach.metrics import (
     Limits,
     Part,
     Places,
+    Rows,
     braking_rows,
     limits,
     measured,
@@ -38,6 +39,8 @@ BEST: Final = 3
 """Laps that a driver's own best is the median of."""
 GOOD_SHARE: Final = 2 / 3
 """Of the other laps in a section, the best: a mistake on up to half of them does not move their median."""
+PACED: Final = 8
+"""The newest laps, which tell what the car can do: more say the same."""
 ALLOWED_S: Final = 0.08
 """What a usual approach may lose to the car's own pace before it is a habit, of which nothing is allowed: corners with
 bumps or a slope show as much."""
@@ -72,6 +75,8 @@ class Driving:
         self._cornering: dict[tuple[int, int], Cornering] = {
             (places_of[number], corner): found for (number, corner), found in (known or {}).items()
         }
+        self._order: dict[tuple[int, str], list[int]] = {}
+        self._braking: dict[int, Rows] = {}
         self._usual: dict[tuple[int, tuple[int, ...]], Cornering] = {}
         self._straight: dict[tuple[int, int], Straight] = {
             (places_of[number], corner): found for (number, corner), found in (straights or {}).items()
@@ -83,7 +88,7 @@ class Driving:
 
     @cached_property
     def pace(self) -> Pace:
-        return pace(self.laps, self.limits)
+        return pace(self.laps[-PACED:], self.limits)
 
     def cornering(self, lap: int, corner: int) -> Cornering:
         """Both by their place in `laps` and `places`."""
@@ -113,10 +118,18 @@ class Driving:
 
         The first `BEST` of them are what the driver's own best is the median of.
         """
-        part = _part(self.places[corner], section)
-        others = [other for other in range(len(self.laps)) if other != lap]
-        most = max(BEST, math.ceil(GOOD_SHARE * len(others)))
-        return sorted(others, key=lambda other: (_time(self.laps[other], part), other))[:most]
+        if (corner, section) not in self._order:
+            part = _part(self.places[corner], section)
+            times = [_time(each, part) for each in self.laps]
+            self._order[corner, section] = sorted(range(len(times)), key=lambda other: (times[other], other))
+        most = max(BEST, math.ceil(GOOD_SHARE * (len(self.laps) - 1)))
+        return [other for other in self._order[corner, section] if other != lap][:most]
+
+    def braking(self, lap: int) -> Rows:
+        """Where the driver brakes on the lap at that place."""
+        if lap not in self._braking:
+            self._braking[lap] = braking_rows(self.laps[lap], self.limits)
+        return self._braking[lap]
 
     def seen(self, lap: int, corner: int, section: str) -> Seen:
         """What a rule that speaks of that section of the corner looks at."""
@@ -175,10 +188,8 @@ class Seen:
             return np.nan
         first = max(0, round((self.place.corner.apex_m - own.brake_m) / STEP_M))
         last = slowest_row(self.lap.role("speed"), self.place.corner)
-        rows = np.arange(first, last)[braking_rows(self.lap, self.driving.limits)[first:last]]
-        rows = rows[BEFORE_M : -BEFORE_M or None]
-        known = np.isfinite(self.lap.role("speed")) & np.isfinite(self.lap.role("g_lat"))
-        rows = rows[known[rows]]
+        rows = first + np.flatnonzero(self.driving.braking(self.index)[first:last])[BEFORE_M:-BEFORE_M]
+        rows = rows[np.isfinite(self.lap.role("speed")[rows]) & np.isfinite(self.lap.role("g_lat")[rows])]
         if not len(rows):
             return np.nan
         speed, turned = self.lap.role("speed")[rows], self.lap.role("g_lat")[rows] / car.lateral_g

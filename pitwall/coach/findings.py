@@ -19,6 +19,7 @@ from pitwall.coach.rule import Rule
 from pitwall.coach.straight_rules import STRAIGHT_RULES
 
 RULES: Final[tuple[Rule, ...]] = (*CORNER_RULES, *STRAIGHT_RULES)
+SECTIONS: Final = ("entry", "middle", "exit", "straight", "corner")
 AS_MUCH: Final = 0.75
 """Of the most that is explained: two rules that explain so nearly the same speak of one loss; its cause is named."""
 
@@ -27,7 +28,7 @@ def of_lap(driving: Driving, lap: int) -> list[Finding]:
     """The findings of one lap, by its place among the laps, in the order of the corners."""
     found: list[Finding] = []
     for corner in range(len(driving.places)):
-        seen = {section: driving.seen(lap, corner, section) for section in ("entry", "middle", "exit", "straight")}
+        seen = {section: driving.seen(lap, corner, section) for section in SECTIONS}
         judged = [(rule, finding) for rule in RULES if (finding := rule.judge(seen[rule.section])) is not None]
         found += _one_cause_each(judged)
     return found

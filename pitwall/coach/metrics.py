@@ -156,7 +156,9 @@ def combined_g(lap: Driven) -> Float64:
 
 
 def places(corners: Sequence[Corner], reference: Driven) -> tuple[Places, ...]:
-    """The sections of every corner, by where the reference lap was slowest in it."""
+    """The sections of every corner, by where the reference lap was slowest in it; none where there is no corner."""
+    if not corners:
+        return ()
     n, speed = len(reference), reference.role("speed")
     slowest = [slowest_row(speed, corner) for corner in corners]
     begins = [0]

@@ -61,6 +61,8 @@ def pace(laps: Sequence[Driven], most: Limits) -> Pace:
     if not len(lateral):
         return UNKNOWN
     lateral_g = float(np.percentile(lateral, 99.5))
+    if lateral_g <= 0:
+        return UNKNOWN
     parts: dict[str, list[tuple[Float64, Float64]]] = {"up": [], "down": []}
     for lap in laps:
         speed = lap.role("speed")

@@ -55,6 +55,7 @@ SAID: Final[Mapping[str, Said]] = {
     "g_peak": Said("peak_g", "g", digits=2),
     "grip_share": Said("grip_share", "%", 100.0),
     "corrections": Said("corrections", ""),
+    "time_s": Said("time", "s", digits=2),
     "top_mps": Said("top_speed", "km/h", 3.6, 1),
     "lifts": Said("lifts", ""),
     "lift_s": Said("lift_time", "s", digits=2),

@@ -204,6 +204,13 @@ WORDS: Final[Mapping[str, Mapping[Level, str]]] = {
             "against {usual_top_speed} km/h."
         ),
     },
+    "loses-time": {
+        N: "You lose time in {corner}. Think back to your best lap there.",
+        M: "In {corner} you go down to {minimum_speed} km/h and leave at {exit_speed} km/h; at your best "
+        "{usual_minimum_speed} km/h and {usual_exit_speed} km/h.",
+        A: "{corner}: {time} s against {usual_time} s; minimum {minimum_speed} km/h against "
+        "{usual_minimum_speed} km/h, exit {exit_speed} km/h against {usual_exit_speed} km/h.",
+    },
     "brake-point-varies": {
         N: "Pick one mark to brake at for {corner}, and use it every lap.",
         M: "Your brake point for {corner} moves by {brake_point_spread} m from lap to lap. Pick one mark.",
@@ -218,6 +225,11 @@ WORDS: Final[Mapping[str, Mapping[Level, str]]] = {
         N: "You spun. Go back to what worked, and build up again.",
         M: "You spun: the car turned {about_itself} degrees about itself. Look at your entry speed there.",
         A: "Spin: {about_itself} degrees about itself, from {speed_before} km/h; {times} in all.",
+    },
+    "off": {
+        N: "You left the track. Leave yourself room there, and build up again.",
+        M: "You left the track by {away} m and lost {lost} s. Leave room there, and build up again.",
+        A: "Off: {away} m from every other line, {lost} s lost; {times} in all.",
     },
     "lock-up": {
         N: "A wheel locked under braking. Press firmly, then ease off.",
@@ -288,6 +300,7 @@ CUES: Final[Mapping[str, Mapping[Level, str]]] = {
     "misses-shift": {N: "Shift calmly", M: "Calm, full shifts", A: "Clean shifts"},
     "lifts-on-straight": {N: "Stay flat", M: "Flat all the way", A: "No lift on the straight"},
     "short-shifts": {N: "Shift later", M: "Use the revs", A: "Upshift later"},
+    "loses-time": {N: "Drive it as on your best lap", M: "Time to find here", A: "Time to find: minimum, exit"},
     "brake-point-varies": {N: "Same brake mark", M: "Same brake mark", A: "Repeat the brake point"},
     "minimum-speed-varies": {N: "Same as last lap", M: "Repeat it", A: "Repeat the minimum speed"},
 }

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -17,9 +18,10 @@ from pitwall.car import Car, units
 from pitwall.coach.coaching import Coaching
 from pitwall.coach.cues import Cue, Planned, Speaking
 from pitwall.coach.driven import UNITS, Driven, Samples, driven
-from pitwall.coach.finding import Figure, Finding, Level
+from pitwall.coach.finding import Figure, Finding, Level, Priority
 from pitwall.coach.incidents import WHEELS, Incident, Watch, detectors
-from pitwall.coach.metrics import Cornering
+from pitwall.coach.metrics import FIGURES, Cornering
+from pitwall.coach.off import Off
 from pitwall.coach.ticks import Ticking, Ticks
 from pitwall.derive import Rows, Table
 from pitwall.frames import Int64
@@ -151,7 +153,7 @@ class Coach:
             self._small = {
                 "corners": [] if coaching is None else [_corner_row(each) for each in coaching.cornerings],
                 "findings": [] if coaching is None else [_finding_row(each) for each in coaching.findings()],
-                "incidents": [_incident_row(each) for each in self._incidents],
+                "incidents": [_incident_row(each) for each in sorted(self._incidents, key=_when)],
                 "cues": [_cue_row(each) for each in self._cues],
             }
         return self._small
@@ -167,7 +169,7 @@ class Coach:
             lap = self._driven(each)
             if self._coaching is None:
                 self._coaching = Coaching(lap, _corners(each.cutter))
-            self._coaching.add(lap)
+            self._incidents += [_off(each, off) for off in self._coaching.add(lap)]
             if each.known_ns is not None:  # of what is cut anew nothing is said until the next lap
                 self._plans.append((each.known_ns, self._coaching.plan(), each.trace.number + 1))
 
@@ -200,6 +202,14 @@ class Coach:
         return said + self._speaking.fold(ticks, incidents)
 
 
+def _off(each: Closed, off: Off) -> Incident:
+    """It is told when the lap is over: too late for a cue."""
+    t_ns = each.trace.start_ns + round(off.t_s * 1e9)
+    figures = (Figure("away", round(off.away_m, 1), "m"), Figure("lost", round(off.lost_s, 2), "s"))
+    told_ns = each.now_ns if each.known_ns is None else each.known_ns
+    return Incident("off", Priority.SAFETY, t_ns, told_ns, each.trace.number, off.at_m, "", figures)
+
+
 def _factor(unit: str, wanted: str) -> float | None:
     """From one unit to another; None: there is no way.  What is wanted in no unit, and a brake, is taken as it is."""
     if wanted in ("", "bar", "rpm", "%"):
@@ -220,8 +230,15 @@ def _corners(cutter: Cutter) -> tuple[Corner, ...]:
     return named(found(x, y, closed=cutter.track.finish is None), x, y, names)
 
 
+_figures_of = attrgetter(*FIGURES)
+
+
 def _corner_row(each: Cornering) -> tuple[object, ...]:
-    return astuple(each)
+    return each.lap, each.corner, *_figures_of(each)
+
+
+def _when(each: Incident) -> tuple[int, str, str]:
+    return each.t_ns, each.kind, each.what
 
 
 def _figures(figures: Sequence[Figure]) -> str:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pitwall.coach.coaching import REMEMBERED, Coaching
 from pitwall.coach.consistency import in_common, spreads, unsteady
 from pitwall.coach.driven import Driven
 from pitwall.coach.driving import Driving
@@ -30,7 +31,7 @@ NORMAL: dict[str, Any] = {
     "lift": None, "release": 395, "decel_g": 1.0, "rise_m": 5, "fall_m": 25, "again": 0.0, "later_m": 0,
     "turn": 372, "min_mps": 20.0, "slowest": APEX, "radius": 40.0, "grip": 1.0, "off_m": 0.0,
     "power": 404, "ramp_m": 30, "dips": (), "swings": 0, "lift_at": None, "shift_at": 150, "shift_m": 8,
-    "shift_rpm": 7600.0, "weak": 1.0, "entry_more": 0.0, "exit_less": 0.0,
+    "shift_rpm": 7600.0, "weak": 1.0, "entry_more": 0.0, "exit_less": 0.0, "bare": False,
 }  # fmt: skip
 
 
@@ -78,6 +79,8 @@ def lap(number: int = 1, **changes: Any) -> Driven:
         "speed": speed, "throttle": throttle, "brake": pressure, "steering": steering, "g_lat": g_lat, "g_long": g_long,
         "rpm": rpm, "gear": gear,
     }  # fmt: skip
+    if d["bare"]:
+        roles = {"speed": speed}
     return Driven(number, t_s, x, ROWS.copy(), roles)
 
 
@@ -109,6 +112,7 @@ ABOUT = {
     "releases-abruptly": {"fall_m": 2},
     "releases-unevenly": {"again": 0.5},
     "corrects-steering": {"swings": 2},
+    "loses-time": {"bare": True, "min_mps": 18.5},
     "misses-shift": {"shift_m": 50},
     "lifts-on-straight": {"lift_at": (200, 240)},
     "short-shifts": {"shift_rpm": 6900.0, "weak": 0.7},
@@ -134,6 +138,7 @@ NEARLY = {
     "releases-abruptly": {"fall_m": 14},
     "releases-unevenly": {"again": 0.1},
     "corrects-steering": {"swings": 0},
+    "loses-time": {"bare": True, "min_mps": 19.8},
     "misses-shift": {"shift_m": 14},
     "lifts-on-straight": {"lift_at": (200, 204)},
     "short-shifts": {"shift_rpm": 7300.0, "weak": 0.7},
@@ -187,7 +192,8 @@ def test_no_rule_stumbles_over_what_no_channel_tells(without: str) -> None:
 def test_no_rule_stumbles_over_channels_that_fall_silent_for_a_while(gaps: list[Any], rule: str) -> None:
     laps = [*(lap(k) for k in range(1, 5)), lap(5, **ABOUT[rule])]
     for index, role, first, length in gaps:
-        laps[index].roles[role][first : first + length] = np.nan
+        if role in laps[index].roles:
+            laps[index].roles[role][first : first + length] = np.nan
     driving = Driving(laps, laps[0], [CORNER])
     for each in findings(driving):
         assert np.isfinite(each.worth_s)
@@ -230,3 +236,17 @@ def test_what_the_fastest_laps_have_in_common_is_found() -> None:
     power = next(each for each in found if each.figure == "power_point")
     assert power.fast < power.rest - 8
     assert in_common(Driving(laps[:4], laps[0], [CORNER])) == []
+
+
+def test_in_a_long_session_the_newest_laps_are_remembered_and_every_lap_has_its_corners() -> None:
+    coaching = Coaching(lap(1), [CORNER])
+    for number in range(1, REMEMBERED + 6):
+        coaching.add(lap(number, **(ABOUT["coasts"] if number in (2, 22) else {})))
+    assert len(coaching.cornerings) == REMEMBERED + 5
+    (coasting,) = [each for each in coaching.findings() if each.rule == "coasts"]
+    assert coasting.laps == (22,)
+    assert coasting.of == REMEMBERED
+    early = Coaching(lap(1), [CORNER])
+    for number in range(1, 6):
+        early.add(lap(number, **(ABOUT["coasts"] if number == 1 else {})))
+    assert [each.laps for each in early.findings() if each.rule == "coasts"] == [(1,)]  # told by what came later

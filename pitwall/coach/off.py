@@ -1,0 +1,64 @@
+"""A lap beside the others in, where it left the track out.  Pure.
+
+No channel tells where the road ends.  Whoever suddenly is far from where every other lap went, and loses time by it,
+was off, or as good as off: avoided somebody, or missed a corner altogether.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from pitwall.coach.driving import Driving
+from pitwall.track.corners import STEP_M, Float64
+
+AWAY_M: Final = 7.0
+"""From where any other lap went: with what they differ by, that is outside of most roads; GPS errs by less."""
+FEWEST: Final = 3
+"""Other laps that tell where the road is."""
+MOST: Final = 7
+"""As many are enough: the newest others."""
+LOST_S: Final = 1.0
+"""Less is a line that was tried."""
+BEHIND_M: Final = 150.0
+"""So long behind it is lost what it costs: whoever comes back is slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """One of them.  at_m: along the lap, where it began.  t_s: since the lap began.  away_m: the farthest.  lost_s."""
+
+    at_m: float
+    t_s: float
+    away_m: float
+    lost_s: float
+
+
+def offs(driving: Driving, index: int) -> list[Off]:
+    """Those of the lap at that place among the laps; none where too few others are known."""
+    lap = driving.laps[index]
+    others = [other for i, other in enumerate(driving.laps) if i != index][-MOST:]
+    if len(others) < FEWEST:
+        return []
+    x, y = (np.median([getattr(other, name) for other in others], axis=0) for name in ("x_m", "y_m"))
+    apart = np.array([np.hypot(other.x_m - x, other.y_m - y) for other in others])
+    road = np.median(apart, axis=0)  # what good laps differ by; one of them may have been off there, too
+    away: Float64 = np.hypot(lap.x_m - x, lap.y_m - y) - road
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], away > AWAY_M, [False]])))
+    if not len(edges):
+        return []
+    usual_s = np.median([other.t_s for other in others], axis=0)
+    found: list[Off] = []
+    reach, until = round(BEHIND_M / STEP_M), -1
+    for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if first <= until:
+            continue
+        until = min(last + reach, len(lap) - 1)
+        begin = max(0, first - reach)
+        lost_s = float((lap.t_s[until] - lap.t_s[begin]) - (usual_s[until] - usual_s[begin]))
+        if lost_s >= LOST_S:
+            farthest = float(np.max(away[first:until])) if until > first else float(away[first])
+            found.append(Off(first * STEP_M, float(lap.t_s[first]), farthest, lost_s))
+    return found

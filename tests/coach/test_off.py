@@ -1,0 +1,43 @@
+"""Laps drawn by hand: one that leaves the road, and ones that nearly do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pitwall.coach.driven import Driven
+from pitwall.coach.driving import Driving
+from pitwall.coach.off import Off, offs
+
+N = 1000
+ROWS = np.arange(float(N))
+
+
+def lap(number: int, *, away_m: float = 0.0, slower_s: float = 0.0) -> Driven:
+    """North at 40 m/s, a little beside the others; from 400 m to 450 m farther, and then slower."""
+    x = 0.6 * np.sin(number + ROWS / 200) + away_m * np.exp(-0.5 * ((ROWS - 425) / 15) ** 2)
+    t_s = ROWS / 40 + slower_s * np.clip((ROWS - 410) / 100, 0, 1)
+    return Driven(number, t_s, x, ROWS, {"speed": np.full(N, 40.0)})
+
+
+def found(laps: list[Driven], index: int) -> list[Off]:
+    return offs(Driving(laps, laps[0], []), index)
+
+
+def test_a_lap_that_leaves_the_others_way_and_loses_by_it_was_off() -> None:
+    laps = [*(lap(k) for k in range(1, 5)), lap(5, away_m=12, slower_s=3)]
+    (off,) = found(laps, 4)
+    assert 390 <= off.at_m <= 425
+    assert off.away_m == pytest.approx(12, abs=1.5)
+    assert off.lost_s == pytest.approx(3, abs=0.3)
+    assert off.t_s == pytest.approx(off.at_m / 40, abs=0.5)
+    assert all(found(laps, index) == [] for index in range(4))
+
+
+@pytest.mark.parametrize(("away_m", "slower_s"), [(5, 3), (12, 0.5)])
+def test_another_line_and_a_way_round_that_costs_nothing_are_no_off(away_m: float, slower_s: float) -> None:
+    assert found([*(lap(k) for k in range(1, 5)), lap(5, away_m=away_m, slower_s=slower_s)], 4) == []
+
+
+def test_with_two_other_laps_nobody_knows_where_the_road_is() -> None:
+    assert found([lap(1), lap(2), lap(3, away_m=12, slower_s=3)], 2) == []
