@@ -19,7 +19,16 @@ from typing import Any, Final
 import click
 
 from pitwall import __version__, logger
-from pitwall.commands.options import Places, Said, location_options, memory_option, option, said_options, shipped_cars
+from pitwall.commands.options import (
+    Places,
+    Said,
+    location_options,
+    memory_option,
+    option,
+    said_options,
+    shipped_cars,
+    tracks_option,
+)
 from pitwall.errors import CarError, PitwallError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -35,6 +44,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "channels": ("channels:channels", "List the channels of a session."),
     "laps": ("laps:laps", "List the laps of a session."),
     "compare": ("compare:compare", "Show where a lap loses time to another."),
+    "tracks": ("track:tracks", "List the tracks that laps are found on."),
+    "track": ("track:track", "Save a track under a name."),
     "why": ("why:why", "Tell what made a channel's value at some time."),
     "query": ("query:query", "Ask a session's projection in SQL."),
     "export": ("export:export", "Write a session's frames or channels to a file."),
@@ -98,6 +109,7 @@ class Commands(click.Group):
     """,
 )
 @location_options("logs", "projections", "cars")
+@tracks_option
 @memory_option
 @said_options
 @option("-v", "--verbose", is_flag=True, help="The same as --log-level info.")

@@ -15,11 +15,11 @@ import numpy as np
 from pitwall.car import Car
 from pitwall.derive import Rows, Table
 from pitwall.frames import Control
+from pitwall.project.tracks import known
 from pitwall.track.definition import Track, said
 from pitwall.track.fixes import Fixing
 from pitwall.track.lap import Lap
 from pitwall.track.lapping import Lapping, laptime_table
-from pitwall.track.load import shipped
 
 Small = Mapping[str, Sequence[tuple[object, ...]]]
 """Tables, by their names, and all of their rows."""
@@ -33,7 +33,7 @@ class Laps:
         self._fixing = Fixing(tables, dict(car.roles))
         table = laptime_table([channel.name for table in tables for channel in table.channels])
         self.tables: tuple[Table, ...] = (table,) if self._fixing.finds else ()
-        self._lapping = Lapping(shipped(), table)
+        self._lapping = Lapping(known(), table)
         self._small: Small = {}
         self._changes = 0
 

@@ -34,6 +34,7 @@ from pitwall.project.built import BuiltFrom
 from pitwall.project.gathered import rate_hz
 from pitwall.project.laps import Laps, Small
 from pitwall.project.layout import RESERVED
+from pitwall.project.tracks import own
 
 CODE: Final = ("frames.py", "car", "decode", "derive", "track", "tracks", "project")
 """What decides which rows come out: the version of the code is a digest of these."""
@@ -117,7 +118,8 @@ def origin(car: Car, header: Header) -> BuiltFrom:
     """What a projection of that session is built from, before its first row."""
     code = code_version()
     car = heard(car, header.buses)
-    given = (car.fingerprint, code, header.session, header.started_at_ns, tuple(header.buses))
+    given: tuple[object, ...] = (car.fingerprint, code, header.session, header.started_at_ns, tuple(header.buses))
+    given += tuple(track.fingerprint for track in own())  # the shipped ones are code
     return BuiltFrom(header.session, hashlib.sha256(repr(given).encode()).hexdigest(), code)
 
 
