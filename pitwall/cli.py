@@ -44,6 +44,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "channels": ("channels:channels", "List the channels of a session."),
     "laps": ("laps:laps", "List the laps of a session."),
     "compare": ("compare:compare", "Show where a lap loses time to another."),
+    "bests": ("bests:bests", "List the best lap of each car on each track."),
     "tracks": ("track:tracks", "List the tracks that laps are found on."),
     "track": ("track:track", "Save a track under a name."),
     "why": ("why:why", "Tell what made a channel's value at some time."),

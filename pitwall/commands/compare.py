@@ -11,6 +11,7 @@ from pitwall.commands.asking import asking
 from pitwall.commands.laps import clock, lap_facts
 from pitwall.commands.options import Places, json_option, places
 from pitwall.commands.output import print_json, print_table
+from pitwall.commands.referring import chosen, named, reference_option
 from pitwall.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,9 +35,12 @@ class _Lap:
 @click.argument("session")
 @click.argument("lap")
 @click.argument("other", nargs=-1, metavar="[SESSION LAP]")
+@reference_option
 @places("logs", "projections", "cars")
 @json_option
-def compare(places: Places, session: str, lap: str, other: tuple[str, ...], as_json: bool) -> None:
+def compare(
+    places: Places, session: str, lap: str, other: tuple[str, ...], reference: str | None, as_json: bool
+) -> None:
     """Show where LAP of SESSION loses time to another lap, by distance.
 
     LAP is a number, or `best`.  Without another one it is compared with the best lap
@@ -47,11 +51,14 @@ def compare(places: Places, session: str, lap: str, other: tuple[str, ...], as_j
     Examples:
       pitwall compare latest 3
       pitwall compare latest 3 20261123T14 best
+      pitwall compare latest best --reference ever
     """
     if len(other) not in (0, 2):
         raise UsageError("the other lap is a session and a lap", hint="pitwall compare latest 3 latest best")
+    if other and reference:
+        raise UsageError("two laps to compare with", hint="name one, or say --reference")
     mine = _found(places, session, lap)
-    theirs = _found(places, *(other or (session, "best")))
+    theirs = _found(places, *(other or _referred(places, session, reference or "best")))
     if mine.session == theirs.session and mine.facts["number"] == theirs.facts["number"]:
         raise UsageError(
             "a lap can't be compared with itself", where=f"lap {mine.facts['number']}", hint="name another"
@@ -61,6 +68,14 @@ def compare(places: Places, session: str, lap: str, other: tuple[str, ...], as_j
         print_json(compared)
         return
     _print(compared)
+
+
+def _referred(places: Places, session: str, which: str) -> tuple[str, str]:
+    from pitwall.log.session import find
+
+    found = find(places.logs, session)
+    with asking(found, places) as connection:
+        return named(connection, found, places, which)
 
 
 def _found(places: Places, session: str, lap: str) -> _Lap:
@@ -74,19 +89,10 @@ def _found(places: Places, session: str, lap: str) -> _Lap:
 def _lap(connection: duckdb.DuckDBPyConnection, session: str, lap: str) -> _Lap:
     from pitwall.track.comparing import trace_at
 
-    timed = [one for one in lap_facts(connection) if one["kind"] in ("flying", "cooling")]
-    good = [one for one in timed if one["flying"] and one["valid"]]
+    facts = chosen(lap_facts(connection), session, lap)
     length = connection.execute("SELECT length_m FROM track").fetchone()
-    if not good or length is None or length[0] is None:
+    if length is None or length[0] is None:
         raise UsageError("it has no good lap", where=session, hint=f"pitwall laps {session}")
-    if lap == "best":
-        facts = min(good, key=lambda one: one["time_s"])
-    else:
-        named = [one for one in timed if str(one["number"]) == lap]
-        if not named:
-            numbers = ", ".join(str(one["number"]) for one in timed)
-            raise UsageError(f"it has no timed lap {lap}", where=session, hint=f"there are {numbers}, and best")
-        facts = named[0]
     columns = connection.execute(
         "SELECT lap_distance AS s, (t - ?) / 1e9 AS t FROM laptime WHERE lap = ? ORDER BY rowid",
         [facts["t_start"], facts["number"]],

@@ -10,6 +10,7 @@ import click
 from pitwall.commands.asking import asking
 from pitwall.commands.options import Places, json_option, places
 from pitwall.commands.output import WIDTH, print_json, print_table
+from pitwall.commands.referring import chosen, named, reference_option
 
 if TYPE_CHECKING:
     import duckdb
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 @click.command
 @click.argument("session")
+@reference_option
 @places("logs", "projections", "cars")
 @json_option
-def laps(places: Places, session: str, as_json: bool) -> None:
+def laps(places: Places, session: str, reference: str | None, as_json: bool) -> None:
     """List the laps of SESSION: times, sectors, what is best, and what can't be trusted.
 
     A * marks a best of the session, of laps and of each sector, a ? a time that can't be
@@ -30,12 +32,20 @@ def laps(places: Places, session: str, as_json: bool) -> None:
     \b
     Examples:
       pitwall laps latest
+      pitwall laps latest --reference ever
       pitwall query latest "FROM laps"
     """
     from pitwall.log.session import find
 
-    with asking(find(places.logs, session), places) as connection:
+    asked = find(places.logs, session)
+    with asking(asked, places) as connection:
         found = lap_facts(connection)
+        against = None
+        if reference is not None and found:
+            against = _against(places, named(connection, asked, places, reference))
+            for lap in found:
+                timed = lap["kind"] in LINE_TO_LINE
+                lap["reference_delta_s"] = _rounded(lap["time_s"] - against["time_s"]) if timed else None
         if as_json:
             print_json(found)
             return
@@ -45,9 +55,21 @@ def laps(places: Places, session: str, as_json: bool) -> None:
                 err=True,
             )
             return
-        _print(found)
-        for line in [*_untrusted(found), *_summary(connection)]:
+        _print(found, None if against is None else against["time_s"])
+        compared = [] if against is None else [
+            f"DELTA is to lap {against['number']} of {against['session']}, {clock(against['time_s'])}"
+        ]  # fmt: skip
+        for line in [*_untrusted(found), *compared, *_summary(connection)]:
             click.echo(fill(line, WIDTH, subsequent_indent="  "))
+
+
+def _against(places: Places, which: tuple[str, str]) -> dict[str, Any]:
+    """The lap that is compared with, and its session."""
+    from pitwall.log.session import find
+
+    session = find(places.logs, which[0])
+    with asking(session, places) as connection:
+        return {**chosen(lap_facts(connection), session.id, which[1]), "session": session.id}
 
 
 def lap_facts(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -77,7 +99,7 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest / 1000:06.3f}" if hours else f"{minutes}:{rest / 1000:06.3f}"
 
 
-def _print(found: list[dict[str, Any]]) -> None:
+def _print(found: list[dict[str, Any]], against_s: float | None = None) -> None:
     good = [lap for lap in found if lap["flying"] and lap["valid"]]
     best_s = min((lap["time_s"] for lap in good), default=None)
     count = max((len(lap["sectors_s"]) for lap in found), default=0)
@@ -100,7 +122,9 @@ def _print(found: list[dict[str, Any]]) -> None:
                     best_s if counts else None,
                     "?" if lap["kind"] in LINE_TO_LINE and not lap["valid"] else " ",
                 ),
-                _delta(lap["time_s"], best_s) if lap["time_s"] is not None and counts else "",
+                _delta(lap["time_s"], best_s if against_s is None else against_s)
+                if lap["time_s"] is not None and counts
+                else "",
                 *(_marked(time_s, best if counts else None) for time_s, best in zip(times, best_of, strict=True)),
                 f"{lap['top_speed_mps'] * 3.6:.0f}" if lap["top_speed_mps"] is not None else "",
             )
@@ -158,7 +182,7 @@ def _marked(time_s: float | None, best: float | None, otherwise: str = " ") -> s
 
 
 def _delta(time_s: float, best_s: float | None) -> str:
-    return "" if best_s is None or time_s == best_s else f"+{time_s - best_s:.3f}"
+    return "" if best_s is None or time_s == best_s else f"{time_s - best_s:+.3f}"
 
 
 def _rounded(value: Any) -> Any:
