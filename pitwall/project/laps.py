@@ -69,6 +69,20 @@ class Laps:
             }
         return self._small
 
+    def behind(self) -> str:
+        """What the newest row of `laptime` stands on, in words: the track, the lap, and the one it is compared with."""
+        cutter = self._lapping.cutter
+        if cutter is None:
+            return "no start line was known until then"
+        track, reference = cutter.track, cutter.judge.reference
+        words = [f"track: {track.name or 'without a name'} ({track.source})"]
+        began = cutter.began_ns
+        words.append("no lap was under way" if began is None else f"lap {cutter.number}, since {began * 1e-9:.3f} s")
+        path = "none yet" if cutter.judge.path is None else f"{cutter.judge.path.length_m:.1f} m long"
+        words.append(f"path of the first good lap: {path}")
+        compared = "none yet" if reference is None else f"lap {reference.number}, {reference.time_s:.3f} s"
+        return "; ".join([*words, f"best lap so far: {compared}"])
+
 
 def _rounded(rows: Rows) -> Rows:
     """To a millimetre and a tenth of a millisecond: more is noise, and costs DuckDB more than all else of laps."""

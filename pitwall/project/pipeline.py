@@ -105,6 +105,10 @@ class Pipeline:
         """The rows of the tables of laps, as of now; the same object until they may differ."""
         return self._lapping.small()
 
+    def behind_laps(self) -> str:
+        """What the newest row of `laptime` stands on, in words."""
+        return self._lapping.behind()
+
     def _decode(self, frames: Frames) -> decode.Decoding:
         decoding = self._plan.decode(frames)
         for seen in decoding.ids:

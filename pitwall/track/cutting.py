@@ -72,6 +72,11 @@ class Cutter:
         """Of the lap that is under way; -1: none is."""
         return -1 if self._open is None else self._open.number
 
+    @property
+    def began_ns(self) -> int | None:
+        """When the lap that is under way began; None: none is."""
+        return None if self._open is None else self._open.t_ns
+
     def fold(self, fixes: Fixes) -> list[Float64]:
         """The COLUMNS at the next fixes, float64 (n,) each."""
         n = len(fixes)
