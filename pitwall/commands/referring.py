@@ -6,7 +6,7 @@ What is compared with is chosen by who asks, and is in no session's rows: those 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pitwall.commands.options import Places, option
 from pitwall.commands.output import plural
@@ -49,21 +49,6 @@ def named(connection: duckdb.DuckDBPyConnection, session: Session, places: Place
     if best is None:
         raise UsageError("it has no good lap, and no other session on its track has one", where=session.id)
     return best.session, str(best.number)
-
-
-def chosen(laps: Sequence[dict[str, Any]], session: str, lap: str) -> dict[str, Any]:
-    """The lap that `lap`, a number or `best`, names among those of a session.  UsageError: there is none."""
-    timed = [one for one in laps if one["kind"] in ("flying", "cooling")]
-    good = [one for one in timed if one["flying"] and one["valid"]]
-    if not good:
-        raise UsageError("it has no good lap", where=session, hint=f"pitwall laps {session}")
-    if lap == "best":
-        return min(good, key=lambda one: one["time_s"])
-    found = [one for one in timed if str(one["number"]) == lap]
-    if not found:
-        numbers = ", ".join(str(one["number"]) for one in timed)
-        raise UsageError(f"it has no timed lap {lap}", where=session, hint=f"there are {numbers}, and best")
-    return found[0]
 
 
 def spanning(places: Places, car: str | None = None) -> Catalog:

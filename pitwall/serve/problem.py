@@ -65,5 +65,6 @@ TITLES: Final = {
     "too-busy": "Too much is asked at once",
     "too-many-points": "More points than one answer may hold",
     "unknown-channel": "No such channel",
+    "unknown-lap": "No such lap",
     "unknown-session": "No such session",
 }
