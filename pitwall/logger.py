@@ -35,7 +35,9 @@ def begin(level: str, *, as_json: bool, process: str) -> None:
     handler = _Stderr()
     handler.setFormatter(_Json() if as_json else _Human())
     root.addHandler(handler)
-    root.setLevel(level.upper())
+    logging.getLogger("pitwall").setLevel(level.upper())
+    # libraries tell each step they take as information: that is for whoever looks for a bug
+    root.setLevel(level.upper() if level in ("debug", "error") else "WARNING")
     logging.captureWarnings(True)
 
 

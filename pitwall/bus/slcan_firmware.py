@@ -144,6 +144,11 @@ class _Talk:
     def close(self) -> None:
         """Close the channel that whoever came before may have left open, and let pass what was on its way."""
         self._stream.write(b"C\r")
+        self._let_pass()
+
+    def _let_pass(self) -> None:
+        """Until nothing more comes."""
+        self.rest = b""
         until = time.monotonic() + CLOSING_S
         while self._stream.read(QUIET_S):
             if time.monotonic() > until:
@@ -168,6 +173,9 @@ class _Talk:
             self._stream.write(f"{command}\r".encode())
             return
         said = self.ask(command)
+        if said.endswith(b"\a"):  # unless that was an earlier command's, come late
+            self._let_pass()
+            said = self.ask(command)
         if not said:
             raise PitwallError(f"does not answer to {command}", where=self._stream.name, hint="is it an SLCAN adapter?")
         if said.endswith(b"\a"):

@@ -24,7 +24,7 @@ from pitwall.commands.options import Places, option, places
 from pitwall.commands.output import number, plural
 from pitwall.commands.reporting import end_with_losses
 from pitwall.commands.sources import Wanted, source_options
-from pitwall.resident import watched
+from pitwall.resident import lean, watched
 
 if TYPE_CHECKING:
     from pitwall.record import Status
@@ -75,6 +75,7 @@ def record(
       pitwall record --car bmw-e46-m3 --interface slcan --channel /dev/ttyACM0
       pitwall record --car bmw-e46-m3 --interface socketcan --channel can0
     """
+    lean()
     from pitwall import record as recorder
     from pitwall.log.hold import RESERVE_BYTES, Hold
     from pitwall.log.writer import Pace

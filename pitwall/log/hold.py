@@ -29,6 +29,7 @@ from pitwall.log.lock import Lock
 from pitwall.log.published import State
 from pitwall.log.recovery import Stump
 from pitwall.log.reserve import Relieved, Reserve
+from pitwall.resident import trim
 
 logger = logging.getLogger(__name__)
 
@@ -165,6 +166,7 @@ class Hold:
         try:
             if segment.path.exists() and not sealing.drop_if_sealed(segment, self.disk):
                 sealing.seal(segment, self.disk)
+                trim()
         except (OSError, LogError) as error:
             raise LogError(f"it stays unsealed for now: {error}", where=segment.path) from error
 

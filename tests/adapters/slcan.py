@@ -28,6 +28,7 @@ import tty
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+SETTLED_S = 0.05
 DRAIN_S = 10.0
 """So long a host may take to read what it was sent, before it is unplugged all the same."""
 
@@ -89,8 +90,11 @@ class Adapter:
     def unplug(self) -> None:
         """Pull it out, once the host has read what it was sent."""
         assert self._device is not None
-        until = time.monotonic() + DRAIN_S
-        while (unread := self._device.unread()) and time.monotonic() < until:
+        until, empty_since = time.monotonic() + DRAIN_S, time.monotonic()
+        # what a pty's master was given is on its way to where it can be counted for some moments
+        while time.monotonic() < until and (time.monotonic() - empty_since < SETTLED_S):
+            if unread := self._device.unread():
+                empty_since = time.monotonic()
             time.sleep(0.001)
         while unread > 0 and self.sent:
             self.in_doubt.insert(0, self.sent.pop())

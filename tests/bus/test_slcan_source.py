@@ -125,6 +125,7 @@ def test_one_that_stops_answering_is_told(pty_link, monkeypatch):
 
 def test_one_that_talks_on_is_told_and_one_that_only_talks_is_heard(pty_link, monkeypatch):
     monkeypatch.setattr(slcan_firmware, "CLOSING_S", 0.2)
+    monkeypatch.setattr(slcan_firmware, "QUIET_S", 1.0)  # a busy machine's pauses are no end of its talk
     with Adapter("mute", link=pty_link) as adapter:
         adapter._obeyed = lambda command: None
         adapter.is_open.set()

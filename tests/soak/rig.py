@@ -38,14 +38,17 @@ PATIENCE_S: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """buses: as many adapters.  rate: frames a second of each.  loaded: whether there are clients, and edits."""
+    """buses: as many adapters.  rate: frames a second of each.  loaded: whether there are clients, and edits.
+
+    arguments: of `pitwall run`; by default what a phone is given.
+    """
 
     seconds: float
     buses: int = 1
     rate: float = 8000.0
     loaded: bool = True
     sample_s: float = 10.0
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ("--memory", "256MB")
 
 
 @dataclass(frozen=True, slots=True)
