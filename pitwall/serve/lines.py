@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from pitwall.errors import LogError
 from pitwall.serve.problem import Problem
@@ -35,8 +34,8 @@ def add(app: App) -> None:
 def _fact(body: bytes) -> dict[str, Any]:
     """What the row will say.  Problem: it makes no sense."""
     try:
-        fact = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        fact = json.loads(body)
+    except (ValueError, RecursionError) as error:
         hint = '{"line": [[lat, lon], [lat, lon]]}'
         raise Problem(400, "bad-parameter", f"the body is no JSON: {error}", hint=hint) from error
     track = said(fact)
