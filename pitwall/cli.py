@@ -6,10 +6,12 @@ when that command is used, so that `--help` answers at once and the recorder car
 
 from __future__ import annotations
 
+import difflib
 import errno
 import importlib
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from pitwall import __version__, logger
 from pitwall.commands.options import (
@@ -47,6 +50,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "bests": ("bests:bests", "List the best lap of each car on each track."),
     "tracks": ("track:tracks", "List the tracks that laps are found on."),
     "track": ("track:track", "Save a track under a name."),
+    "corners": ("corners:corners", "Show how each corner was driven."),
+    "debrief": ("debrief:debrief", "Say what to change next."),
     "why": ("why:why", "Tell what made a channel's value at some time."),
     "query": ("query:query", "Ask a session's projection in SQL."),
     "export": ("export:export", "Write a session's frames or channels to a file."),
@@ -81,6 +86,14 @@ class Commands(click.Group):
         command = getattr(importlib.import_module(f"pitwall.commands.{module}"), function)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, 1)
+            ctx.fail(f"No such command '{args[0]}'." + "".join(f" Did you mean '{name}'?" for name in close))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -172,8 +185,15 @@ def _say(lines: str, code: int) -> int:
 
 
 def _usage(error: click.ClickException) -> str:
+    """What click says, without what helps nobody: a variable that wasn't used, --help as what was meant."""
     context = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        error.possibilities[:] = [name for name in error.possibilities if name != "--help"]
     what = " ".join(error.format_message().split()).rstrip(".")
+    parameter = error.param.name if isinstance(error, click.BadParameter) and error.param else None
+    source = context.get_parameter_source(parameter) if context and parameter else None
+    if source is not ParameterSource.ENVIRONMENT:
+        what = re.sub(r" \(env var: '\w+'\)", "", what)
     return f"{what} ({context.command_path} --help tells more)" if context else what
 
 

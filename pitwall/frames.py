@@ -77,6 +77,7 @@ class Control(IntEnum):
     START_LINE = 11  # where laps begin, and sectors: {"line": [[lat, lon], [lat, lon]], "sectors": [line, …], "name"}
     LOGGER = 12  # what a logger's file says beside its values: its header, its columns and their ids, its own laps
     GAP = 13  # the recorder did not run for a while: frozen, or suspended with the machine
+    ANSWER = 14  # what a language model answered, or why it was refused: it can't be computed again
 
 
 LOGGER_BUS: Final = "gps"

@@ -40,12 +40,16 @@ from pitwall.serve.edits import Edits
 from pitwall.serve.following import finished
 from pitwall.serve.garage import Shelf
 from pitwall.serve.latest import Latest
+from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.newest import Picture
 from pitwall.serve.rebuilder import Rebuilder
 from pitwall.serve.server import bind, serve
 from pitwall.serve.tender import Tender, presses
 
 logger = logging.getLogger("pitwall.live")
+
+KEEP_S: Final = 2.0
+"""For a recorder to write down a model's answer: less than a server that stops is waited for."""
 
 PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Between one failure of a session's projection and the next try; the last for ever."""
@@ -59,6 +63,7 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8080,
     leave_free: int | None = None,
+    model: Settings = NONE,
     ready: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
     last_s: float = 0.0,
@@ -66,6 +71,7 @@ def run(
     """Serves until SIGTERM or SIGINT (in the main thread), or until `stop` is set.
 
     leave_free: bytes that projections leave to the log; None: `room.FLOOR_BYTES`.
+    model: that words what the rules say.
     ready: called with the page's address once it answers.  last_s: so long, when stopped, the end of a session that is
     being recorded is waited for, which makes its projection whole.  PitwallError: the port can't be had.
     """
@@ -87,7 +93,7 @@ def run(
                 ready(url)
 
         try:
-            serve(follower, shelf, sock, ready=answering, stop=stop)
+            serve(follower, shelf, sock, model=model, ready=answering, stop=stop)
         finally:
             stop_all((rebuilder, tender, follower, definitions, edits))
 
@@ -175,6 +181,11 @@ class Follower(Companion):
     def set_line(self, session: str, fact: Mapping[str, Any]) -> None:
         """Has a start line put into the session's log, recorded or ended.  LogError: it can't be."""
         requests.ask(self._logs, {"control": int(Control.START_LINE), "fact": dict(fact), "session": session})
+
+    def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Has what a model answered put into the session's log, recorded or ended.  LogError: it can't be."""
+        request = {"control": int(Control.ANSWER), "fact": dict(fact), "session": session}
+        requests.ask(self._logs, request, within_s=KEEP_S)
 
     def run(self) -> None:
         failed: tuple[str, int] = ("", 0)  # the session that failed last, and how often

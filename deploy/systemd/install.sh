@@ -43,6 +43,8 @@ for can in ${cans[@]+"${cans[@]}"}; do
   [[ $can =~ ^[A-Za-z0-9_-]+=[0-9]+$ ]] || wrong_use "--can $can: give IF=BITRATE, as can0=500000"
   [ "$who" = system ] || wrong_use "--can needs --system: only root brings up an interface"
 done
+[ -z "$prefix" ] || [ "$who" = system ] || [ "$only_udev" = yes ] ||
+  wrong_use "--prefix needs --system: an image of a card has no services of yours"
 if { [ "$who" = system ] || [ "$only_udev" = yes ]; } && [ -z "$prefix" ] && [ "$(id -u)" != 0 ]; then
   give_up "this needs root: sudo $0 ..., or --user"
 fi

@@ -87,7 +87,8 @@ class Account:
         self._untold = 0 if self._say(Control.SOURCE, fact, t) else self._untold + 1
         expected = state is State.ENDED or (state is State.CONNECTED and before.state is State.OPENING)
         level = logging.INFO if expected else logging.WARNING
-        logger.log(level, "%s: %s is %s%s", now.bus, now.source, state, f": {why}" if why else "", exc_info=trace)
+        reason = f": {why}" if why else ""
+        logger.log(level, "%s: %s is %s%s%s", now.bus, now.source, state, reason, self._advice(), exc_info=trace)
 
     def lose(self, cause: Cause, n: int) -> None:
         """So many more are lost; none where n is not positive."""
@@ -113,6 +114,11 @@ class Account:
             rate = (frames - self._measured) / (now - self._measured_s)
             self._standing = replace(self._standing, frames_per_s=round(rate, 1))
             self._measured_s, self._measured = now, frames
+
+    def _advice(self) -> str:
+        if self.state is not State.LOST:
+            return ""
+        return " (tried until it is back)" if self._was_fine else " (tried until it is there; `pitwall doctor` helps)"
 
     def _say(self, kind: Control, fact: Mapping[str, object], t: int | None = None) -> bool:
         self._said_t = max(self._now() - LEEWAY_NS, self._said_t, self._last_t) if t is None else t

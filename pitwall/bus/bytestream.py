@@ -27,8 +27,9 @@ WRITE_S: Final = 1.0
 """A command is a few bytes: an adapter that hasn't taken it by then takes none."""
 CONNECT_S: Final = 3.0
 """To connect takes no longer on a network that is worth recording over."""
-KEEPALIVE: Final = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
-"""A peer that fell silent without a word is found dead after 5 s (seconds, seconds, times)."""
+KEEPALIVE: Final = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 5000}
+"""A peer that fell silent without a word is found dead after 5 s (seconds, seconds, times; ms).  The last is for one
+that still owes us an acknowledgement: until it comes nobody asks whether it is alive, for a quarter of an hour."""
 AGAIN: Final = "plug it in again"
 
 
@@ -143,7 +144,8 @@ def serial(path: str, baud: int | None = None) -> DescriptorStream:
         raw(fd, path, baud)
         with contextlib.suppress(OSError):
             fcntl.ioctl(fd, termios.TIOCEXCL)
-        termios.tcflush(fd, termios.TCIOFLUSH)
+        with contextlib.suppress(termios.error):  # one that is gone by now says so when it is read
+            termios.tcflush(fd, termios.TCIOFLUSH)
         return DescriptorStream(fd, path)
     except BaseException:
         os.close(fd)
@@ -184,12 +186,14 @@ def tcp(host: str, port: int) -> DescriptorStream:
 def raw(fd: int, name: str, baud: int | None) -> None:
     """Make a tty hand through every byte as it is.  Without this it would echo frames to the adapter, as commands.
 
-    Raises UsageError where `fd` is no tty, or its line has no such rate.
+    Raises UsageError where `fd` is no tty, or its line has no such rate, PitwallError where it was just pulled out.
     """
     try:
         before = termios.tcgetattr(fd)
     except termios.error as error:
-        raise UsageError("is no serial device", where=name, hint="an adapter is /dev/ttyACM0 or alike") from error
+        if error.args[0] == errno.ENOTTY:
+            raise UsageError("is no serial device", where=name, hint="an adapter is /dev/ttyACM0 or alike") from error
+        raise PitwallError(f"is lost: {error.args[-1]}", where=name, hint=AGAIN) from error
     speeds = before[4:6]
     if baud is not None:
         known = _bauds()
@@ -199,7 +203,11 @@ def raw(fd: int, name: str, baud: int | None) -> None:
         speeds = [known[baud], known[baud]]
     control = list(before[6])
     control[termios.VMIN], control[termios.VTIME] = b"\1", b"\0"
-    termios.tcsetattr(fd, termios.TCSANOW, [0, 0, termios.CS8 | termios.CREAD | termios.CLOCAL, 0, *speeds, control])
+    attributes = [0, 0, termios.CS8 | termios.CREAD | termios.CLOCAL, 0, *speeds, control]
+    try:
+        termios.tcsetattr(fd, termios.TCSANOW, attributes)
+    except termios.error as error:
+        raise PitwallError(f"is lost: {error.args[-1]}", where=name, hint=AGAIN) from error
 
 
 def tty_overruns(fd: int) -> int:

@@ -108,8 +108,8 @@ class GsUsbSource:
         self._closed.set()
         with contextlib.suppress(PitwallError):  # it may be gone
             self._tell(Request.MODE, gs_usb.STOP)
-        if self._inflow.close():
-            self._device.close()
+        self._inflow.close()
+        self._device.close()
 
     def _prepare(self) -> Mode:
         """Stop the channel and tell it its bit timing; the mode to start it in."""

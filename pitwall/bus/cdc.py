@@ -81,5 +81,5 @@ class CdcStream:
         self._closed.set()
         with contextlib.suppress(PitwallError):  # it may be gone
             self._device.tell(_TO_INTERFACE, _SET_CONTROL_LINE_STATE, 0, self._line.number, b"")
-        if self._inflow.close():
-            self._device.close()
+        self._inflow.close()
+        self._device.close()

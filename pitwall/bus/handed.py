@@ -11,6 +11,7 @@ takes its place.  With each that comes the marker is made anew: a plug's `node`,
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -195,8 +196,12 @@ def _accept(listening: socket.socket, handed: weakref.ref[Handed]) -> None:
     while True:
         try:
             connection, _ = listening.accept()
-        except OSError:
-            return
+        except OSError as error:
+            if error.errno in (errno.EBADF, errno.EINVAL):  # closed, or shut down: nobody is here any more
+                return
+            logger.warning("descriptors can't be taken just now: %s", error.strerror)
+            time.sleep(SAY_S)  # we have as many open as we may, or there is no memory
+            continue
         owner = handed()
         if owner is None:
             connection.close()

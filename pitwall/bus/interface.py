@@ -1,16 +1,19 @@
 """A CAN adapter in, frames out: any interface that python-can knows, as a `Source`.
 
-Law: `t` is when a frame was handed to us, on the monotonic clock; adapters' own stamps differ in zero, unit and drift.
+Laws: `t` is when a frame was handed to us, on the monotonic clock; adapters' own stamps differ in zero, unit and drift.
+A bus that nothing is to be sent on is only listened to, wherever python-can can have the adapter do so (`SILENT`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import logging
 import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +25,22 @@ from pitwall.bus.pythoncan import can
 from pitwall.bus.source import Cause, Plug
 from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Flag, Frames, empty, take
+
+logger = logging.getLogger(__name__)
+
+SILENT: Final[Mapping[str, Mapping[str, Any]]] = {
+    "cantact": {"monitor": True},
+    "kvaser": {"driver_mode": False},  # its DRIVER_MODE_SILENT
+    "nixnet": {"listen_only": True},
+    "pcan": {"state": can.BusState.PASSIVE},
+    "seeedstudio": {"operation_mode": "silent"},
+    "systec": {"state": can.BusState.PASSIVE},
+    "vector": {"listen_only": True},
+}
+"""What python-can's interfaces are told so that they acknowledge nothing, by their documentation."""
+
+OTHERS: Final = frozenset({"socketcan", "socketcand", "udp_multicast", "virtual"})
+"""Those whose adapter is somebody else's affair (`ip link set … listen-only on`), or that have none."""
 
 READ_FRAMES = 4096
 """Frames taken in one read: as many as the recorder gathers before it writes."""
@@ -48,13 +67,28 @@ def open_bus(interface: str, channel: str | None = None, **options: Any) -> can.
     given = {name: value for name, value in options.items() if value is not None}
     try:
         # ignore_config: what isn't said on our command line must not come from a file in someone's home
-        return can.Bus(channel, interface, ignore_config=True, **given)
-    except (can.CanInterfaceNotImplementedError, ImportError) as error:
-        raise UsageError(f"its driver is missing: {error}", where=where, hint="install what it needs") from error
+        with _muttering():
+            return can.Bus(channel, interface, ignore_config=True, **given)
+    except (can.CanInterfaceNotImplementedError, ImportError, NameError) as error:  # NameError: called all the same
+        hint = "`pip install pyserial`" if "serial module" in str(error) else "install what it needs"
+        raise UsageError(f"its driver is missing: {error}", where=where, hint=hint) from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"can't be opened like this: {error}", where=where, hint="channel and bitrate?") from error
     except Exception as error:  # two dozen drivers, each with exceptions of its own
         raise PitwallError(f"can't be opened: {error}", where=where, hint="is it plugged in, and yours?") from error
+
+
+@contextlib.contextmanager
+def _muttering() -> Iterator[None]:
+    """What python-can says while it opens a bus is for its debugging: what matters of it, it raises."""
+    logger = logging.getLogger("can")
+    before = logger.level
+    if logger.getEffectiveLevel() > logging.DEBUG:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 class InterfaceSource:
@@ -134,9 +168,12 @@ def plug(address: Address, settings: Settings, zero: int) -> Plug:
         "bitrate": settings.bitrate,
         "data_bitrate": settings.data_bitrate,
         "fd": settings.fd or None,
+        **({} if settings.sends else SILENT.get(interface, {})),
         **address.options,
     }
     name = f"{interface} {channel}" if channel else interface
+    if not settings.sends and interface in can.VALID_INTERFACES and interface not in {*SILENT, *OTHERS}:
+        logger.warning("%s: python-can has no way to have it listen only: it acknowledges what it hears", name)
 
     def opened() -> InterfaceSource:
         return InterfaceSource(open_bus(interface, channel, **options), name, zero=zero)

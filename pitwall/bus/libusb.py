@@ -48,6 +48,7 @@ class Code(IntEnum):
     NO_DEVICE = -4
     NOT_FOUND = -5
     BUSY = -6
+    INTERRUPTED = -10
     NOT_SUPPORTED = -12
 
 
@@ -232,7 +233,7 @@ class Device:
         return transfer
 
     def close(self) -> None:
-        """Let go of the device; none of its transfers may be under way.  Once more does nothing."""
+        """Let go of the device, unless it was left.  Once more does nothing."""
         if self._closed:  # libusb would touch what it has freed
             return
         self._closed = True
@@ -248,6 +249,10 @@ class Device:
                 self._handle.close()
         with contextlib.suppress(gone):
             self.context.close()
+
+    def leave(self) -> None:
+        """Leave it as it is, for good: transfers of it are under way, and don't come back."""
+        self._closed = True
 
     @contextlib.contextmanager
     def _saying(self, what: str) -> Iterator[None]:
@@ -297,14 +302,18 @@ class Inflow:
             return arrived
 
     def close(self) -> bool:
-        """End the thread, and a `take` under way.  Whether all transfers are back, so that the device may be closed."""
+        """End the thread, and a `take` under way.  Whether all transfers are back; else the device is never closed:
+        libusb would write to what it has freed."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         with contextlib.suppress(self._device.usb1.USBError):
             self._device.context.interruptEventHandler()
         self._thread.join(CLOSE_S)
-        return not self._thread.is_alive() and not self._flying
+        if self._thread.is_alive() or self._flying:
+            self._device.leave()
+            return False
+        return True
 
     def _run(self) -> None:
         """The thread: everything that touches a transfer happens here."""
@@ -320,6 +329,8 @@ class Inflow:
                 self._device.context.handleEventsTimeout(EVENTS_S)
                 self._go_on()
             except error_type as error:
+                if error.value == Code.INTERRUPTED:  # by a signal to the process: nothing has happened to the device
+                    continue
                 self._lose(str(error))
                 if cancelled:  # not even that: they are left to libusb
                     return

@@ -55,6 +55,7 @@ class _Stream:
 
     kind: str
     socket: WebSocket
+    asked_s: float | None = None  # when it was first asked for a sign of life that has not come yet
     clock: AdapterClock = field(default_factory=lambda: AdapterClock(CLOCK))
     waiting: list[tuple[int, Sample]] = field(default_factory=list)
 
@@ -90,6 +91,7 @@ class Phone:
         self._malformed = 0
         self._last = 0  # t of the last row given
         self._pinged = time.monotonic()
+        self._lost: PitwallError | None = None  # told once all that came before it is given
         self._closed = threading.Event()
         self._using = threading.Lock()  # a descriptor that is polled is not closed: its number may be another's by then
         try:
@@ -117,16 +119,13 @@ class Phone:
         with self._using:
             until = time.monotonic() + timeout_s
             while not self._closed.is_set():
+                if self._lost is not None:
+                    raise self._lost
                 self._wait(until - time.monotonic())
                 now = time.monotonic()
-                lost = self._receive(now + GATHER_S)
+                self._lost = self._receive(now + GATHER_S) or self._beat()
                 rows = self._rows()
-                if len(rows):
-                    return rows  # a connection that is lost says so again, the next time
-                if lost is not None:
-                    raise lost
-                self._beat()
-                if now >= until:
+                if len(rows) or (now >= until and self._lost is None):
                     return rows
         return None
 
@@ -174,18 +173,25 @@ class Phone:
         self._last = int(rows.t[-1])
         return rows
 
-    def _beat(self) -> None:
-        """Ask all for a sign of life, now and then.  Raises PitwallError where one gives none."""
+    def _beat(self) -> PitwallError | None:
+        """Ask all for a sign of life, now and then, however much the others say; why it is over, where one gives none.
+
+        Who was not asked has no need to speak: a receiver without a fix doesn't.
+        """
         now = time.monotonic()
+        asks = now - self._pinged >= PING_S
+        self._pinged = now if asks else self._pinged
         for stream in self._streams:
-            if now - stream.socket.heard_s > SILENT_S:
+            if stream.asked_s is not None and stream.socket.heard_s >= stream.asked_s:
+                stream.asked_s = None
+            if stream.asked_s is not None and now - stream.asked_s > SILENT_S - PING_S:
                 what = f"is lost: {stream.kind} has said nothing for {SILENT_S:g} s"
-                raise PitwallError(what, where=self.name, hint="is the app in the foreground, and the phone awake?")
-        if now - self._pinged >= PING_S:
-            self._pinged = now
-            for stream in self._streams:
+                return PitwallError(what, where=self.name, hint="is the app in the foreground, and the phone awake?")
+            if asks:
+                stream.asked_s = now if stream.asked_s is None else stream.asked_s
                 with contextlib.suppress(ClosedError):  # its reading tells
                     stream.socket.ping()
+        return None
 
 
 def plug(address: Address, settings: Settings, zero: int) -> Plug:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pitwall.bus.message import to_messages
-from pitwall.bus.pythoncan import can
-from pitwall.errors import PitwallError, UsageError
-from pitwall.frames import Flag, Frames, in_log_order, take
+from pitwall.bus.source import Sender
+from pitwall.errors import UsageError
+from pitwall.frames import Flag, Frames, cut, in_log_order, take
 
 NAP_S = 0.2
 """The longest sleep at once: so soon `stop` is heard in a silent stretch."""
@@ -34,7 +33,7 @@ class Played:
 
 def play(
     batches: Iterable[Frames],
-    onto: Mapping[int, can.BusABC],
+    onto: Mapping[int, Sender],
     *,
     speed: float = 1.0,
     start_s: float = 0.0,
@@ -44,7 +43,7 @@ def play(
 ) -> Played:
     """Send the frames of `batches`, in log order, `speed` times as fast as they were recorded.
 
-    onto: the bus for each `Frames.bus` that is to be played.  start_s: seconds of the session that are passed over.
+    onto: what each `Frames.bus` that is to be played is sent by.  start_s: seconds of the session that are passed over.
     Control rows are no frames and are passed over.  Raises PitwallError where a frame can't be sent.
     """
     if not 0 < speed < float("inf"):
@@ -56,31 +55,21 @@ def play(
         rows, passed_over = _sendable(batch, onto, round(start_s * 1e9))
         left_out += passed_over
         due = begun + (rows.t - round(start_s * 1e9)) / (1e9 * speed)
-        messages = to_messages(rows, rows.t / 1e9, list(range(256)))
-        for message, at in zip(messages, due.tolist(), strict=True):
+        ours = replace(rows, bus=np.zeros_like(rows.bus), flags=rows.flags | np.uint8(Flag.TX))
+        for i, (bus, at) in enumerate(zip(rows.bus.tolist(), due.tolist(), strict=True)):
             while (wait := at - clock()) > 0 and not (stop and stop.is_set()):
                 sleep(min(wait, NAP_S))
             if stop and stop.is_set():
                 return Played(sent, left_out, late_s)
             late_s = max(late_s, -wait)
-            _send(onto[message.channel], message)  # type: ignore[index]  # the numbers given above
+            onto[bus].send(cut(ours, i, i + 1))
             sent += 1
     return Played(sent, left_out, late_s)
 
 
-def _sendable(batch: Frames, onto: Mapping[int, can.BusABC], start_ns: int) -> tuple[Frames, int]:
+def _sendable(batch: Frames, onto: Mapping[int, Sender], start_ns: int) -> tuple[Frames, int]:
     """The rows of a batch that are to be sent, in log order, and how many frames among the others should have been."""
     batch = in_log_order(batch)
     due = (batch.flags & np.uint8(Flag.CONTROL) == 0) & (batch.t >= start_ns)
     can_be = due & (batch.flags & np.uint8(Flag.ERROR) == 0) & np.isin(batch.bus, list(onto))
     return take(batch, np.flatnonzero(can_be)), int(np.count_nonzero(due & ~can_be))
-
-
-def _send(bus: can.BusABC, message: can.Message) -> None:
-    message.channel = None
-    message.is_rx = False
-    try:
-        bus.send(message)
-    except Exception as error:  # two dozen drivers, each with exceptions of its own
-        what = f"frame {message.arbitration_id:#x} can't be sent: {error}"
-        raise PitwallError(what, where=str(bus.channel_info), hint="is anything else on the bus?") from error

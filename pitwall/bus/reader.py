@@ -215,7 +215,8 @@ class Reader:
             state, back = self._account.state, None
             if state is State.SILENT:
                 back = State.RECONNECTED if self._reopened else State.CONNECTED
-                if not self._reopened:  # it speaks seldom, and is given twice as long from now on
+                if not self._reopened and self._account.heard_s:
+                    # it speaks seldom, and is given twice as long from now on
                     self._silent_s = max(self._silent_s, 2 * (time.monotonic() - self._account.heard_s))
             elif state not in FINE:
                 back = self._account.returned
@@ -265,7 +266,11 @@ class Reader:
     def _begin(self) -> None:
         self._turn = turn = Turn()
         turn.thread = threading.Thread(target=self._run, args=(turn,), name=f"read {self._plug.name}", daemon=True)
-        turn.thread.start()
+        try:
+            turn.thread.start()
+        except RuntimeError as error:  # the system has no room for one just now; the next look tries again
+            self._turn = None
+            self._account.change(State.LOST, str(error))
 
     def _hanging(self) -> int:
         self._given_up = [turn for turn in self._given_up if turn.thread is not None and turn.thread.is_alive()]
@@ -288,7 +293,9 @@ class Reader:
         self._given_up.append(turn)
         source, turn.source = turn.source, None
         if source is not None:  # it holds the device; and closing may be what brings the thread back
-            threading.Thread(target=close, args=(source,), name=f"close {self._plug.name}", daemon=True).start()
+            closing = threading.Thread(target=close, args=(source,), name=f"close {self._plug.name}", daemon=True)
+            with suppress(RuntimeError):  # no room for one: it stays open, and the next try says so
+                closing.start()
 
     def _look_for_silence(self, turn: Turn, quiet_s: float) -> None:
         mute_s, pause_s = self._patience.mute_s, self._patience.pauses_s[-1]

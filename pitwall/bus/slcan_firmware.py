@@ -114,7 +114,10 @@ def open_channel(stream: ByteStream, channel: Channel) -> tuple[Firmware, bytes]
         return NONE, b""
     talk = _Talk(stream)
     talk.close()
-    firmware = channel.firmware or (LAWICEL if _SPEAKS_LAWICEL.match(talk.ask("V")) else CANABLE)
+    version = talk.ask("V") if channel.firmware is None else b""
+    if version in (b"\r", b"\a"):  # `C`'s, late, and before that to `V`; or it doesn't know `V`
+        version = talk.hear() or version
+    firmware = channel.firmware or (LAWICEL if _SPEAKS_LAWICEL.match(version) else CANABLE)
     settings = [
         _command(channel.bitrate, "bitrate", firmware.bitrates, stream.name),
         _command(channel.data_bitrate, "data_bitrate", firmware.data_bitrates, stream.name),
@@ -125,8 +128,12 @@ def open_channel(stream: ByteStream, channel: Channel) -> tuple[Firmware, bytes]
         talk.tell(command, answers=firmware.answers)
     if firmware.answers:
         talk.stamp(channel.stamps)
-    for command in firmware.normal if channel.sends else firmware.silent:
+    *before, opens = firmware.normal if channel.sends else firmware.silent
+    for command in before:
         talk.tell(command, answers=firmware.answers)
+    if channel.firmware is None and not firmware.answers:
+        talk.hear_nothing(QUIET_S if version else ANSWER_S)
+    talk.tell(opens, answers=firmware.answers)
     return firmware, talk.rest
 
 
@@ -156,8 +163,12 @@ class _Talk:
                 raise PitwallError(what, where=self._stream.name, hint="firmware=none, if it only ever talks")
 
     def ask(self, command: str) -> bytes:
-        """What is answered, up to its CR or BEL; as much of it as came in time."""
+        """What is answered to a command."""
         self._stream.write(f"{command}\r".encode())
+        return self.hear()
+
+    def hear(self) -> bytes:
+        """The next answer, up to its CR or BEL; as much of it as came in time."""
         said, until = self.rest, time.monotonic() + ANSWER_S
         while not (end := _ANSWER_ENDS.search(said)) and (wait := until - time.monotonic()) > 0:
             if len(said) > ANSWER_BYTES:
@@ -166,6 +177,12 @@ class _Talk:
         stop = end.end() if end else len(said)
         self.rest = said[stop:]
         return said[:stop]
+
+    def hear_nothing(self, wait_s: float) -> None:
+        """Whoever was taken for one that doesn't answer must not: it may know `O` as a command to send, too."""
+        if self.rest or self._stream.read(wait_s):
+            hint = "firmware=lawicel, where it is one; a slow network needs it to be said"
+            raise PitwallError("its answers come too late to tell what it is", where=self._stream.name, hint=hint)
 
     def tell(self, command: str, *, answers: bool) -> None:
         """Have a command done."""

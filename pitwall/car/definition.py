@@ -200,11 +200,26 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """Limits that a channel must stay within, in its unit; None: none on that side.
+
+    over_rpm: they count only while the engine turns faster.  for_s: it has to be beyond for so long.
+    """
+
+    channel: str
+    below: float | None = None
+    above: float | None = None
+    over_rpm: float | None = None
+    for_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Car:
     """Everything that pitwall knows of a car.
 
     about: what `car:` says, as text (make, model, …).  channels: every signal's, named in the definition or not.
     derived: each after all that it reads.  roles: (role, channel).  notes: what of a DBC has no effect, and why.
+    alarms: what channels must not be.
     """
 
     name: str
@@ -216,6 +231,7 @@ class Car:
     roles: tuple[tuple[str, str], ...]
     fingerprint: str
     notes: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
     def bus(self, name: str) -> Bus | None:
         """The bus of that name."""
@@ -232,14 +248,17 @@ def fingerprint(
     derived: tuple[Derived, ...],
     roles: tuple[tuple[str, str], ...],
     dbcs: tuple[bytes, ...],
+    alarms: tuple[Alarm, ...] = (),
 ) -> str:
-    """64 hex digits that differ whenever these may give other channels.
+    """64 hex digits that differ whenever these may give other channels, or other incidents.
 
     How a bus is opened, what the car is called and where its folder lies change no channel, and so not the fingerprint.
     dbcs: the bytes of the DBC files.
     """
     meaning = [(bus.name, bus.channel, bus.messages) for bus in buses]
     digest = hashlib.sha256(repr((LAW_VERSION, _plain((meaning, channels, derived, roles)))).encode())
+    if alarms:
+        digest.update(repr(_plain(alarms)).encode())
     for dbc in dbcs:
         digest.update(hashlib.sha256(dbc).digest())
     return digest.hexdigest()

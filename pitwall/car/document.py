@@ -146,8 +146,13 @@ class Entry:
         return None
 
 
-def read(path: Path, shown: str, problems: Problems) -> Entry | None:
-    """The document in the file `path`, called `shown` in its problems; None if it can't be read at all."""
+def read(
+    path: Path, shown: str, problems: Problems, *, holds: str = "car", begins: str = "car: and buses:"
+) -> Entry | None:
+    """The document in the file `path`, called `shown` in its problems; None if it can't be read at all.
+
+    holds, begins: what it should hold, and how that begins.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -168,7 +173,7 @@ def read(path: Path, shown: str, problems: Problems) -> Entry | None:
         problems.add((shown, 1), f"is no valid YAML: {error}")
         return None
     if not isinstance(node, yaml.MappingNode):
-        problems.add((shown, 1), "holds no car", "it begins with car: and buses:")
+        problems.add((shown, 1), f"holds no {holds}", f"it begins with {begins}")
         return None
     _anchors(text, shown, problems)
     return Entry(node, (shown, 1), "", problems)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from pitwall.car import channels, dbc, derived, document, messages, methods
-from pitwall.car.definition import Bus, Car, Derived, Measured, Message, fingerprint
+from pitwall.car.definition import Alarm, Bus, Car, Derived, Measured, Message, fingerprint
 from pitwall.car.document import Entry, Position, Problems, suggestion
 from pitwall.car.kinds import read
-from pitwall.car.vocabulary import ABOUT, BUS, ROLES, SECTIONS
+from pitwall.car.vocabulary import ABOUT, BUS, ROLES, SECTIONS, alarm
 from pitwall.errors import CarError, UsageError
 
 DEFINITION: Final = "car.yaml"
@@ -24,7 +24,20 @@ SHIPPED: Final = (_PACKAGE / "cars", _PACKAGE.parent / "cars")
 """Where the cars that come with pitwall lie: within the package of a wheel, beside it in a working tree."""
 
 TABLES: Final = frozenset(
-    {"built_from", "channels", "control", "ids", "rejected", "signals", "laps", "sectors", "corners"}
+    {
+        "built_from",
+        "channels",
+        "control",
+        "ids",
+        "rejected",
+        "signals",
+        "laps",
+        "sectors",
+        "corners",
+        "findings",
+        "incidents",
+        "cues",
+    }
 )
 """What a projection calls its own tables and views."""
 
@@ -75,7 +88,7 @@ class _Reader:
 
     def car(self, name: str) -> Car:
         sections = self._root.mapping(SECTIONS)
-        for section in ("channels", "derived", "roles"):
+        for section in ("channels", "derived", "roles", "alarms"):
             if section in sections and sections[section].holds_nothing:
                 sections[section].problem("holds nothing", "leave it out")
         about = self._about(sections.get("car"))
@@ -83,6 +96,8 @@ class _Reader:
         measured, made = self._channels(sections, buses)
         declared = [key for part in ("channels", "derived") if part in sections for key in sections[part].mapping()]
         roles = self._roles(sections.get("roles"), {*declared, *(channel.name for channel in measured)})
+        units = {**dict.fromkeys(declared, ""), **{channel.name: channel.unit for channel in measured}}
+        alarms = self._alarms(sections.get("alarms"), {**units, **{channel.name: channel.unit for channel in made}})
         if self._problems:
             raise CarError(self._problems.lines())
         contents = tuple(file.content for file in self._dbcs)
@@ -94,8 +109,9 @@ class _Reader:
             channels=measured,
             derived=made,
             roles=roles,
-            fingerprint=fingerprint(buses, measured, made, roles, contents),
+            fingerprint=fingerprint(buses, measured, made, roles, contents, alarms),
             notes=tuple(note for file in self._dbcs for note in file.notes),
+            alarms=alarms,
         )
 
     def _about(self, section: Entry | None) -> tuple[tuple[str, str], ...]:
@@ -240,3 +256,24 @@ class _Reader:
             elif name is not None:
                 roles.append((role, name))
         return tuple(roles)
+
+    def _alarms(self, section: Entry | None, units: Mapping[str, str]) -> tuple[Alarm, ...]:
+        alarms = []
+        for name, entry in ({} if section is None else section.mapping()).items():
+            if name not in units:
+                if self._complete:
+                    entry.problem(f"there is no channel {name!r}", suggestion(name, units))
+                continue
+            keys = alarm(units[name])
+            given = entry.mapping(keys)
+            values = read(given, keys)
+            if "below" not in given and "above" not in given:
+                entry.problem("says no limit", "{above: …}, {below: …}, or both")
+            below, above = values.get("below"), values.get("above")
+            if below is not None and above is not None and below >= above:
+                entry.problem(
+                    f"{below:g} is not below {above:g}, so that nothing would be within", "below is the lower"
+                )
+            for_s = values.get("for")
+            alarms.append(Alarm(name, below, above, values.get("over_rpm"), 1.0 if for_s is None else for_s))
+        return tuple(alarms)

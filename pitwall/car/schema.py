@@ -12,7 +12,7 @@ from typing import Any, Final
 from pitwall.car.channels import NAME, RESERVED
 from pitwall.car.kinds import TEXT, UNIT, closed
 from pitwall.car.methods import METHODS
-from pitwall.car.vocabulary import ABOUT, BUS, CHANNEL, ROLES, SECTIONS
+from pitwall.car.vocabulary import ABOUT, BUS, CHANNEL, ROLES, SECTIONS, alarm
 
 DIALECT: Final = "http://json-schema.org/draft-07/schema#"
 """The newest that editors' YAML servers know whole."""
@@ -22,7 +22,14 @@ Schema = dict[str, Any]
 
 def schema() -> Schema:
     """The schema of a car.yaml."""
-    sections = {"car": _about(), "buses": _buses(), "channels": _channels(), "derived": _derived(), "roles": _roles()}
+    sections = {
+        "car": _about(),
+        "buses": _buses(),
+        "channels": _channels(),
+        "derived": _derived(),
+        "roles": _roles(),
+        "alarms": _alarms(),
+    }
     return {
         "$schema": DIALECT,
         "title": "A car of pitwall",
@@ -65,6 +72,11 @@ def _derived() -> Schema:
 
 def _roles() -> Schema:
     return {**_closed(dict.fromkeys(ROLES, TEXT.schema)), "minProperties": 1}
+
+
+def _alarms() -> Schema:
+    one = {**closed(alarm("s")), "anyOf": [{"required": ["below"]}, {"required": ["above"]}]}
+    return {"type": "object", "additionalProperties": one, "minProperties": 1}
 
 
 def _named(entry: Schema) -> Schema:

@@ -15,6 +15,7 @@ from pitwall.car.kinds import (
     FILES,
     LIMITS,
     NUMBER,
+    POSITIVE,
     SCALE,
     SIGN,
     TABLE,
@@ -59,6 +60,23 @@ CHANNEL: Final[Mapping[str, Key]] = {
 }
 """What `channels:` may say of each channel, in the order in which it is done."""
 
+
+def alarm(unit: str) -> Mapping[str, Key]:
+    """What `alarms:` may say of a channel that has this unit."""
+    limit = quantity(unit) if unit else POSITIVE
+    return {
+        "below": Key(limit, "out of limits below this; in the channel's unit, or in the unit that it says"),
+        "above": Key(limit, "out of limits above this"),
+        "over_rpm": Key(
+            quantity("rpm"), "counts only while the engine turns faster: an idling one has little pressure"
+        ),
+        "for": Key(quantity("s", MAX_ALARM_S), "seconds that it has to last, 1 unless said"),
+    }
+
+
+MAX_ALARM_S: Final = 60.0
+"""What may last longer without being said is no alarm."""
+
 ABOUT: Final = ("name", "make", "model", "chassis", "engine", "year", "about", "number", "driver", "team")
 """What `car:` usually says; it may say other things."""
 
@@ -68,6 +86,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "channels": "signals under better names, in better units",
     "derived": "channels computed from others",
     "roles": "which channel is what to those who analyse laps",
+    "alarms": "the limits that a channel must stay within: beyond them is an incident, and said to the driver",
 }
 
 ROLES: Final = (

@@ -37,6 +37,14 @@ FULL_PCT: Final = 95.0
 OFF_PCT: Final = 5.0
 LIFT_PCT: Final = 10.0
 """A throttle that gives so much back was lifted."""
+COAST_S: Final = 0.3
+"""A foot that goes from one pedal to the other, or a lever from gear to gear, is faster: that is no coasting."""
+SHIFT_S: Final = 0.35
+"""Either side of a gear that changes, what the throttle does is part of the shift."""
+G_MPS2: Final = 9.80665
+MEAN_ROWS: Final = 3
+NEAR_APEX_M: Final = 12.0
+"""Either side of the reference lap's apex: how far off a line lies is a mean over so much of it."""
 TURNED_SHARE: Final = 0.4
 """Of a corner's greatest lateral acceleration: the car has turned in."""
 CORRECTION_SHARE: Final = 0.12
@@ -67,26 +75,34 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The sections of a corner, the same on every lap; they tile the lap with those of the other corners."""
+    """The sections of a corner, the same on every lap; they tile the lap with those of the other corners.
+
+    before: the row where the reference lap is slowest in the corner before it, 0 for the first one; after: in the next
+    one, or the last row.
+    """
 
     corner: Corner
     entry: Part
     middle: Part
     exit: Part
+    before: int = 0
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Cornering:
     """How one corner was driven on one lap.  Distances in m, along the lap unless said otherwise; NaN: not known.
 
-    approach_mps: greatest speed before the corner.  brake_m: before the apex.  brake_peak: in the channel's unit.
-    brake_rise_s: from the first touch to `HARD_SHARE` of the peak.  brake_g: greatest deceleration.
+    approach_mps: greatest speed before the corner.  lift_m: where full power was let go for it, before the apex.
+    brake_m: where braking begins, before the apex.  brake_peak: in the channel's unit.
+    brake_rise_s: from the first touch to `HARD_SHARE` of the peak; brake_fall_s: from the last such to none.
+    brake_g: greatest deceleration.
     trail_s: braking while turned in.  trail_rough: how unsteadily the brake was let go, as a share of its peak that was
     added again.  turn_in_m: before the apex.  entry_mps: there.  min_mps, min_m: the slowest, and where from the apex
     (positive: behind it).  apex_off_m: from the reference lap's path at its apex, positive to the outside.
     throttle_m: where power comes on, behind the apex.  throttle_rise_s: from there to full, or to the corner's end.
     throttle_lifts: how often power was taken back before the corner's end.  exit_mps: at its end.
-    coast_s: neither brake nor power, from the straight to the corner's end.  g_peak: combined.  grip_share: mean
+    coast_s: neither brake nor power, from `lift_m` to the corner's end.  g_peak: combined.  grip_share: mean
     combined acceleration while turned in, as a share of the most of the session.  corrections: of the steering.
     time_s, lost_s: in the whole of it, and of that in entry, middle and exit, against the reference lap.
     """
@@ -94,9 +110,11 @@ class Cornering:
     lap: int
     corner: str
     approach_mps: float = np.nan
+    lift_m: float = np.nan
     brake_m: float = np.nan
     brake_peak: float = np.nan
     brake_rise_s: float = np.nan
+    brake_fall_s: float = np.nan
     brake_g: float = np.nan
     trail_s: float = np.nan
     trail_rough: float = np.nan
@@ -105,6 +123,7 @@ class Cornering:
     min_mps: float = np.nan
     min_m: float = np.nan
     apex_off_m: float = np.nan
+    radius_m: float = np.nan
     throttle_m: float = np.nan
     throttle_rise_s: float = np.nan
     throttle_lifts: float = np.nan
@@ -139,7 +158,7 @@ def combined_g(lap: Driven) -> Float64:
 def places(corners: Sequence[Corner], reference: Driven) -> tuple[Places, ...]:
     """The sections of every corner, by where the reference lap was slowest in it."""
     n, speed = len(reference), reference.role("speed")
-    slowest = [_slowest(speed, corner) for corner in corners]
+    slowest = [slowest_row(speed, corner) for corner in corners]
     begins = [0]
     for k in range(1, len(corners)):
         before, behind = slowest[k - 1], slowest[k]
@@ -148,11 +167,14 @@ def places(corners: Sequence[Corner], reference: Driven) -> tuple[Places, ...]:
         halfway = round((corners[k - 1].end_m + corners[k].begin_m) / 2 / STEP_M)
         begins.append(max(before + 1, min(halfway, fastest - round(APPROACH_M / STEP_M))))
     ends = [*begins[1:], n]
-    found = []
+    found: list[Places] = []
     for corner, at, begin, end in zip(corners, slowest, begins, ends, strict=True):
         half = round(MIDDLE_SHARE * (corner.end_m - corner.begin_m) / STEP_M)
         first, last = max(begin, at - half), min(end, at + half + 1)
-        found.append(Places(corner, Part(begin, first), Part(first, last), Part(last, end)))
+        k = len(found)
+        before = slowest[k - 1] if k else 0
+        after = slowest[k + 1] if k + 1 < len(slowest) else n - 1
+        found.append(Places(corner, Part(begin, first), Part(first, last), Part(last, end), before, after))
     return tuple(found)
 
 
@@ -162,15 +184,17 @@ def measured(lap: Driven, reference: Driven, place: Places, most: Limits) -> Cor
     begin, apex, end = (round(m / STEP_M) for m in (corner.begin_m, corner.apex_m, corner.end_m))
     from_, to = place.entry.first, min(end + 1, len(lap))
     speed = lap.role("speed")
-    slowest = _slowest(speed, corner)
+    slowest = slowest_row(speed, corner)
     turn_in = _turn_in(lap, begin, apex, from_)
-    braking = _braking(lap, most)
+    braking = braking_rows(lap, most)
     lost = {part: _lost(lap, reference, getattr(place, part)) for part in ("entry", "middle", "exit")}
     applied = _applied(lap, braking, from_, max(slowest, apex))
+    lifted = _lifted(lap, applied, slowest, place.before)
     return Cornering(
         lap=lap.number,
         corner=corner.name,
         approach_mps=_most(speed[from_ : slowest + 1]),
+        lift_m=np.nan if lifted is None else (apex - lifted) * STEP_M,
         **_brake(lap, applied, apex),
         **_trail(lap, applied, turn_in),
         turn_in_m=(apex - turn_in) * STEP_M,
@@ -178,9 +202,10 @@ def measured(lap: Driven, reference: Driven, place: Places, most: Limits) -> Cor
         min_mps=float(speed[slowest]),
         min_m=(slowest - apex) * STEP_M,
         apex_off_m=_off(lap, reference, corner, apex),
+        radius_m=_radius(lap, place.middle),
         **_power(lap, braking, slowest, apex, to),
         exit_mps=float(speed[to - 1]),
-        coast_s=_coasting(lap, braking, from_, to),
+        coast_s=_coasting(lap, braking, from_ if lifted is None else lifted, to),
         g_peak=_most(combined_g(lap)[turn_in:to]),
         grip_share=_mean(combined_g(lap)[turn_in:to]) / most.g if most.g > 0 else np.nan,
         corrections=_corrections(lap, turn_in, to),
@@ -192,13 +217,14 @@ def measured(lap: Driven, reference: Driven, place: Places, most: Limits) -> Cor
     )
 
 
-def _slowest(speed: Float64, corner: Corner) -> int:
+def slowest_row(speed: Float64, corner: Corner) -> int:
+    """Where in the corner the speed is least."""
     first, last = round(corner.begin_m / STEP_M), min(round(corner.end_m / STEP_M) + 1, len(speed))
     part = speed[first:last]
     return first + (int(np.nanargmin(part)) if np.isfinite(part).any() else len(part) // 2)
 
 
-def _braking(lap: Driven, most: Limits) -> Rows:
+def braking_rows(lap: Driven, most: Limits) -> Rows:
     """Where the driver brakes."""
     if lap.has("brake") and most.brake > 0:
         return lap.role("brake") > BRAKING_SHARE * most.brake
@@ -232,8 +258,23 @@ def _brake(lap: Driven, applied: Part | None, apex: int) -> dict[str, float]:
     if np.isfinite(pressure).any():
         peak = float(np.nanmax(pressure))
         hard = first + int(np.argmax(pressure >= HARD_SHARE * peak))
-        found |= {"brake_peak": peak, "brake_rise_s": float(lap.t_s[hard] - lap.t_s[first])}
+        eased = last - 1 - int(np.argmax(pressure[::-1] >= HARD_SHARE * peak))
+        found |= {
+            "brake_peak": peak,
+            "brake_rise_s": float(lap.t_s[hard] - lap.t_s[first]),
+            "brake_fall_s": float(lap.t_s[min(last, len(lap) - 1)] - lap.t_s[eased]),
+        }
     return found
+
+
+def _lifted(lap: Driven, applied: Part | None, slowest: int, floor: int) -> int | None:
+    """Where the driver let go of full power for the corner; None: no channel tells, or he did not."""
+    throttle = lap.role("throttle")
+    behind = slowest if applied is None else min(applied.first, slowest)
+    full = np.flatnonzero(throttle[floor : behind + 1] >= FULL_PCT)
+    if not lap.has("throttle") or (len(full) and full[-1] + floor == behind):
+        return None
+    return floor + int(full[-1]) + 1 if len(full) else floor
 
 
 def _turn_in(lap: Driven, begin: int, apex: int, from_: int) -> int:
@@ -256,7 +297,8 @@ def _trail(lap: Driven, applied: Part | None, turn_in: int) -> dict[str, float]:
     found = {"trail_s": float(lap.t_s[last] - lap.t_s[first])}
     pressure = lap.role("brake")[first:last]
     if len(pressure) > 1 and np.isfinite(pressure).all():
-        found["trail_rough"] = float(np.sum(np.maximum(np.diff(pressure), 0)) / np.max(pressure))
+        eased = pressure[int(np.argmax(pressure)) :]
+        found["trail_rough"] = float(np.max(eased - np.minimum.accumulate(eased)) / eased[0])
     return found
 
 
@@ -276,7 +318,7 @@ def _power(lap: Driven, braking: Rows, slowest: int, apex: int, to: int) -> dict
     full = np.flatnonzero(part >= FULL_PCT)
     there = at + (int(full[0]) if len(full) else len(part) - 1)
     falls = np.maximum.accumulate(part) - part  # how much less than it once was
-    lifted = falls > LIFT_PCT
+    lifted = (falls > LIFT_PCT) & ~shifting(lap)[at:to]
     return {
         "throttle_m": (at - apex) * STEP_M,
         "throttle_rise_s": float(lap.t_s[there] - lap.t_s[at]),
@@ -285,12 +327,15 @@ def _power(lap: Driven, braking: Rows, slowest: int, apex: int, to: int) -> dict
 
 
 def _coasting(lap: Driven, braking: Rows, from_: int, to: int) -> float:
-    """Seconds with neither foot down."""
+    """Seconds with neither foot down, in stretches that are no mere change of pedal or gear."""
     throttle = lap.role("throttle")[from_:to]
     if not np.isfinite(throttle).any():
         return np.nan
     idle = (throttle < OFF_PCT) & ~braking[from_:to]
-    return float(np.sum(np.gradient(lap.t_s)[from_:to][idle]))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], idle, [False]])))
+    t = lap.t_s[from_ : to + 1]
+    lasts = t[np.minimum(edges[1::2], len(t) - 1)] - t[edges[::2]]
+    return float(np.sum(lasts[lasts >= COAST_S]))
 
 
 def _corrections(lap: Driven, turn_in: int, to: int) -> float:
@@ -309,16 +354,51 @@ def _corrections(lap: Driven, turn_in: int, to: int) -> float:
     return float(max(0, turns - 1))  # winding on and unwinding is one turn, and a corner
 
 
+def shifting(lap: Driven) -> Rows:
+    """Where a gear is changed: about the rows at which it differs."""
+    if not lap.has("gear"):
+        return np.zeros(len(lap), np.bool_)
+    gear = lap.role("gear")
+    last = gear[np.maximum.accumulate(np.where(np.isnan(gear), 0, np.arange(len(gear))))]
+    changes = np.flatnonzero(np.diff(last) != 0)  # a gear that is not known yet is none that was changed
+    near = np.zeros(len(lap) + 1, np.int64)
+    np.add.at(near, np.searchsorted(lap.t_s, lap.t_s[changes] - SHIFT_S), 1)
+    np.add.at(near, np.searchsorted(lap.t_s, lap.t_s[changes] + SHIFT_S), -1)
+    return np.asarray(np.cumsum(near)[:-1] > 0, np.bool_)
+
+
+def _radius(lap: Driven, part: Part) -> float:
+    """The tightest that was driven; of both channels' means over a few metres, which is where their noise goes."""
+    speed, lateral = (
+        _means(column[part.first : part.last]) for column in (lap.role("speed"), np.abs(lap.role("g_lat")))
+    )
+    return _least(speed**2 / (G_MPS2 * np.maximum(lateral, 0.05)))
+
+
+def _means(values: Float64) -> Float64:
+    """Over `2 * MEAN_ROWS + 1` rows each."""
+    if not len(values):
+        return values
+    weights = np.ones(2 * MEAN_ROWS + 1) / (2 * MEAN_ROWS + 1)
+    return np.convolve(np.pad(values, MEAN_ROWS, mode="edge"), weights, "valid")
+
+
 def _off(lap: Driven, reference: Driven, corner: Corner, apex: int) -> float:
-    """How far outside of the reference lap's path the car was at its apex."""
-    ahead = min(apex + 3, len(reference) - 1)
-    back = max(apex - 3, 0)
-    dx, dy = reference.x_m[ahead] - reference.x_m[back], reference.y_m[ahead] - reference.y_m[back]
-    length = float(np.hypot(dx, dy))
-    if not length > 0:
+    """How far outside of the reference lap's path the car was about its apex: from there to the lap's nearest point."""
+    reach = round(NEAR_APEX_M / STEP_M)
+    rows = np.arange(max(apex - reach, 3), min(apex + reach, len(reference) - 4) + 1)
+    if not len(rows):
         return np.nan
-    to_right = ((lap.x_m[apex] - reference.x_m[apex]) * dy - (lap.y_m[apex] - reference.y_m[apex]) * dx) / length
-    return float(-to_right if corner.right else to_right)
+    near = slice(max(0, int(rows[0]) - reach), int(rows[-1]) + reach + 1)
+    dx, dy = lap.x_m[near] - reference.x_m[rows, None], lap.y_m[near] - reference.y_m[rows, None]
+    nearest = np.argmin(np.hypot(dx, dy), axis=1)[:, None]
+    along_x, along_y = (column[rows + 3] - column[rows - 3] for column in (reference.x_m, reference.y_m))
+    length = np.hypot(along_x, along_y)
+    if not np.all(length > 0):
+        return np.nan
+    dx, dy = np.take_along_axis(dx, nearest, 1)[:, 0], np.take_along_axis(dy, nearest, 1)[:, 0]
+    to_right = float(np.mean((dx * along_y - dy * along_x) / length))
+    return -to_right if corner.right else to_right
 
 
 def _time(lap: Driven, part: Part) -> float:

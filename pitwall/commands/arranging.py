@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pitwall.decode.plan import matched
-from pitwall.frames import Flag, without_control
+from pitwall.commands.output import plural
+from pitwall.decode.plan import matched, plan
+from pitwall.frames import Flag, take, without_control
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,21 @@ def arranged(car: Car, timeline: Timeline) -> Timeline:
         frames=replace(timeline.frames, bus=place[timeline.frames.bus]),
         notes=(*timeline.notes, note),
     )
+
+
+def remarked(car: Car, timeline: Timeline) -> Timeline:
+    """The same time line; a note says of which buses `car` knows no id at all: another car's, most likely."""
+    frames = without_control(timeline.frames)
+    keys = np.stack([frames.bus, frames.id, frames.flags & np.uint8(Flag.EXTENDED)], axis=1, dtype=np.int64)
+    _, firsts = np.unique(keys, axis=0, return_index=True)
+    seen = plan(car, timeline.buses).decode(take(frames, np.sort(firsts))).ids
+    notes = list(timeline.notes)
+    for bus, name in enumerate(timeline.buses):
+        heard = [one for one in seen if one.bus == bus]
+        if heard and all(one.message is None for one in heard):
+            what = f"{car.name} knows none of the {plural(len(heard), 'id')} on {name}: kept, and not decoded"
+            notes.append(f"{what} (is it another car? `pitwall car new NAME --from CAPTURE` begins one)")
+    return replace(timeline, notes=tuple(notes))
 
 
 def _found(car: Car, timeline: Timeline) -> dict[int, str]:

@@ -25,7 +25,7 @@ def car() -> None:
     """Check a car's definition, show what it makes, begin one from a capture."""
 
 
-@car.command
+@car.command(short_help="Say everything that is wrong with a car's definition.")
 @click.argument("name", metavar="CAR")
 @places("cars")
 @json_option
@@ -58,7 +58,7 @@ def check(context: click.Context, places: Places, name: str, as_json: bool) -> N
     )
 
 
-@car.command
+@car.command(short_help="List every channel of a car, and what it is made of.")
 @click.argument("name", metavar="CAR")
 @places("cars")
 @json_option
@@ -91,7 +91,7 @@ def show(places: Places, name: str, as_json: bool) -> None:
     print_table(heads, rows, right=("HZ",))
 
 
-@car.command
+@car.command(short_help="Begin a car with a skeleton of what captures hold.")
 @click.argument("name", metavar="NAME")
 @option(
     "--from",
@@ -136,7 +136,7 @@ def new(places: Places, name: str, captures: tuple[Path, ...], as_json: bool) ->
     end_with_losses(timeline.problems, "made of what could be read; what is above was lost")
 
 
-@car.command
+@car.command(short_help="Print the JSON Schema of car.yaml, for an editor.")
 def schema() -> None:
     """Print a JSON Schema of car.yaml, by which editors complete and check it.
 

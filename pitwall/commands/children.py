@@ -104,7 +104,12 @@ class Child:
         now = time.monotonic()
         if self._process is None:
             if now >= self._again_at:
-                self.start()
+                try:
+                    self.start()
+                except OSError as error:  # no memory, or no process, to be had just now: no reason to end the others
+                    logger.warning("%s can't be started: %s", self.name, error.strerror or error)
+                    self._forget()
+                    self._pause(now)
             return None
         if self._hangs(now):
             logger.error("%s has not had a turn for %g s: it is killed", self.name, self._hang_s)
@@ -120,8 +125,7 @@ class Child:
             self._pause_s = FIRST_PAUSE_S
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         logger.warning("%s %s; starting it again in %g s", self.name, how, self._pause_s)
-        self._again_at = now + self._pause_s
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._pause(now)
         return None
 
     def ask(self) -> None:
@@ -169,6 +173,10 @@ class Child:
         if slept and self._alive_s < now:
             self._alive_s = now
         return self._hang_s is not None and now - self._alive_s > self._hang_s
+
+    def _pause(self, now: float) -> None:
+        self._again_at = now + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
     def _forget(self) -> None:
         if self._line is not None:

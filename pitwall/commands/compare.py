@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command
 @click.argument("session")
 @click.argument("lap")
-@click.argument("other", nargs=-1, metavar="[SESSION LAP]")
+@click.argument("other", nargs=-1, metavar="[[SESSION] LAP]")
 @reference_option
 @places("logs", "projections", "cars")
 @json_option
@@ -29,24 +29,29 @@ def compare(
 ) -> None:
     """Show where LAP of SESSION loses time to another lap, by distance.
 
-    LAP is a number, or `best`.  Without another one it is compared with the best lap
-    of its session.  A lap of another session on the same track is stretched to the
-    same length.
+    LAP is a number, or `best`.  The other lap is of the same session, where no other
+    one is named; without one it is the session's best.  A lap of another session on
+    the same track is stretched to the same length.
 
     \b
     Examples:
       pitwall compare latest 3
+      pitwall compare latest 3 2
       pitwall compare latest 3 20261123T14 best
       pitwall compare latest best --reference ever
     """
     from pitwall.project.lap_answers import compared
 
-    if len(other) not in (0, 2):
-        raise UsageError("the other lap is a session and a lap", hint="pitwall compare latest 3 latest best")
+    if len(other) > 2:
+        raise UsageError("two laps are compared", hint=f"pitwall compare {session} {lap} {' '.join(other[:2])}")
     if other and reference:
         raise UsageError("two laps to compare with", hint="name one, or say --reference")
+    if other:
+        of, against = other if len(other) == 2 else (session, *other)
+    else:
+        of, against = _referred(places, session, reference or "best")
     mine = _found(places, session, lap)
-    theirs = _found(places, *(other or _referred(places, session, reference or "best")))
+    theirs = _found(places, of, against)
     if mine.session == theirs.session and mine.facts["number"] == theirs.facts["number"]:
         raise UsageError(
             "a lap can't be compared with itself", where=f"lap {mine.facts['number']}", hint="name another"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
-from pitwall.commands.options import Places, places
+from pitwall.commands.options import Places, json_option, places
+from pitwall.commands.output import print_json
 from pitwall.errors import LogError
 
 
 @click.command
 @places("logs")
-def end(places: Places) -> None:
+@json_option
+def end(places: Places, as_json: bool) -> None:
     """End the session that is being recorded, without stopping the recorder.
 
     The next frame begins a new session.  The ended one is sealed, and its id is printed.
@@ -26,4 +28,7 @@ def end(places: Places) -> None:
         what = "no session is being recorded" if session is not None else "nobody records here"
         raise LogError(what, where=places.logs, hint="`pitwall sessions` lists what there is")
     requests.ask(places.logs, {"end": session})
-    click.echo(session)
+    if as_json:
+        print_json({"session": session})
+    else:
+        click.echo(session)

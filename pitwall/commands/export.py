@@ -64,7 +64,11 @@ def export(
     from pitwall.log.session import find
 
     if output is None:
-        raise UsageError("nobody says where to", hint="-o FILE")
+        raise UsageError("nobody says where to", hint="-o drive.log, -o drive.parquet, …: the ending says the format")
+    if end is not None and end <= start:
+        raise UsageError(
+            f"--to {end:g} s is not after --from {start:g} s", hint="both count from the session's beginning"
+        )
     form = form or _form_of(output)
     found = find(places.logs, session)
     span = round(start * 1e9), None if end is None else round(end * 1e9)
@@ -85,7 +89,13 @@ def _form_of(output: Path) -> str:
     if suffix in (".parquet", ".arrow"):
         return suffix[1:]
     from pitwall.bus.capture import form_of
+    from pitwall.bus.formats import SUFFIXES
 
+    last = output.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
+    if last not in SUFFIXES:
+        written = [name for name, forms in SUFFIXES.items() if any(form.write for form in forms)]
+        hint = f"{', '.join(written)}, each also with .gz behind it, or .parquet, .arrow; else --format"
+        raise UsageError("its name ends in no format that is written", where=output, hint=hint)
     return form_of(output).name
 
 

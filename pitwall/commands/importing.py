@@ -15,6 +15,7 @@ from pitwall.commands.reporting import end_with_losses
 from pitwall.errors import UsageError
 
 if TYPE_CHECKING:
+    from pitwall.bus.capture import Timeline
     from pitwall.stored import Line
 
 
@@ -40,28 +41,38 @@ def import_(
 ) -> None:
     """Bring recorded captures into one session, project it, and print its id.
 
-      Files in the formats candump (.log), Vector .asc and .blf, PEAK .trc, ASAM .mf4, and
-      python-can's .csv and .db; and of GPS loggers in .vbo (RaceLogic, RaceBox,
-      RaceChrono), NMEA (.nmea, .txt, .log), RaceChrono's CSV v3, Race Studio's CSV and
-      .dovex, whose values become frames of the bus gps. Each also gzipped (.gz); several
-      are put on one time line. Which bus of a capture is which of the car's is told by name, else by the ids on it.
-      What a damaged file still holds is imported, and what was lost is said (exit code 3).
+    Files in the formats candump (.log), Vector .asc and .blf, PEAK .trc, ASAM .mf4, and
+    python-can's .csv and .db; and of GPS loggers in .vbo (RaceLogic, RaceBox,
+    RaceChrono), NMEA (.nmea, .txt, .log), RaceChrono's CSV v3, Race Studio's CSV and
+    .dovex, whose values become frames of the bus gps.  Each also gzipped (.gz); several
+    are put on one time line.  Which bus of a capture is which of the car's is told by
+    name, else by the ids on it.  What a damaged file still holds is imported, and what
+    was lost is said (exit code 3).
 
-      \b
-      Examples:
-        pitwall import drive.blf --car bmw-e46-m3
-        pitwall import drive.blf drive.vbo --car bmw-e46-m3
-    pitwall import kart.nmea --car kart --start-line 45.73,13.07,45.74,13.08
-    pitwall import front.log.gz rear.log.gz --car bmw-e46-m3 --session practice
+    A session is as old as its frames: `latest` is the one that was driven last, not the
+    one that was imported last.
+
+    \b
+    Examples:
+      pitwall import drive.blf --car bmw-e46-m3
+      pitwall import drive.blf drive.vbo --car bmw-e46-m3
+      pitwall import kart.vbo --car gps-logger
+      pitwall import k.nmea --car gps-logger --start-line 45.73,13.07,45.74,13.08
+      pitwall import front.log.gz rear.log.gz --car bmw-e46-m3 --session practice
     """
     from pitwall.car import heard, load
-    from pitwall.commands.arranging import arranged
+    from pitwall.commands.arranging import arranged, remarked
     from pitwall.log.session import find
     from pitwall.stored import import_captures
 
     if car is None:
         raise UsageError("no car is named", hint="--car CAR: which car was recorded")
     definition = load(places.cars, car)  # what is wrong with the car is said before anything is written
+
+    def arrange(timeline: Timeline) -> Timeline:
+        whole = heard(definition, timeline.buses)
+        return remarked(whole, arranged(whole, timeline))
+
     with Bar("reading") as bar:
         done = import_captures(
             files,
@@ -69,7 +80,7 @@ def import_(
             car=car,
             session_id=session_id,
             progress=bar,
-            arrange=lambda timeline: arranged(heard(definition, timeline.buses), timeline),
+            arrange=arrange,
             start_line=start_line,
         )
     report = project(find(places.logs, done.session), places)
@@ -83,4 +94,6 @@ def import_(
         click.echo(done.session)
         projected = f", projected {speed(report)}" if report else ", projected by the server that follows it"
         click.echo(f"pitwall: imported {plural(done.frames, 'frame')}{projected}", err=True)
+        if (latest := find(places.logs, "latest").id) != done.session:
+            click.echo(f"pitwall: `latest` is {latest}, driven later: ask for {done.session}", err=True)
     end_with_losses(done.problems, "imported what could be read; what is above was lost")

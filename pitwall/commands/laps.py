@@ -51,10 +51,7 @@ def laps(places: Places, session: str, reference: str | None, as_json: bool) -> 
             print_json(found)
             return
         if not found:
-            click.echo(
-                "pitwall: no laps: no start line is known, or none was crossed (docs/laps.md tells how to set one)",
-                err=True,
-            )
+            click.echo(f"pitwall: no laps: {_lapless(connection)}", err=True)
             return
         _print(found, None if against is None else against["time_s"])
         compared = [] if against is None else [
@@ -72,6 +69,16 @@ def _against(places: Places, which: tuple[str, str]) -> dict[str, Any]:
     session = find(places.logs, which[0])
     with asking(session, places) as connection:
         return {**chosen(lap_facts(connection), session.id, which[1]), "session": session.id}
+
+
+def _lapless(connection: duckdb.DuckDBPyConnection) -> str:
+    """Why there is no lap, and what to do."""
+    if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'laptime'").fetchone():
+        return "the car has no position (give car.yaml the roles lat and lon, or import its GPS logger's file with it)"
+    track = connection.execute("SELECT name FROM track").fetchone()
+    if track is not None:
+        return f"the start line of {track[0] or 'the track'} was not crossed (docs/laps.md tells how to set another)"
+    return "no known start line was crossed, and no way came round to itself (docs/laps.md tells how to set a line)"
 
 
 def clock(seconds: float | None) -> str:

@@ -6,11 +6,13 @@ and the recorder nothing.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -88,17 +90,21 @@ def _show(logs: Path, ended: threading.Event, shown: threading.Event) -> None:
 def answered(*command: str, within_s: float = SHOWN_S) -> str:
     """Why a command of the phone's did not do what it was asked; "" where it did."""
     try:
-        done = subprocess.run(  # noqa: S603  our own words, no shell
+        process = subprocess.Popen(  # noqa: S603  our own words, no shell
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=within_s,
             start_new_session=True,
-            check=False,
         )
-    except subprocess.TimeoutExpired:
-        return f"did not answer within {within_s:g} s"
     except OSError as error:
         return f"could not be started: {(error.strerror or str(error)).lower()}"
-    return f"failed with exit code {done.returncode}" if done.returncode else ""
+    try:
+        code = process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        # with what it started itself, which waits for the frozen app: where 32 such processes gather, Android kills us
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return f"did not answer within {within_s:g} s"
+    return f"failed with exit code {code}" if code else ""

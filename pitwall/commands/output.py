@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,12 @@ def print_json(value: Any) -> None:
     import json  # late: `--help` does without it
 
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def announce(line: str) -> None:
+    """A line on stdout of what runs until it is stopped; on a terminal over the line that tells how it goes."""
+    over = "\r\x1b[K" if sys.stdout.isatty() else ""
+    click.echo(f"{over}{line}")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:

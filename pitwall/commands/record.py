@@ -21,7 +21,7 @@ from pitwall.commands.encrypting import check_key
 from pitwall.commands.keeping import Keeping, keep_options, kept
 from pitwall.commands.notice import notice
 from pitwall.commands.options import Places, option, places
-from pitwall.commands.output import number, plural
+from pitwall.commands.output import announce, number, plural
 from pitwall.commands.reporting import end_with_losses
 from pitwall.commands.sources import Wanted, source_options
 from pitwall.resident import lean, watched
@@ -139,7 +139,7 @@ class Shown:
             self._session = status.session
             logger.follow(status.session)
             if self._announce:
-                click.echo(f"recording {status.session}")
+                announce(f"recording {status.session}")
             else:
                 logger.notice(f"recording {status.session}")
         if self._line:

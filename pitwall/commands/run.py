@@ -23,6 +23,7 @@ from pitwall.commands.encrypting import check_key
 from pitwall.commands.keeping import Keeping, keep_options, keeper
 from pitwall.commands.notice import notice
 from pitwall.commands.options import Places, memory_option, places
+from pitwall.commands.output import announce
 from pitwall.commands.serve import server_options
 from pitwall.commands.sources import Wanted, source_options
 from pitwall.errors import PitwallError
@@ -133,7 +134,7 @@ class _Page:
         """A look."""
         if not self._told and self._server.running and _answers(self._host, self._port):
             self._told = True
-            click.echo(f"pitwall: the page is at http://{_shown(self._host, url=True)}:{self._port}/ (Ctrl-C stops)")
+            announce(f"pitwall: the page is at http://{_shown(self._host, url=True)}:{self._port}/ (Ctrl-C stops)")
 
 
 def _free(host: str, port: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, Final, TypeVar
@@ -46,7 +47,9 @@ def serve(places: Places, host: str, port: int, supervised: bool) -> None:
       pitwall serve --logs /mnt/car/logs --port 8081
     """
     from pitwall import live
+    from pitwall.serve.model.settings import settings
 
+    model = settings(os.environ)
     if supervised:
         from pitwall.commands.children import end_with_supervisor
 
@@ -63,6 +66,7 @@ def serve(places: Places, host: str, port: int, supervised: bool) -> None:
             cars=places.cars,
             host=host,
             port=port,
+            model=model,
             ready=ready,
             last_s=LAST_S if supervised else 0.0,
         )

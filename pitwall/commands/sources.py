@@ -8,6 +8,7 @@ Any car takes `--source gps=ADDRESS`: a GPS receiver, or a phone's sensors, on a
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ from pitwall.errors import UsageError
 if TYPE_CHECKING:
     from pitwall.bus.source import Plug
     from pitwall.car.definition import Bus
+
+logger = logging.getLogger(__name__)
 
 SIMULATED_CAR: Final = "bmw-e46-m3"
 """The car whose logger the simulator speaks for."""
@@ -83,10 +86,12 @@ class Wanted:
         from pitwall.car.wiring import wiring
 
         buses = wiring(places.cars, self.car_name)
-        if self.simulate:
-            return buses[:1]
         names = [bus.name for bus in buses]
         beside, sources = _beside(self.source, names)
+        if self.simulate:
+            for said in (*sources, *self.can_fd):
+                logger.warning("%s is not heard: the simulator has the place of the car's own bus", said)
+            return (*buses[:1], *beside)
         source = by_bus("--source", sources, names)
         for name, number in by_bus("--can-fd", self.can_fd, names).items():
             if name in source:
@@ -116,17 +121,16 @@ class Wanted:
 
     def plugs(self, buses: Sequence[Bus], zero: int) -> list[Plug]:
         """What each bus is opened from.  zero: what `time.monotonic_ns()` was at t = 0."""
+        from pitwall.bus.address import Address, Settings, parse, plug
         from pitwall.bus.source import Plug
 
+        plugs = []
         if self.simulate:
             from pitwall.bus.simulator.drive import simulate
             from pitwall.bus.simulator.realtime import SimulatorSource
 
-            return [Plug("simulator", lambda: SimulatorSource(simulate(seed=self.seed), zero_ns=zero))]
-        from pitwall.bus.address import Address, Settings, parse, plug
-
-        plugs = []
-        for bus in buses:
+            plugs.append(Plug("simulator", lambda: SimulatorSource(simulate(seed=self.seed), zero_ns=zero)))
+        for bus in buses[len(plugs) :]:
             address = parse(bus.source) if bus.source else Address(bus.interface or "", bus.channel or "", {})
             plugs.append(plug(address, Settings(bus.bitrate, bus.data_bitrate, bus.fd), zero))
         return plugs

@@ -156,6 +156,8 @@ class Hold:
         except (OSError, LogError) as error:
             logger.warning("%s", error)
             self._failed.append(job)
+        except Exception:  # a thread that died of one would leave all others undone; tried again, it would fail again
+            logger.exception("what was to be done for a session could not be")
 
     def _end(self, folder: Path) -> None:
         _, unsealed = recovery.end_session(folder, self.disk)

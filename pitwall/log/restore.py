@@ -165,7 +165,7 @@ def _manifest(name: str, destination: Destination, recorded: Manifest | None) ->
         what = "missing" if data is None else "damaged"
         return recorded, [f"{destination.where(place)}: {what}; the record of it here was used"]
     if data is None:
-        hint = "is that what it was archived to?"
+        hint = "is that what it was archived to, and the whole of its name?"
         raise UsageError(f"no session {name!r} is archived there", where=destination.where(name), hint=hint)
     raise ArchiveDamagedError([f"{manifests.NAME} is not as it was written"], where=destination.where(name))
 

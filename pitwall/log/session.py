@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pitwall.errors import LogError, UsageError
-from pitwall.log import lock
+from pitwall.log import lock, records
 from pitwall.log import tag as tags
 from pitwall.log.folder import Segment, header, header_by_name, segments
 from pitwall.log.opening import Header
@@ -58,6 +58,8 @@ def find(logs: Path, name: str) -> Session:
     Raises UsageError, with what comes close.
     """
     known = sessions(logs)
+    if name not in LATEST and not any(session.id.startswith(name) for session in known):
+        _check_away(logs, name)
     if not known:
         raise UsageError(
             "there is no session yet", where=logs, hint="record one with `pitwall run`, or `pitwall import` a capture"
@@ -74,6 +76,14 @@ def find(logs: Path, name: str) -> Session:
         raise UsageError(f"{name!r} is the beginning of {len(fits)} sessions", where=logs, hint=", ".join(ids[:5]))
     hint = f"did you mean {' or '.join(ids)}?" if ids else "`pitwall sessions` lists them"
     raise UsageError(f"there is no session {name!r}", where=logs, hint=hint)
+
+
+def _check_away(logs: Path, name: str) -> None:
+    """UsageError where `name` is of a session that was archived from here, and isn't here."""
+    away = next((one for one in records.archived(logs) if name and one.session.startswith(name)), None)
+    if away is not None:
+        what = f"{away.session} is archived in {away.at}"
+        raise UsageError(what, where=logs, hint=f"pitwall restore {away.session}")
 
 
 def reached(listed: Sequence[Segment], session: str) -> Tag | None:

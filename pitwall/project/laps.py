@@ -16,10 +16,11 @@ from pitwall.car import Car
 from pitwall.derive import Rows, Table
 from pitwall.frames import Control
 from pitwall.project.tracks import known
+from pitwall.track.cutting import Cutter
 from pitwall.track.definition import Track, said
 from pitwall.track.fixes import Fixing
 from pitwall.track.lap import Lap
-from pitwall.track.lapping import Lapping, laptime_table
+from pitwall.track.lapping import Closed, Lapping, laptime_table
 
 Small = Mapping[str, Sequence[tuple[object, ...]]]
 """Tables, by their names, and all of their rows."""
@@ -54,6 +55,16 @@ class Laps:
         if ended is not None:
             self._lapping.end(ended)
         return found
+
+    @property
+    def closed(self) -> Sequence[Closed]:
+        """Laps that the newest rows ended, and that can be trusted."""
+        return self._lapping.closed
+
+    @property
+    def course(self) -> Cutter | None:
+        """What laps are cut on; None: nothing yet."""
+        return self._lapping.cutter
 
     def small(self) -> Small:
         """The other tables, as of now; the same object until they may differ."""

@@ -1,8 +1,8 @@
 """A pipeline's tables in, the SQL that makes a projection's file out.  Pure.
 
 One table for each table of the pipeline (`t` and a column a channel), and beside them `channels`, `ids`, `control`,
-`rejected`, `built_from`, those of the laps (`track`, `laps`, `sectors`, `crossings`), and the
-views `signals` and `bests`.  docs/projections.md tells every column.
+`rejected`, `built_from`, those of the laps (`track`, `laps`, `sectors`, `crossings`) and of the coach (`corners`,
+`findings`, `incidents`, `cues`), and the views `signals` and `bests`.  docs/projections.md tells every column.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from pitwall.coach.metrics import FIGURES
 from pitwall.project.database import literal, quoted
 
 if TYPE_CHECKING:
@@ -96,6 +97,46 @@ FIXED: Final = {
         ("why", "VARCHAR"),
         ("lat", "DOUBLE"),
         ("lon", "DOUBLE"),
+    ),
+    "corners": (
+        ("lap", "BIGINT"),
+        ("corner", "VARCHAR"),
+        *((name, "DOUBLE") for name in FIGURES),
+    ),
+    "findings": (
+        ("rule", "VARCHAR"),
+        ("priority", "VARCHAR"),
+        ("corner", "VARCHAR"),
+        ("section", "VARCHAR"),
+        ("worth_s", "DOUBLE"),
+        ("laps", "VARCHAR"),
+        ("of_laps", "BIGINT"),
+        ("distance_m", "DOUBLE"),
+        ("figures", "VARCHAR"),
+        ("links", "VARCHAR"),
+    ),
+    "incidents": (
+        ("t", "BIGINT"),
+        ("told_t", "BIGINT"),
+        ("kind", "VARCHAR"),
+        ("what", "VARCHAR"),
+        ("priority", "VARCHAR"),
+        ("lap", "BIGINT"),
+        ("distance_m", "DOUBLE"),
+        ("figures", "VARCHAR"),
+    ),
+    "cues": (
+        ("t", "BIGINT"),
+        ("lap", "BIGINT"),
+        ("distance_m", "DOUBLE"),
+        ("priority", "VARCHAR"),
+        ("what", "VARCHAR"),
+        ("corner", "VARCHAR"),
+        ("ahead_m", "DOUBLE"),
+        ("worth_s", "DOUBLE"),
+        ("novice", "VARCHAR"),
+        ("intermediate", "VARCHAR"),
+        ("advanced", "VARCHAR"),
     ),
     "built_from": (
         ("session", "VARCHAR"),

@@ -37,7 +37,7 @@ class Projector:
         self.keeping = True
         self._building = building
         self._dropped = False
-        self._laps: Small | None = None  # as they were handed over last
+        self._handed: list[Small] = []  # tables of laps and of the coach, as they were handed over last
 
     @property
     def offset(self) -> int:
@@ -59,10 +59,11 @@ class Projector:
         """Lets readers see, soon, what was applied."""
         if self.keeping:
             small: dict[str, Sequence[tuple[object, ...]]] = {"ids": self.pipeline.ids()}
-            laps = self.pipeline.laps()
-            if laps is not self._laps:
-                small.update(laps)
-                self._laps = laps
+            parts = [self.pipeline.laps(), self.pipeline.coached()]
+            for part in parts:
+                if not any(part is handed for handed in self._handed):
+                    small.update(part)
+            self._handed = parts
             with _writing(self.pipeline):
                 self.store.commit(self.pipeline.built, small)
 

@@ -31,12 +31,13 @@ from pitwall.errors import CarError, LogError, RejectedError
 from pitwall.frames import Control, Flag, Frames
 from pitwall.log.opening import Header
 from pitwall.project.built import BuiltFrom
+from pitwall.project.coach import Coach
 from pitwall.project.gathered import rate_hz
 from pitwall.project.laps import Laps, Small
 from pitwall.project.layout import RESERVED
 from pitwall.project.tracks import own
 
-CODE: Final = ("frames.py", "car", "decode", "derive", "track", "tracks", "project")
+CODE: Final = ("frames.py", "car", "decode", "derive", "track", "tracks", "coach", "project")
 """What decides which rows come out: the version of the code is a digest of these."""
 
 ControlRow = tuple[object, ...]
@@ -71,6 +72,7 @@ class Pipeline:
         self._strict = strict
         self._ids: dict[tuple[int, int, int], Seen] = {}
         self._lapping = Laps(car, self._deriver.tables)
+        self._coach = Coach(car, self._deriver.tables, self._lapping.tables)
         self.tables: tuple[Table, ...] = (*self._deriver.tables, *self._lapping.tables)
         _check(self._deriver.tables, car)
         self.built = origin(car, header)
@@ -85,6 +87,8 @@ class Pipeline:
             raise RejectedError(f"offset {rejected[0].at}: {rejected[0].reason}", where=self.built.session)
         control = _control_rows(frames)
         rows += self._lapping.fold(rows, control)
+        if len(frames):
+            self._coach.fold(rows, self._lapping.closed, self._lapping.course, int(frames.t.max()))
         ended = any(row[2] == _kind(Control.SESSION_END) for row in control)
         self.built = replace(self.built, offset=frames.stop, complete=self.built.complete or ended)
         return Applied(rows, control, _rejected_rows(frames, rejected, self._buses))
@@ -108,6 +112,10 @@ class Pipeline:
     def behind_laps(self) -> str:
         """What the newest row of `laptime` stands on, in words."""
         return self._lapping.behind()
+
+    def coached(self) -> Small:
+        """The rows of the coach's tables, as of now; the same object until they may differ."""
+        return self._coach.small()
 
     def _decode(self, frames: Frames) -> decode.Decoding:
         decoding = self._plan.decode(frames)

@@ -191,7 +191,15 @@ def _explained(error: Exception) -> PitwallError:
         )
     if is_damage(error):
         return _broken(error)
-    return UsageError(_first_line(error))
+    return UsageError(_first_line(error), hint=_meant(error))
+
+
+def _meant(error: Exception) -> str:
+    """What DuckDB thinks was meant, where it says so; and what there is, where it is a name."""
+    close = next((line.strip() for line in str(error).splitlines() if line.startswith(("Did you", "Candidate"))), "")
+    if isinstance(error, duckdb.CatalogException):
+        return f"{close} SHOW TABLES lists what there is".strip()
+    return close
 
 
 def is_spoilt(error: duckdb.Error) -> bool:

@@ -14,7 +14,7 @@ from pitwall.log.outbox import Outbox
 from pitwall.log.recovery import session_folders
 from pitwall.log.requests import Request
 
-_ASKED: Final = frozenset({int(Control.NOTE), int(Control.CAR_EDITED), int(Control.START_LINE)})
+_ASKED: Final = frozenset({int(Control.NOTE), int(Control.CAR_EDITED), int(Control.START_LINE), int(Control.ANSWER)})
 """The control rows that anybody may ask for."""
 
 

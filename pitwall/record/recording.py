@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -80,11 +81,13 @@ class Recording:
         """outbox: makes the one that is written to, given what introduces the sources to a session."""
         self._sources, self._buses, self._inbox, self._idle_s = sources, buses, inbox, idle_s
         self._standings = standings
-        self._facts: dict[int, Mapping[str, object]] = {}  # bus -> what its source said last
+        self._facts: dict[int, Mapping[str, object]] = {}  # bus -> what was said last of its source
+        self._own: dict[int, Mapping[str, object]] = {}  # bus -> what its source said itself, of what it sends
         self._log = outbox(self._introduction)
         self._asking = Asking(self._log)
         self._lost = 0
         self._problems: list[str] = []
+        self._missing: Counter[tuple[str, str]] = Counter()  # frames lost, by their source and the reason
         self._problem = ""  # why rows wait, or waited until just now
         self._problem_since_ns: int | None = None
         self._lost_before = 0  # frames lost before that problem
@@ -169,7 +172,8 @@ class Recording:
         sessions = self._log.sessions
         if not sessions and self._problem:
             raise LogError(self._problems[-1], where=self._log.hold.logs)
-        return Recorded(sessions, self._log.kept, self._lost, self._problems)
+        missing = [f"{source}: {n:,} frames lost: {why}" for (source, why), n in self._missing.items()]
+        return Recorded(sessions, self._log.kept, self._lost, missing + self._problems)
 
     def close(self) -> None:
         """Let go of the log, ended or not."""
@@ -214,20 +218,36 @@ class Recording:
                 rows = replace(rows, t=np.maximum(rows.t, self._log.last))
             self._log.put(rows)
         self._learn(one for at, one in said.items() if at not in early)
+        self._learn_own(rows)
         if len(frames):
             self._heard = self._log.clock()
 
     def _learn(self, said: Iterable[Said]) -> None:
-        self._facts.update((one.bus, one.fact) for one in said if one.kind is Control.SOURCE)
+        for one in said:
+            if one.kind is Control.SOURCE:
+                self._facts[one.bus] = one.fact
+                if one.fact["state"] == State.LOST.value:  # once it is back it says anew what it sends
+                    self._own.pop(one.bus, None)
+
+    def _learn_own(self, rows: Frames) -> None:
+        """What sources say themselves, in a control row between their frames."""
+        told = rows.flags & np.uint8(Flag.CONTROL) != 0
+        if rows.more is None or not told.any():
+            return
+        for at in np.flatnonzero(told & (rows.id == np.uint32(Control.SOURCE))).tolist():
+            fact = json.loads(rows.more[at].as_py())
+            if "sends" in fact:
+                self._own[int(rows.bus[at])] = fact | {"unlogged": 0}  # those are told of once
 
     def _introduction(self) -> Introduction:
-        """How the sources are that a session begins with, bus by bus."""
-        return [(bus, fact) for bus, fact in sorted(self._facts.items()) if fact["state"] != State.ENDED.value]
+        """How the sources are that a session begins with, bus by bus, and what they send."""
+        there = [bus for bus, fact in sorted(self._facts.items()) if fact["state"] != State.ENDED.value]
+        return [(bus, facts[bus]) for bus in there for facts in (self._facts, self._own) if bus in facts]
 
     def _count(self, lost: Lost) -> None:
         self._lost += lost.frames
         why = self._problem or "the log could not be written as fast as frames came"
-        self._problems.append(f"{self._sources[lost.bus]}: {lost.frames:,} frames lost: {why}")
+        self._missing[self._sources[lost.bus], why] += lost.frames  # of each a sum: a slow disk loses some each second
         fact = {
             "bus": self._buses[lost.bus],
             "source": self._sources[lost.bus],

@@ -9,7 +9,21 @@ from sanic import Config, Sanic
 from sanic.exceptions import SanicException
 
 from pitwall.errors import PitwallError
-from pitwall.serve import channels, compare, ending, guard, health, laps, lines, live, page, sessions, signals, track
+from pitwall.serve import (
+    channels,
+    coach,
+    compare,
+    ending,
+    guard,
+    health,
+    laps,
+    lines,
+    live,
+    page,
+    sessions,
+    signals,
+    track,
+)
 from pitwall.serve.encoding import dumps
 from pitwall.serve.limits import MAX_REQUEST_BYTES
 from pitwall.serve.problem import Problem
@@ -21,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.serve")
 
-RESOURCES: Final = (health, sessions, ending, lines, channels, signals, laps, track, compare, live, page)
+RESOURCES: Final = (health, sessions, ending, lines, channels, signals, laps, track, compare, coach, live, page)
 
 LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "AUTO_EXTEND": False,  # sanic-ext, if it happens to be installed, changes what routes do
@@ -36,7 +50,7 @@ LIMITS: Final[dict[str, str | bool | int | float | None]] = {
 
 HINTS: Final = {
     404: "see /sessions, /health and /live",
-    405: "all but /session/<sid>/end and /session/<sid>/start-line is read: use GET",
+    405: "all but /session/<sid>/end, /session/<sid>/start-line and /coach/ask is read: use GET",
 }
 
 

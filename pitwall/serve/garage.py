@@ -112,6 +112,10 @@ class Shelf:
         except PitwallError:
             return ""
 
+    def projected(self, id: str) -> bool:
+        """Whether that session has a projection, stale or not."""
+        return self.generations.newest(id) is not None
+
     def distrust(self, id: str) -> None:
         """The session's projection turned out to be damaged: the next cursor is on one whose bytes were looked at."""
         self._let_go(id)

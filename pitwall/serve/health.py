@@ -47,6 +47,7 @@ def report(serving: Serving) -> dict[str, Any]:
         "sources": _sources(recorder),
         "processes": _processes(recorder),
         "projection": _projection(picture) | {"successor": serving.live.successor()} | _room(serving.live.space()),
+        "llm": serving.coaching.report(),
         "cars": {name: list(lines) for name, lines in serving.live.problems().items()},
         "rebuilds": readings.rebuilds.report(),
         "streams": {

@@ -1,7 +1,8 @@
 """What the server's caches, queues and answers may hold at most, each with its reason: its memory is the sum of these.
 
 What is not here is bounded by what it mirrors: a picture by the car's channels, the listing by the sessions on disk.
-What the live projection gathers is bounded by `project.store`, what DuckDB takes by `project.memory`.
+What the live projection gathers is bounded by `project.store`, what DuckDB takes by `project.memory`, what a language
+model may send by `model.exchange`, and what is remembered of it by `model.desk`.
 """
 
 from __future__ import annotations
@@ -51,6 +52,17 @@ EDITS: Final = 64
 """Edits that wait for the recorder; more are not written down, and that is logged."""
 MAX_FILES: Final = 1000
 """Of a car's folder that are looked at."""
+
+MAX_QUESTION_BYTES: Final = 8_192
+"""Of a question to the coach, with what comes along with it."""
+MAX_QUESTION: Final = 500
+"""Characters of it: more is not a question."""
+MAX_LINKS: Final = 24
+"""To places on laps, in one of the coach's answers."""
+CLIENTS: Final = 1024
+"""Of the coach, whose last requests are counted; the one that was quiet for longest is forgotten."""
+KEEPING: Final = 8
+"""A model's answers that wait for the recorder; more are not kept, and that is counted."""
 
 MOST_ERRORS: Final = 20
 """Of cars as they are saved, in the stream; /health has them all."""

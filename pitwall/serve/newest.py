@@ -118,6 +118,9 @@ class Live(Protocol):
     def set_line(self, session: str, fact: Mapping[str, Any]) -> None:
         """Have a start line put into the session's log.  May take seconds; raises LogError where it can't be."""
 
+    def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Have what a model answered put into the session's log.  May take seconds; raises LogError: it can't be."""
+
 
 class Still:
     """A `Live` that shows one picture until it is given another: for tests, and for a server with nothing to follow."""
@@ -129,6 +132,7 @@ class Still:
         self.shown_recorder: Recorder | None = None
         self.shown_problems: dict[str, tuple[str, ...]] = {}
         self.ended: list[str] = []
+        self.answers: list[tuple[str, Mapping[str, Any]]] = []
         self.lines: list[tuple[str, Mapping[str, Any]]] = []
 
     @property
@@ -171,3 +175,8 @@ class Still:
         if self.shown_recorder is None:
             raise LogError("nobody records here")
         self.lines.append((session, fact))
+
+    def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
+        if self.shown_recorder is None:
+            raise LogError("nobody records here")
+        self.answers.append((session, fact))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pitwall.serve.rebuilds import Rebuilds
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 TIMEOUT_S: Final = 20.0
@@ -49,6 +50,9 @@ class Garage(Protocol):
     def fingerprint(self, id: str) -> str:
         """Of the pipeline that the session's projection would be built with now; empty: nobody can say."""
 
+    def projected(self, id: str) -> bool:
+        """Whether that session has a projection, stale or not: a question to it waits for no build."""
+
     def distrust(self, id: str) -> None:
         """Closes that session's projection, which turned out to be damaged."""
 
@@ -70,6 +74,10 @@ class Told(Generic[T]):
     answer: T
     fingerprint: str
     stale: bool
+
+    def but(self, answer: U) -> Told[U]:
+        """Another answer, of the same generation."""
+        return Told(answer, self.fingerprint, self.stale)
 
     def pipeline(self) -> dict[str, object]:
         """What the API says of it."""
@@ -104,6 +112,10 @@ class Readings:
     def rebuilds(self) -> Rebuilds:
         """How far the rebuilding of what is stale is."""
         return self._garage.rebuilds
+
+    async def projected(self, sessions: Sequence[str]) -> list[str]:
+        """Those of them that a question to waits for no build."""
+        return await self._run(lambda: [session for session in sessions if self._garage.projected(session)])
 
     async def sessions(self) -> list[Session]:
         """The sessions there are, oldest first."""

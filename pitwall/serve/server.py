@@ -18,8 +18,11 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from pitwall.errors import PitwallError, UsageError
+from pitwall.serve.advising import FindingsOf, stored
 from pitwall.serve.app import build
 from pitwall.serve.broadcast import Broadcast
+from pitwall.serve.coaching import Coaching
+from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.reading import Garage, Readings
 from pitwall.serve.serving import Serving
 
@@ -70,23 +73,32 @@ def serve(
     garage: Garage,
     sock: socket.socket,
     *,
+    model: Settings = NONE,
+    findings_of: FindingsOf = stored,
     ready: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
 ) -> None:
     """Serves on `sock` until a signal (in the main thread) or `stop`; closes both when done.
 
+    model: that words what the rules say.  findings_of: where the rules' findings are.
     ready: called with the page's address once requests are answered.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(live, garage, sock, ready or (lambda url: None), stop))
+        runner.run(_serve(live, garage, sock, model, findings_of, ready or (lambda url: None), stop))
 
 
 async def _serve(
-    live: Live, garage: Garage, sock: socket.socket, ready: Callable[[str], None], stop: threading.Event | None
+    live: Live,
+    garage: Garage,
+    sock: socket.socket,
+    model: Settings,
+    findings_of: FindingsOf,
+    ready: Callable[[str], None],
+    stop: threading.Event | None,
 ) -> None:
     readings = Readings(live, garage)
     broadcast = Broadcast(live)
-    serving = Serving(live, broadcast, readings)
+    serving = Serving(live, broadcast, readings, Coaching(model, readings, live, findings_of))
     app = build(serving)
     ticking = asyncio.create_task(broadcast.run())
     server = await app.create_server(
@@ -96,6 +108,7 @@ async def _serve(
     try:
         await server.startup()  # type: ignore[no-untyped-call]
         stopped = _stopped_by_signal()
+        serving.coaching.start()
         await server.start_serving()  # type: ignore[no-untyped-call]
         ready(_url(sock))
         await _wait(stopped, stop, ticking)
@@ -120,6 +133,7 @@ async def _end(server: AsyncioServer, serving: Serving, ticking: asyncio.Task[No
         server.server.close()
     ticking.cancel()
     serving.broadcast.close()
+    serving.coaching.stop()
     told, over = loop.time() + TOLD_S, loop.time() + GRACE_S
     while server.connections and loop.time() < over:
         for connection in list(server.connections):
@@ -131,6 +145,7 @@ async def _end(server: AsyncioServer, serving: Serving, ticking: asyncio.Task[No
         connection.abort()
     while server.connections:
         await asyncio.sleep(STEP_S)
+    await serving.coaching.closed()
     with suppress(asyncio.CancelledError):
         await ticking
 

@@ -17,6 +17,7 @@ from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
     from pitwall.serve.broadcast import Broadcast
+    from pitwall.serve.coaching import Coaching
     from pitwall.serve.newest import Live
     from pitwall.serve.reading import Readings
 
@@ -45,6 +46,7 @@ class Serving:
     live: Live
     broadcast: Broadcast
     readings: Readings
+    coaching: Coaching
     streams: Streams = field(default_factory=Streams)
     started_s: float = field(default_factory=time.monotonic)
 

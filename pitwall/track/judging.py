@@ -5,6 +5,7 @@ Law: a lap is judged when it ends, by what came before.  Pure.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,13 +24,34 @@ HOLD_NS: Final = 10 * SECOND
 """For so long a delta is held where there is no new one, and says how old it is."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """A flying lap that can be trusted, fix by fix, its ends at the line among them.
+
+    start_ns: when it began.  known_ns: of the fix that ended it.  t_s, s_m, x_m, y_m: float64 (k,): seconds since then,
+    metres along the path, and in the track's plane.
+    """
+
+    number: int
+    start_ns: int
+    known_ns: int
+    t_s: Float64
+    s_m: Float64
+    x_m: Float64
+    y_m: Float64
+
+
 class Judge:
-    """laps, sectors: so far.  path: of the first good lap; reference: the best one so far; None: there is none yet."""
+    """laps, sectors: so far.  path: of the first good lap; reference: the best one so far; None: there is none yet.
+
+    traces: of good laps, until whoever wants them takes them.
+    """
 
     def __init__(self, start: Gate, end: Gate, lines: int) -> None:
         """start, end: the lines that laps begin and end at.  lines: how many there are between sectors."""
         self.laps: list[Lap] = []
         self.sectors: list[Sector] = []
+        self.traces: list[Trace] = []
         self.path: Path | None = None
         self.reference: Reference | None = None
         self._ends_of_path = (start.along_x, start.along_y), (end.along_x, end.along_y)
@@ -92,6 +114,9 @@ class Judge:
                 rising = np.append(True, way[1:] > way[:-1])
                 self.path = path(way[rising], x[rising], y[rising], self._ends_of_path)
             self._note_sectors(lap, self._ends(lap, crossing.t_ns, s, t), counts=not why and flying)
+            if flying and not why and self.path is not None:
+                known_ns = int(piece.fixes.t[crossing.index])
+                self.traces.append(Trace(lap.number, lap.t_ns, known_ns, t, s, x, y))
             if best and self.path is not None:
                 self.reference = timed(self.path, lap.number, s, t, time_s)
         self.laps.append(

@@ -13,6 +13,7 @@ Pure; state is folded from piece to piece, and rebuilt by replay.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,7 @@ from pitwall.track.definition import Track
 from pitwall.track.driven import COLUMNS
 from pitwall.track.fixes import NONE, Fixes, joined
 from pitwall.track.gate import crossings, gate
+from pitwall.track.judging import Trace
 from pitwall.track.learning import Learner
 from pitwall.track.plane import apart_m
 
@@ -54,15 +56,29 @@ def laptime_table(taken: Sequence[str]) -> Table:
     return Table(LAPTIME, tuple(channels))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Closed:
+    """A lap that can be trusted has ended on the course of `cutter`.
+
+    known_ns: of the fix that said so; None: it was cut anew, later, when the newest fix was at `now_ns`.
+    """
+
+    cutter: Cutter
+    trace: Trace
+    known_ns: int | None
+    now_ns: int
+
+
 class Lapping:
     """The laps of a session, folded from its first fix on.  cutter: of the course; None: none is known yet.
 
-    changes: how often what it says of laps may have changed.
+    changes: how often what it says of laps may have changed.  closed: laps that the newest fixes ended.
     """
 
     def __init__(self, tracks: Sequence[Track], table: Table) -> None:
         self.cutter: Cutter | None = None
         self.changes = 0
+        self.closed: list[Closed] = []
         self._table = table
         self._tracks = tracks
         self._known: list[Cutter] | None = None  # of tracks that are near; None: no fix yet
@@ -74,6 +90,7 @@ class Lapping:
     def fold(self, fixes: Fixes, lines: Sequence[tuple[int, Track]] = ()) -> list[Rows]:
         """The rows that the next fixes give.  lines: start lines set by hand, at their log offsets, ascending."""
         found: list[Rows] = []
+        self.closed = []
         for offset, track in lines:
             first = int(np.searchsorted(fixes.at, offset))
             found += self._take(fixes.part(slice(None, first)))
@@ -114,6 +131,7 @@ class Lapping:
         said = len(self.cutter.judge.laps) + len(self.cutter.crossed)
         columns = self.cutter.fold(fixes)
         self.changes += len(self.cutter.judge.laps) + len(self.cutter.crossed) != said
+        self._take_traces(anew=False)
         done = len(fixes) if self.cutter.turned_at is None else self.cutter.turned_at
         if done:
             found.append(Rows(self._table, fixes.at[:done], fixes.t[:done], tuple(c[:done] for c in columns)))
@@ -158,8 +176,16 @@ class Lapping:
             if self.cutter.turned_at is None:
                 break
             track = self.cutter.turned()
+        self._take_traces(anew=True)
         if self._ended_ns is not None:  # a line that is set behind the end of a session
             self.cutter.end(self._ended_ns)
+
+    def _take_traces(self, *, anew: bool) -> None:
+        assert self.cutter is not None
+        now_ns = int(self._before.t[0]) if len(self._before) else 0
+        for trace in self.cutter.judge.traces:
+            self.closed.append(Closed(self.cutter, trace, None if anew else trace.known_ns, now_ns))
+        self.cutter.judge.traces.clear()
 
     def _keep(self, fixes: Fixes) -> None:
         if not len(fixes):

@@ -32,6 +32,7 @@ USBErrorIO = type("USBErrorIO", (USBError,), {"value": -1})
 USBErrorNoDevice = type("USBErrorNoDevice", (USBError,), {"value": -4})
 USBErrorNotFound = type("USBErrorNotFound", (USBError,), {"value": -5})
 USBErrorBusy = type("USBErrorBusy", (USBError,), {"value": -6})
+USBErrorInterrupted = type("USBErrorInterrupted", (USBError,), {"value": -10})
 USBErrorPipe = type("USBErrorPipe", (USBError,), {"value": -9})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import socket
@@ -277,3 +278,24 @@ def test_to_hand_something_over_needs_nothing_heavy():
     listing = "import pitwall.commands.handing, pitwall.bus.handed, sys; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "pyarrow", "can", "usb1", "duckdb", "yaml"} & set(found)
+
+
+def test_who_can_not_take_a_connection_just_now_takes_the_next_one(path, monkeypatch):
+    monkeypatch.setattr(handed, "SAY_S", 0.01)
+    real, failed = socket.socket.accept, []
+
+    def accept(self):
+        if len(failed) < 3:
+            failed.append(True)
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(self)
+
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    with closing(_stand(path, [])), NOTHING.open() as file:
+        wait_for(lambda: len(failed) == 3)
+        assert hand_over(file.fileno(), path, 0.05) is None  # taken, and not opened yet
+        with socket.socket(socket.AF_UNIX) as other:
+            other.connect(str(path))
+            other.sendall(b"something else")
+            other.settimeout(LIMIT_S)
+            assert b"no descriptor came with it" in other.recv(1000)

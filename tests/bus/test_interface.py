@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes.util
+import importlib
+import inspect
 import itertools
 import os
 import socket
@@ -10,8 +13,9 @@ import sys
 
 import pytest
 
+from pitwall.bus import interface
 from pitwall.bus.address import Address, Settings, parse, plug
-from pitwall.bus.interface import GATHER_NS, open_bus
+from pitwall.bus.interface import GATHER_NS, SILENT, open_bus
 from pitwall.bus.pythoncan import can
 from pitwall.bus.source import Cause
 from pitwall.errors import PitwallError, UsageError
@@ -159,3 +163,44 @@ def test_an_address_is_a_scheme_a_place_and_options(text, address):
 def test_what_has_no_scheme_is_no_address(text):
     with pytest.raises(UsageError, match="is no source"):
         parse(text)
+
+
+@pytest.mark.parametrize(("name", "options"), list(SILENT.items()))
+def test_a_bus_is_only_listened_to_unless_it_may_be_sent_on(name, options, monkeypatch, caplog):
+    given = []
+    monkeypatch.setattr(interface, "open_bus", lambda *_where, **said: given.append(said))
+    plug(Address(name, "x", {}), Settings(bitrate=500_000), 0).open()
+    plug(Address(name, "x", {}), Settings(bitrate=500_000, sends=True), 0).open()
+    plug(Address(name, "x", dict.fromkeys(options, "said")), Settings(bitrate=500_000), 0).open()
+    assert given[0].items() >= options.items()
+    assert not options.keys() & given[1].keys()
+    assert all(given[2][option] == "said" for option in options)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("name", ["cantact", "pcan", "seeedstudio", "vector"])
+def test_what_makes_an_interface_listen_only_is_what_python_can_takes_for_it(name):
+    module, backend = can.interfaces.BACKENDS[name]
+    takes = inspect.signature(getattr(importlib.import_module(module), backend)).parameters
+    assert SILENT[name].keys() <= takes.keys()
+
+
+def test_an_adapter_that_can_not_be_told_to_listen_only_is_named(wire, caplog):
+    plug(Address("virtual", wire[0], {}), Settings(), 0)
+    assert not caplog.records
+    plug(Address("canalystii", "0", {}), Settings(), 0)
+    assert "canalystii 0: python-can has no way to have it listen only" in caplog.text
+
+
+@pytest.mark.parametrize(("interface", "driver"), [("slcan", "serial"), ("kvaser", "canlib")])
+def test_a_driver_that_is_missing_is_told_once_and_by_us(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, interface: str, driver: str
+) -> None:
+    if driver == "canlib" and ctypes.util.find_library(driver):
+        pytest.skip("Kvaser's driver is installed")
+    if driver == "serial":
+        monkeypatch.setitem(sys.modules, "serial", None)
+        monkeypatch.delitem(sys.modules, "can.interfaces.slcan", raising=False)
+    with pytest.raises(UsageError, match="its driver is missing"):
+        open_bus(interface, "0", bitrate=500_000)
+    assert [record.getMessage() for record in caplog.records] == []

@@ -55,8 +55,8 @@ def read(source, enough, limit_s=20):
     return rows
 
 
-def until_lost(source):
-    for _ in range(200):
+def until_lost(source, reads=200):
+    for _ in range(reads):
         source.read(0.1)
 
 
@@ -246,6 +246,37 @@ def test_an_app_that_hangs_is_lost_and_one_that_has_nothing_to_say_is_not(app, m
         with pytest.raises(PitwallError, match=r"gps has said nothing for 1.5 s"):
             until_lost(source)
         source.close()
+
+
+def test_a_sensor_that_talks_hides_none_that_hangs_and_costs_none_that_has_nothing_to_say(app, monkeypatch):
+    monkeypatch.setattr(phone, "PING_S", 0.1)
+    monkeypatch.setattr(phone, "SILENT_S", 1.5)
+    stop = threading.Event()
+
+    def talk(connection):
+        n, pause = 0, time.monotonic() + 2.0
+        while not stop.is_set():
+            n += 1
+            connection.send(event(BOOT + n * 1_000_000, 0.0, 0.0, 9.8))
+            time.sleep(0.001)
+            if time.monotonic() > pause:  # once, for longer than a read waits
+                pause += 1e6
+                time.sleep(0.3)
+
+    server = app({"accelerometer": talk, "gps": []})
+    source = opened(server.port, "?sensors=accelerometer,gps")
+    until = time.monotonic() + 3.0
+    while time.monotonic() < until:
+        source.read(0.1)  # gps says nothing all the while, and is there
+    source.close()
+    with frozen() as port:
+        source = opened(server.port, "?sensors=accelerometer,gps")
+        source._streams[1].socket.close()
+        source._streams[1].socket = phone.WebSocket("127.0.0.1", port, "/gps", "gps")
+        with pytest.raises(PitwallError, match=r"gps has said nothing for 1.5 s"):
+            until_lost(source, reads=20_000)
+        source.close()
+    stop.set()
 
 
 class frozen:  # noqa: N801  a context

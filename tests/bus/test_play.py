@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pitwall.bus.interface import InterfaceSource
 from pitwall.bus.message import to_frames
 from pitwall.bus.play import NAP_S, play
 from pitwall.bus.pythoncan import can
@@ -51,6 +52,10 @@ class Wire(can.BusABC):
         return None, False
 
 
+def sender(bus):
+    return InterfaceSource(bus, "a wire", zero=0)
+
+
 @pytest.fixture
 def wire():
     time = Time()
@@ -76,7 +81,7 @@ def test_frames_go_out_in_their_order_at_their_times(gaps, speed, start_s, cuts)
     bus = Wire(time)
     rows = drive(np.cumsum(gaps))
     batches = [cut(rows, a, b) for a, b in itertools.pairwise([0, *cuts, len(rows)])]
-    played = play(batches, {0: bus}, speed=speed, start_s=start_s, clock=time.clock, sleep=time.sleep)
+    played = play(batches, {0: sender(bus)}, speed=speed, start_s=start_s, clock=time.clock, sleep=time.sleep)
     bus.shutdown()
     due = rows.t >= start_s * 1e9
     assert [message.arbitration_id for _, message in bus.sent] == rows.id[due].tolist()
@@ -95,7 +100,7 @@ def test_it_makes_up_for_being_late(wire):
         time.now += 0.5 if message.arbitration_id == 1 else 0
 
     bus.send = slow
-    played = play([drive([0, 100_000_000, 900_000_000])], {0: bus}, clock=time.clock, sleep=time.sleep)
+    played = play([drive([0, 100_000_000, 900_000_000])], {0: sender(bus)}, clock=time.clock, sleep=time.sleep)
     assert [round(at - 1000, 6) for at, _ in bus.sent] == [0, 0.5, 0.9]
     assert played.late_s == pytest.approx(0.4)
 
@@ -110,7 +115,7 @@ def test_control_rows_and_error_frames_stay_behind_and_each_bus_gets_its_own(wir
         ]
     )
     other = Wire(time)
-    played = play([clustered(rows)], {0: bus, 1: other}, clock=time.clock, sleep=time.sleep)
+    played = play([clustered(rows)], {0: sender(bus), 1: sender(other)}, clock=time.clock, sleep=time.sleep)
     other.shutdown()
     assert [message.arbitration_id for _, message in bus.sent] == [1]
     assert [(message.arbitration_id, message.is_extended_id) for _, message in other.sent] == [(2, True)]
@@ -126,7 +131,7 @@ def test_a_silent_stretch_is_left_when_it_is_told_to_stop(wire):
         if time.now > 1010:
             stop.set()
 
-    played = play([drive([0, 3_600_000_000_000])], {0: bus}, stop=stop, clock=time.clock, sleep=sleep)
+    played = play([drive([0, 3_600_000_000_000])], {0: sender(bus)}, stop=stop, clock=time.clock, sleep=sleep)
     assert played.frames == 1
     assert time.now < 1011
 
@@ -139,13 +144,13 @@ def test_a_bus_that_takes_nothing_is_named(wire):
 
     bus.send = refuse
     with pytest.raises(PitwallError, match=r"a wire: frame 0x1 can't be sent: buffer full"):
-        play([drive([0])], {0: bus}, clock=time.clock, sleep=time.sleep)
+        play([drive([0])], {0: sender(bus)}, clock=time.clock, sleep=time.sleep)
 
 
 @pytest.mark.parametrize("speed", [0, -1, float("inf"), float("nan")])
 def test_a_speed_that_is_none_is_refused(wire, speed):
     with pytest.raises(UsageError, match="speed"):
-        play([], {0: wire[1]}, speed=speed)
+        play([], {0: sender(wire[1])}, speed=speed)
 
 
 def test_what_was_played_is_heard_on_a_real_bus():
@@ -156,7 +161,7 @@ def test_what_was_played_is_heard_on_a_real_bus():
         can.Message(arbitration_id=0x321, is_remote_frame=True, dlc=4, timestamp=3),
     ]
     with can.Bus(name, "virtual") as ours, can.Bus(name, "virtual") as theirs:
-        play([to_frames(found, [0, 1, 2], 0)], {0: ours})
+        play([to_frames(found, [0, 1, 2], 0)], {0: sender(ours)})
         got = [theirs.recv(1) for _ in found]
     for i, message in enumerate(got):
         message.channel, message.timestamp = None, i

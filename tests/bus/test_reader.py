@@ -22,7 +22,7 @@ from pitwall.bus.source import Cause, Plug
 from pitwall.bus.standing import Patience, State
 from pitwall.bus.watch import Watch
 from pitwall.errors import PitwallError
-from pitwall.frames import Control, Flag, Frames
+from pitwall.frames import Control, Flag, Frames, empty
 from pitwall.record.recording import merged
 from tests.bus.faults import Device, Gone, Hang, Lose, Mute, Spin
 from tests.record.drives import until
@@ -364,3 +364,44 @@ def test_what_a_driver_says_is_told_in_one_line():
     (said,) = inbox.rest().items
     assert said.fact["why"] == "can't be opened: several lines"
     assert np.isfinite(said.t)
+
+
+def test_a_bus_is_heard_once_there_is_room_for_its_thread_again(monkeypatch):
+    begin, refused = threading.Thread.start, []
+
+    def start(thread):
+        if thread.name == "read fake" and device.opened and len(refused) < 3:
+            refused.append(thread)
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    device = Device([1, Hang(), 1, Hang(), 1])
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with watching(device) as (inbox, watched):
+        until(lambda: watched.ended)
+    assert len(refused) == 3
+    assert told(inbox.rest().items)[0] == [0, 1, 2]
+
+
+def test_a_bus_that_was_silent_from_the_beginning_is_called_silent_as_soon_as_any_other():
+    speak = threading.Event()
+
+    class SwitchedOnLater(Device):
+        def open(self):
+            source = super().open()
+            real = source.read
+
+            def read(timeout_s):
+                return real(timeout_s) if speak.wait(timeout_s) else empty()
+
+            source.read = read
+            return source
+
+    device = SwitchedOnLater([1, Mute()])
+    patience = replace(QUICK, silent_s=0.1, mute_s=5.0)
+    with watching(device, patience=patience) as (_inbox, watched):
+        until(lambda: watched.standings()[0].state is State.SILENT)
+        speak.set()
+        until(lambda: watched.standings()[0].frames)
+        until(lambda: watched.standings()[0].state is State.SILENT)
+        assert watched.standings()[0].why == "no frame for 0.1 s"

@@ -117,6 +117,44 @@ def test_an_adapter_that_refuses_to_listen_only_is_not_opened_in_another_way(pty
         assert "O" not in adapter.commands
 
 
+@pytest.mark.parametrize("late_s", [0.1, 0.4])
+@pytest.mark.parametrize("answers", ["all", "version"])
+def test_one_whose_answers_are_late_is_never_opened_to_do_more_than_listen(pty_link, late_s, answers):
+    """Over a slow network: the answer to each command comes when the next was sent, or only the one to `V` does."""
+    with Adapter("lawicel", link=pty_link) as adapter:
+        answer = adapter._answer
+
+        def late(command):
+            said = answer(command)
+            if answers == "all" or command == "V":
+                device = adapter._device
+                threading.Timer(late_s, lambda: device is adapter._device and device.write(said)).start()
+                return b""
+            return said
+
+        adapter._answer = late
+        with contextlib.suppress(PitwallError):
+            opened(adapter).close()
+        time.sleep(late_s)  # what is still on its way needs the pty
+        assert _soon(lambda: adapter.commands[-1] == "C" or "L" in adapter.commands or "M1" in adapter.commands)
+        assert "O" not in adapter.commands
+
+
+def test_an_answer_to_the_closing_that_is_late_is_not_taken_for_another_commands(pty_link):
+    with Adapter("lawicel", link=pty_link) as adapter:
+        answer, owed = adapter._answer, []
+
+        def late(command):
+            if command == "C":
+                owed.append(answer(command))
+                return b""
+            return b"".join([*owed, answer(command)] if command == "V" else [b"\a" if command == "L" else b"\r"])
+
+        adapter._answer = late
+        with pytest.raises(PitwallError, match="refuses the command L"):
+            opened(adapter)
+
+
 def test_one_that_stops_answering_is_told(pty_link, monkeypatch):
     monkeypatch.setattr(slcan_firmware, "ANSWER_S", 0.05)
     with Adapter("mute", link=pty_link) as adapter, pytest.raises(PitwallError, match="does not answer to S6"):
@@ -421,3 +459,25 @@ def test_a_peer_that_breaks_off_is_lost_and_not_silent():
 def test_an_error_row_is_never_sent():
     row = frames(0, t=[0], id=[1], data=np.zeros((1, 8), np.uint8), flags=int(Flag.ERROR))
     assert encode(row) == b""
+
+
+def test_a_serial_device_that_is_pulled_out_just_then_is_lost_and_no_mistake_of_anybodys():
+    master, slave = os.openpty()
+    os.close(master)
+    try:
+        with pytest.raises(PitwallError, match="is lost") as caught:
+            bytestream.raw(slave, "a line", None)
+        assert not isinstance(caught.value, UsageError)
+    finally:
+        os.close(slave)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+def test_a_connection_whose_peer_owes_an_acknowledgement_dies_as_soon_as_one_that_is_idle():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stream = bytestream.tcp(*server.getsockname())
+        ours = socket.socket(fileno=os.dup(stream._fd))
+        with ours:
+            assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
+            assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        stream.close()

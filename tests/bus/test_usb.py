@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import usb1
 
-from pitwall.bus import address, libusb, usb
+from pitwall.bus import address, gs_usb, libusb, usb
 from pitwall.bus.address import Settings
 from pitwall.bus.candlelight import Channel, GsUsbSource
+from pitwall.bus.gs_usb import Request
+from pitwall.bus.libusb import Device
 from pitwall.bus.message import payloads
 from pitwall.bus.source import Cause
 from pitwall.errors import PitwallError, UsageError
@@ -468,3 +470,46 @@ def test_the_numbers_of_errors_and_statuses_are_libusbs():
 def test_python_cans_name_for_these_adapters_reaches_ours():
     plug = address.plug(address.Address("gs_usb", "0", {}), SETTINGS, 0)
     assert plug.open.__module__ == "pitwall.bus.usb"
+
+
+def test_a_signal_that_interrupts_libusb_is_no_loss(hub):
+    adapter = GsUsbAdapter(hub)
+    adapter.plug_in()
+    source = plugged("usb:", hub).open()
+    context = source._device.context
+    real, interrupted = context.handleEventsTimeout, []
+
+    def handle(tv=0):
+        if len(interrupted) < 3:
+            interrupted.append(True)
+            raise fakes.USBErrorInterrupted
+        real(tv)
+
+    context.handleEventsTimeout = handle
+    sent = numbered(50)
+    adapter.hear(sent)
+    assert frames_of(heard(source, 50)) == sent
+    assert interrupted
+    source.close()
+
+
+def test_a_device_that_keeps_its_transfers_while_it_is_opened_is_left_and_never_freed_under_them(hub, monkeypatch):
+    monkeypatch.setattr(libusb, "CLOSE_S", 0.1)
+    adapter = GsUsbAdapter(hub)
+    adapter.plug_in()
+    cancelled, tell = adapter.cancelled, Device.tell
+
+    def hang(device, kind, request, value, index, data):
+        if request == Request.MODE and data != gs_usb.STOP:
+            adapter.cancelled = lambda transfer: None
+            raise PitwallError("takes no request", where=device.name)
+        tell(device, kind, request, value, index, data)
+
+    monkeypatch.setattr(Device, "tell", hang)
+    with pytest.raises(PitwallError, match="takes no request"):
+        plugged("gs_usb:", hub).open()
+    assert adapter.flying
+    assert hub.contexts == 1, "what libusb still writes to is there"
+    for transfer in list(adapter.flying):  # they come back after all, and the thread can go
+        cancelled(transfer)
+    hub.contexts = 0

@@ -47,6 +47,9 @@ derived:
   way: {method: distance, speed: speed, unit: km}
   gear: {method: gear_ratio, rpm: rpm, speed: speed, ratios: [3, 2], final_drive: 3, tyre_circumference: 2 m}
 roles: {speed: speed, rpm: rpm}
+alarms:
+  temp: {above: 230 degF, over_rpm: 3000, for: 2 s}
+  count: {below: 1}
 """
 
 WHOLE_DBC = """VERSION ""

@@ -43,6 +43,7 @@ def test_there_and_back_again(driven: Path, pitwall: Pitwall) -> None:
     assert (done.code, done.json[0]["session"], done.json[0]["at"]) == (0, "drive", str(driven / "there"))
     assert not list((driven / "projections").glob("drive.*")), "what was built from it goes, too"
     assert listed(pitwall) == []
+    assert f"drive is archived in {driven / 'there'} (pitwall restore drive)" in pitwall("channels", "dri").line()
     archived = pitwall("sessions", "--archived", "--json").json
     assert [(one["id"], one["here"]) for one in archived] == [("drive", False)]
     assert "drive" in pitwall("sessions", "--archived").out

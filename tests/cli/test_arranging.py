@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pitwall.bus.capture import Timeline
 from pitwall.car import Car
 from pitwall.car.definition import Bus, Message
-from pitwall.commands.arranging import arranged
+from pitwall.commands.arranging import arranged, remarked
 from pitwall.decode.plan import matched
 from pitwall.frames import Frames, frames
 
@@ -66,3 +66,11 @@ def test_names_are_kept_where_the_order_can_say_it() -> None:
     assert after.buses == ("can2", "can1")
     assert after.frames.bus.tolist() == [1, 0]
     assert after.notes == ("told by their ids, of the captures' buses can2 is hs of mine",)
+
+
+def test_a_bus_of_which_the_car_knows_no_id_is_remarked_and_no_other() -> None:
+    car = car_of(["hs", "ms"])
+    told = remarked(car, timeline_of(["hs", "ms"], [0, 7])).notes
+    assert len(told) == 1
+    assert "mine knows none of the 1 id on ms" in told[0]
+    assert remarked(car, timeline_of(["hs", "ms"], [0, 1])).notes == ()

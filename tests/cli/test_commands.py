@@ -213,3 +213,43 @@ def test_help_and_version_are_there(pitwall: Pitwall) -> None:
 @pytest.mark.parametrize("command", [["sessions"], ["channels", "drive"], ["verify"], ["replay", "--force"]])
 def test_tables_fit_eighty_columns(pitwall: Pitwall, driven: Path, command: list[str]) -> None:
     assert max(map(len, pitwall(*command).out.splitlines())) <= 80
+
+
+def test_an_import_says_when_latest_is_another_session(pitwall: Pitwall, driven: Path) -> None:
+    (driven / "old.log").write_text("(1600000000.000000) can0 420#0000000000000000\n")
+    answer = pitwall("import", "old.log", "--car", "bmw-e46-m3")
+    assert answer.code == 0
+    assert f"`latest` is drive, driven later: ask for {answer.out.strip()}" in answer.err
+    (driven / "new.log").write_text("(9000000000.000000) can0 420#0000000000000000\n")
+    assert "`latest`" not in pitwall("import", "new.log", "--car", "bmw-e46-m3").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sesions"], "No such command 'sesions'. Did you mean 'sessions'? (pitwall --help tells more)"),
+        (["export", "drive", "--channel", "x"], "No such option '--channel' (pitwall export --help tells more)"),
+        (["car", "new", "x"], "Missing option '--from' (pitwall car new --help tells more)"),
+        (["export", "drive", "-o", "x.mp3"], "x.mp3: its name ends in no format that is written (.log,"),
+        (["export", "drive", "-o", "x.log", "--from", "2:00", "--to", "60"], "--to 60 s is not after --from 120 s"),
+        (["query", "drive", "FROM channel"], "Catalog Error: Table with name channel does not exist! (Did "),
+        (["query", "drive", "SELECT nam FROM channels"], 'Binder Error: Referenced column "nam" not found in FROM'),
+        (["export", "drive", "-o", "x.mp3.gz"], "x.mp3.gz: its name ends in no format that is written (.log,"),
+    ],
+)
+def test_what_was_mistyped_is_said_without_what_helps_nobody(
+    driven: Path, pitwall: Pitwall, arguments: list[str], said: str
+) -> None:
+    assert pitwall(*arguments).line().startswith(f"pitwall: {said}")
+
+
+def test_a_wrong_setting_is_said_to_be_one(pitwall: Pitwall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PITWALL_PORT", "many")
+    assert "(env var: 'PITWALL_PORT')" in pitwall("serve").line()
+    assert "env var" not in pitwall("serve", "--port", "more").line()
+
+
+def test_every_line_of_help_fits_its_place(pitwall: Pitwall) -> None:
+    for group in ([], ["car"], ["key"]):
+        commands = pitwall(*group, "--help").out.partition("Commands:\n")[2]
+        assert "..." not in commands

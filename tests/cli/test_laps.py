@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Pitwall
@@ -41,9 +43,16 @@ def test_a_lap_is_compared_with_the_best_one_by_distance(driven: Pitwall) -> Non
     assert max(map(len, driven("compare", "latest", 1, "a-drive", 2).out.splitlines())) <= 80
 
 
+def test_the_other_lap_is_of_the_same_session_where_no_other_one_is_named(driven: Pitwall) -> None:
+    short = driven("compare", "latest", 1, 2)
+    assert (short.code, short.err) == (0, "")
+    assert short.out == driven("compare", "latest", 1, "a-drive", 2).out
+
+
 def test_what_can_t_be_compared_is_said_in_one_line(driven: Pitwall) -> None:
     assert "it has no timed lap 9 (there are 1, 2, 3, and best)" in driven("compare", "latest", 9).line()
-    assert "the other lap is a session and a lap" in driven("compare", "latest", 1, "latest").line()
+    assert "it has no timed lap latest (there are 1, 2, 3, and best)" in driven("compare", "latest", 1, "latest").line()
+    assert "two laps are compared (pitwall compare latest 1 2 3)" in driven("compare", "latest", 1, 2, 3, 4).line()
     assert "can't be compared with itself" in driven("compare", "latest", 2, "latest", 2).line()
 
 
@@ -51,4 +60,10 @@ def test_a_session_without_a_line_has_no_laps_and_says_so(pitwall: Pitwall) -> N
     pitwall("simulate", "--hours", "0.01", "--session", "short")
     answer = pitwall("laps", "short")
     assert answer.code == 0
-    assert answer.line().startswith("pitwall: no laps")
+    assert answer.line().startswith("pitwall: no laps: no known start line was crossed")
+
+
+def test_a_car_without_a_position_has_no_laps_and_says_why(pitwall: Pitwall, tmp_path: Path) -> None:
+    (tmp_path / "drive.log").write_text("(1600000000.000000) can0 7E8#0341050000000000\n")
+    assert pitwall("import", "drive.log", "--car", "obd2").code == 0
+    assert "no laps: the car has no position" in pitwall("laps", "latest").line()

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -320,3 +321,22 @@ def test_record_alone_ends_its_session_at_ctrl_c(process: Start, pitwall: Pitwal
     assert child.wait(60) == 0
     (session,) = pitwall("sessions", "--json").json
     assert (session["id"], session["state"]) == ("alone", "ended")
+
+
+def test_what_is_announced_on_a_terminal_does_not_stand_behind_the_line_that_tells_how_it_goes(process: Start) -> None:
+    terminal, theirs = os.openpty()
+    shown = b""
+    try:
+        child = process("run", "--simulate", "--port", 0, stdout=theirs, stderr=theirs)
+        while not (b"the page is at" in shown and b"frames, " in shown.split(b"the page is at")[1]):
+            assert select.select([terminal], [], [], 60)[0], shown
+            shown += os.read(terminal, 4096)
+        child.terminate()
+        while child.poll() is None:
+            if select.select([terminal], [], [], 0.1)[0]:
+                shown += os.read(terminal, 4096)
+    finally:
+        os.close(terminal)
+        os.close(theirs)
+    for line in filter(None, re.split(rb"\r\n|\r\x1b\[K", shown)):
+        assert re.fullmatch(rb"\d\d:\d\d:\d\d .*|pitwall: .*|[\d,]+ frames?, [\d,]+/s", line), line

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from pitwall.bus.pythoncan import can
+from tests.adapters.slcan import Adapter
 from tests.bus.sensor_app import FIX, App, event
 from tests.bus.test_receiver import fix
 from tests.bus.units import Unit
@@ -88,6 +90,19 @@ def test_a_receiver_beside_a_car_without_gps_gives_it_a_position(pitwall: Pitwal
     rows = pitwall(*query, "SELECT round(value, 6) AS lat FROM signals WHERE channel = 'lat'").json
     assert len(rows) >= 10
     assert {row["lat"] for row in rows} == {round(50 + 20.082 / 60, 6)}
+
+
+def test_a_receiver_is_heard_beside_a_simulated_car_and_what_is_not_is_named(
+    pitwall: Pitwall, caplog: pytest.LogCaptureFixture
+) -> None:
+    with receiver() as (port, told), stopped_once(lambda: len(told) >= 20):
+        sources = ("--source", "dash=slcan:/dev/nothing", "--source", f"gps=nmea:127.0.0.1:{port}")
+        answer = pitwall("record", "--simulate", "--cars", CARS, *sources)
+    assert answer.code == 0, answer.err
+    assert "dash=slcan:/dev/nothing is not heard: the simulator" in caplog.text
+    query = ("query", "latest", "--cars", CARS, "--json")
+    heard = pitwall(*query, "SELECT DISTINCT channel FROM signals").json
+    assert {"satellites", "rpm"} <= {row["channel"] for row in heard}
 
 
 def test_a_phone_is_a_source_of_the_gps_bus(pitwall: Pitwall) -> None:
@@ -162,3 +177,19 @@ def test_to_play_says_that_it_sends_before_it_does(pitwall: Pitwall, driven: Pat
         assert heard.recv(0) is not None
     assert pitwall("play", "drive").code == 2
     assert pitwall("play", "drive", "--interface", "virtual").code == 2
+
+
+def test_a_session_is_played_by_an_slcan_adapter_without_another_package(
+    pitwall: Pitwall, driven: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "serial", None)
+    with Adapter("lawicel", link=tmp_path / "tty") as adapter:
+        to = ("--interface", "slcan", "--channel", tmp_path / "tty", "--bitrate", 500_000, "--speed", "1000")
+        answer = pitwall("play", "drive", *to, "--json")
+        assert answer.code == 0, answer.err
+        until = time.monotonic() + 60
+        while adapter.commands[-1] != "C":
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert adapter.commands[:5] == ["C", "V", "S6", "Z0", "O"]
+        assert len([said for said in adapter.commands if said[0] in "tT"]) == answer.json["frames"] > 100

@@ -172,3 +172,20 @@ def until(true: object, within_s: float = 30) -> None:
     while not true():  # type: ignore[operator]
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)
+
+
+def test_what_a_command_that_hangs_has_started_is_gone_with_it(phone: Stubs, tmp_path: Path) -> None:
+    its = tmp_path / "pid"
+    phone.does("termux-notification", f"sleep 600 & echo $! > {its}.new; mv {its}.new {its}; wait")
+    assert "did not answer" in answered("termux-notification", within_s=1.0)
+    pid = int(its.read_text())
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    pytest.fail("it was left behind")

@@ -124,6 +124,7 @@ def test_only_the_udev_rule_may_be_wanted(machine: Stubs, image: Path) -> None:
     ("arguments", "word"),
     [
         (["--can", "can0=500000"], "--system"),
+        (["--user"], "--prefix needs --system"),
         (["--system", "--can", "can0"], "IF=BITRATE"),
         (["--system", "--can", "../x=1"], "IF=BITRATE"),
     ],

@@ -165,3 +165,21 @@ def test_a_row_is_put_behind_the_end_of_a_session_or_it_is_said_why_not(tmp_path
     assert said[0] == ""
     assert "no end yet" in said[1]
     assert int(joined(read(tmp_path / "a")).id[-1]) == Control.NOTE
+
+
+def test_a_job_that_fails_as_nobody_foresaw_leaves_no_other_undone(tmp_path, monkeypatch, caplog):
+    killed(tmp_path, "a")
+    killed(tmp_path, "b", at=1)
+    real, failed = hold.recovery.end_session, []
+
+    def end_session(folder, disk):
+        if not failed:
+            failed.append(folder.name)
+            raise ValueError("nobody has thought of that")
+        return real(folder, disk)
+
+    monkeypatch.setattr(hold.recovery, "end_session", end_session)
+    with closing(Hold(tmp_path)) as held:
+        held.take_up(lambda _stump: False)
+    assert sorted(states(tmp_path).values()) == ["ended", "interrupted"]
+    assert "nobody has thought of that" in caplog.text

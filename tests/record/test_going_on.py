@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pitwall import record as recorder
-from pitwall.errors import LogError, UsageError
-from pitwall.frames import Control
+from pitwall.errors import LogError, PitwallError, UsageError
+from pitwall.frames import Control, concat, control
 from pitwall.log import Writer, lock, requests, sessions, verify
 from pitwall.log import outbox as outboxes
 from pitwall.log.disk import Disk
@@ -163,6 +163,23 @@ def test_a_session_ends_at_its_last_row_when_no_frame_has_come_for_long_and_anot
     assert first[2][-1] == (Control.SESSION_END, 1, {"reason": "no frame for 60 s"})
     assert second[2][0][0] is Control.SESSION_START
     assert only_frames(second[1]).t.tolist() == [0]
+
+
+def test_what_a_bus_is_sent_is_said_at_the_begin_of_each_session_until_its_source_is_lost(tmp_path):
+    asks = {"source": "one", "state": "polling", "sends": "OBD-II", "unlogged": 3}
+    polled = concat([some(0), control(Control.SOURCE, 0, json.dumps(asks).encode())])
+    ends = [Asking(tmp_path, {"end": True}) for _ in range(3)]
+    gone = PitwallError("is unplugged", where="one")
+    begun = lambda: lock.recorder(tmp_path).state.session  # noqa: E731
+    first, second, third = ((begun, end, lambda: not begun()) for end in ends)
+    source = Script("one", polled, *first, some(10), *second, gone, some(20), *third, some(30))
+    sessions = recorded([source], tmp_path).sessions
+    assert [end.said for end in ends] == ["", "", ""]
+    sends = [[fact for _, _, fact in rows_of(tmp_path, name)[2] if "sends" in fact] for name in sessions]
+    assert len(sends) == 4
+    assert sends[0] == [asks]
+    assert sends[1] == [asks | {"unlogged": 0}]
+    assert sends[2] == sends[3] == [], "a source that was opened anew says itself what it sends"
 
 
 class Asking:

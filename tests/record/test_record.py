@@ -118,6 +118,15 @@ def test_frames_that_find_no_room_are_counted_in_the_log(tmp_path):
     assert any("frames lost" in problem for problem in result.problems)
 
 
+def test_a_disk_that_is_too_slow_for_hours_is_one_problem_with_a_sum(tmp_path):
+    waits = [lambda n=n: seen and seen[-1].frames >= 4 * (n + 1) for n in range(20)]
+    steps = [step for n in range(20) for step in (some(np.arange(10) + 10 * n), waits[n])]
+    seen = []
+    result = recorded([Script("fast", *steps)], tmp_path, queue_frames=4, report=seen.append)
+    assert len([fact for kind, _, fact in rows_of(tmp_path)[2] if kind is Control.LOST]) == 20
+    assert result.problems == ["fast: 120 frames lost: the log could not be written as fast as frames came"]
+
+
 def test_a_source_that_is_lost_does_not_stop_the_other_and_is_opened_again(tmp_path):
     back = threading.Event()
     broken = Script("usb", some(0), PitwallError("is unplugged", where="usb"), some(3), lambda: back.set() or True)

@@ -17,6 +17,8 @@ from sanic import Sanic
 
 from pitwall.errors import UsageError
 from pitwall.log.session import Header, Session
+from pitwall.serve.advising import FindingsOf, stored
+from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
 from pitwall.serve.rebuilds import Rebuilds
 from pitwall.serve.server import bind, serve
@@ -86,6 +88,9 @@ class FakeGarage:
     def fingerprint(self, id: str) -> str:
         return CAST.fingerprint
 
+    def projected(self, id: str) -> bool:
+        return id in self.projections
+
     def distrust(self, id: str) -> None:
         pass
 
@@ -121,6 +126,16 @@ class Stand:
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+
+    def post(self, path: str, said: object) -> tuple[int, http.client.HTTPMessage, bytes]:
+        """said: JSON, or the body as it is."""
+        connection = self.connect()
+        try:
+            connection.request("POST", path, said if isinstance(said, bytes) else orjson.dumps(said))
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
         connection = self.connect()
@@ -183,7 +198,13 @@ class Events:
 
 
 @contextmanager
-def standing(live: Still | None = None, garage: FakeGarage | None = None, port: int = 0) -> Iterator[Stand]:
+def standing(
+    live: Still | None = None,
+    garage: FakeGarage | None = None,
+    port: int = 0,
+    model: Settings = NONE,
+    findings_of: FindingsOf = stored,
+) -> Iterator[Stand]:
     """A server in a thread of this process, on `port` or any that is free, until the block ends."""
     live, garage = live or Still(), garage or FakeGarage()
     sock = bind("127.0.0.1", port)
@@ -193,7 +214,7 @@ def standing(live: Still | None = None, garage: FakeGarage | None = None, port: 
 
     def run() -> None:
         try:
-            serve(live, garage, sock, ready=lambda url: ready.set(), stop=stop)
+            serve(live, garage, sock, model=model, findings_of=findings_of, ready=lambda url: ready.set(), stop=stop)
         except BaseException as error:
             failures.append(error)
             raise

@@ -196,7 +196,7 @@ def test_nothing_sticks_out_at_any_size(browser, scheme, size):
         zip(["speed", "rpm", "gear", "throttle", "brake", "g_lat", "g_long", "water_temp"], names, strict=False)
     )
     page = browser.new_page(viewport=size, color_scheme=scheme)
-    with standing(Driving(Cast(SID, "wide", STARTED_AT_NS, "f", channels, roles))) as stand:
+    with standing(Driving(Cast(SID, "wide", STARTED_AT_NS, "668cfec1c140", channels, roles))) as stand:
         visit(page, stand)
         sync_api.expect(page.locator(".tile")).to_have_count(8)
         changes(lambda: page.locator(".tile .value").first.inner_text())

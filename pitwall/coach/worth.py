@@ -1,0 +1,138 @@
+"""What was done in a corner in, what it cost out, in seconds, down the straight behind it included.
+
+Laws: what a driver does differently elsewhere on that lap is not counted; a figure needs no lap without mistakes, but
+of three others in that corner the median must be good.  Pure.
+
+Two ways, as mistakes are of two kinds.  On the *approach* the slowest point is taken as given, and the time is that
+over what the car could have done up to it (`pace`).  *Around* the slowest point the lap is compared with others there,
+and the speed that was won or lost by it is carried on, up the approach and down the straight behind, by the car's own
+power: from there to the next corner no more of the lap's differences is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from pitwall.coach.driven import Driven
+from pitwall.coach.metrics import OFF_PCT, POWER_PCT, Places, slowest_row
+from pitwall.coach.pace import TABLE_MPS, Pace, approached
+from pitwall.track.corners import STEP_M, Float64
+
+AROUND_M: Final = 60.0
+"""So far from the slowest point, either side, a line that was missed still differs."""
+GRIP_SHARE: Final = 0.5
+"""Of a lap's other grip in the corner that its time is corrected for: on half of the way the car is at that limit, and
+the rest brakes and pulls (found on simulated laps; all and none of it are worse there by a third)."""
+OFF_M: Final = 12.0
+"""With the foot off for so long, the next corner's braking has begun."""
+BEHIND_M: Final = 60.0
+"""Nearer to the slowest point than that, a foot that is off is not braking for the next corner."""
+
+
+def approach_s(lap: Driven, car: Pace, place: Places, first: int) -> float:
+    """Lost from row `first` to the slowest point, against what the car can do; NaN where that is not known."""
+    last = slowest_row(lap.role("speed"), place.corner)
+    if not car.known or last <= first:
+        return np.nan
+    if not np.isfinite(lap.role("speed")[first : last + 1]).all():
+        return np.nan
+    speed = np.maximum(lap.role("speed")[first : last + 1], 1.0)
+    could = np.maximum(approached(lap, car, first, last), 1.0)
+    return float(np.sum(STEP_M / speed - STEP_M / could))
+
+
+def around_s(
+    lap: Driven,
+    others: Sequence[Driven],
+    car: Pace,
+    place: Places,
+    *,
+    before_m: float = AROUND_M,
+    after_m: float = AROUND_M,
+    as_gripping: bool = True,
+) -> float:
+    """Lost about the slowest point, against the median of the others there; NaN where that is not known.
+
+    as_gripping: a lap is not blamed for what its grip there differs by (tyres, the road); False: it is, where to leave
+    grip unused is the mistake.
+    """
+    speed = lap.role("speed")
+    slowest = slowest_row(speed, place.corner)
+    first = max(place.before, slowest - round(before_m / STEP_M))
+    last = min(place.after, slowest + round(after_m / STEP_M), len(lap) - 1)
+    if not others or not car.known or last <= first:
+        return np.nan
+    usual = np.median([other.role("speed") for other in others], axis=0)
+    if not np.isfinite(speed[place.before : last + 1]).all() or not np.isfinite(usual[[first, last]]).all():
+        return np.nan
+    usual_s = float(np.median([other.t_s[last] - other.t_s[first] for other in others]))
+    faster = (
+        _grip(lap, others, place) ** GRIP_SHARE if as_gripping else 1.0
+    )  # by so much this lap would have gone faster than the others
+    lost_s = float(lap.t_s[last] - lap.t_s[first]) - usual_s / faster
+    lost_s += _carried_on(lap, car, float(usual[last]) * faster, last, place, slowest)
+    lost_s += _carried_back(lap, car, float(usual[first]) * faster, first, place)
+    return lost_s
+
+
+def _grip(lap: Driven, others: Sequence[Driven], place: Places) -> float:
+    """The root of this lap's greatest lateral acceleration in the corner over that of the others: a speed's share."""
+    own, usual = lateral_g(lap, place), float(np.median([lateral_g(other, place) for other in others]))
+    share = float(np.sqrt(own / usual)) if usual > 0 else np.nan
+    return share if np.isfinite(share) else 1.0
+
+
+def lateral_g(lap: Driven, place: Places) -> float:
+    """The greatest in the corner's middle, of means over 7 m."""
+    part = np.abs(lap.role("g_lat")[place.middle.first : place.middle.last])
+    if len(part) < 7 or not np.isfinite(part).all():
+        return np.nan
+    return float(np.max(np.convolve(part, np.ones(7) / 7, "valid")))
+
+
+def _carried_on(lap: Driven, car: Pace, usual_mps: float, at: int, place: Places, slowest: int) -> float:
+    """Seconds that the speed lost by row `at` costs until the next corner's braking."""
+    speed, off = lap.role("speed"), lap.role("throttle") < OFF_PCT
+    until, length = place.after, round(OFF_M / STEP_M)
+    runs = np.convolve(off[at + 1 : until], np.ones(length), "valid") if until - at > length else np.empty(0)
+    begins = np.flatnonzero(runs == length) + at + 1
+    begins = begins[begins > slowest + BEHIND_M / STEP_M]
+    if len(begins):
+        until = int(begins[0])
+    unknown = np.flatnonzero(~np.isfinite(speed[at:until]))
+    if len(unknown):  # the last metres of a lap may be
+        until = at + int(unknown[0])
+    up, most = car.speeding.tolist(), len(car.speeding) - 1
+    more, lost_s = usual_mps**2 - float(speed[at]) ** 2, 0.0
+    for own in speed[at:until].tolist():  # a straight, for a corner of a lap that a rule speaks of
+        own = max(own, 1.0)
+        could = max(1.0, own * own + more) ** 0.5
+        lost_s += STEP_M / own - STEP_M / could
+        gained = up[min(most, int(could / TABLE_MPS))] - up[min(most, int(own / TABLE_MPS))]
+        more += 2 * STEP_M * gained
+    return lost_s
+
+
+def _carried_back(lap: Driven, car: Pace, usual_mps: float, at: int, place: Places) -> float:
+    """Seconds that were lost before row `at` because the car had to be slower there: it braked sooner."""
+    speed, power = lap.role("speed"), lap.role("throttle") >= POWER_PCT
+    down = np.flatnonzero(power[place.before : at + 1])
+    on = place.before + (int(down[-1]) if len(down) else 0)
+    if on >= at:
+        return 0.0
+    own = np.maximum(speed[on : at + 1], 1.0)
+    braked = np.sqrt(np.maximum(1.0, np.square(own) + usual_mps**2 - own[-1] ** 2))
+    return float(np.sum(STEP_M / own[:-1] - STEP_M / np.minimum(braked, _full_power(own, car))[:-1]))
+
+
+def _full_power(own: Float64, car: Pace) -> Float64:
+    """The speeds from the first on, had power stayed on."""
+    up, most = car.speeding.tolist(), len(car.speeding) - 1
+    energy, found = float(own[0]) ** 2, [float(own[0])]
+    for _ in range(len(own) - 1):
+        energy = max(1.0, energy + 2 * STEP_M * up[min(most, int(energy**0.5 / TABLE_MPS))])
+        found.append(energy**0.5)
+    return np.array(found)
