@@ -22,7 +22,16 @@ import click
 from click.core import ParameterSource
 
 from pitwall import __version__, logger
-from pitwall.commands.options import Places, Said, location_options, memory_option, option, said_options, shipped_cars
+from pitwall.commands.options import (
+    Places,
+    Said,
+    location_options,
+    memory_option,
+    option,
+    said_options,
+    shipped_cars,
+    tracks_option,
+)
 from pitwall.errors import CarError, PitwallError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -38,6 +47,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "channels": ("channels:channels", "List the channels of a session."),
     "laps": ("laps:laps", "List the laps of a session."),
     "compare": ("compare:compare", "Show where a lap loses time to another."),
+    "bests": ("bests:bests", "List the best lap of each car on each track."),
+    "tracks": ("track:tracks", "List the tracks that laps are found on."),
+    "track": ("track:track", "Save a track under a name."),
     "corners": ("corners:corners", "Show how each corner was driven."),
     "debrief": ("debrief:debrief", "Say what to change next."),
     "why": ("why:why", "Tell what made a channel's value at some time."),
@@ -111,6 +123,7 @@ class Commands(click.Group):
     """,
 )
 @location_options("logs", "projections", "cars")
+@tracks_option
 @memory_option
 @said_options
 @option("-v", "--verbose", is_flag=True, help="The same as --log-level info.")

@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pitwall.commands.asking import asking
-from pitwall.commands.laps import clock, lap_facts
+from pitwall.commands.laps import clock
 from pitwall.commands.options import Places, json_option, places
 from pitwall.commands.output import print_json, print_table
+from pitwall.commands.referring import named, reference_option
 from pitwall.errors import UsageError
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from pitwall.derive.channel import Float64
-
-ROWS: Final = 20
-"""Of the table, about: a screen."""
-
-
-@dataclass(frozen=True)
-class _Lap:
-    session: str
-    facts: dict[str, Any]
-    length_m: float
-    trace: Float64
+    from pitwall.project.lap_answers import Traced
 
 
 @click.command
 @click.argument("session")
 @click.argument("lap")
 @click.argument("other", nargs=-1, metavar="[[SESSION] LAP]")
+@reference_option
 @places("logs", "projections", "cars")
 @json_option
-def compare(places: Places, session: str, lap: str, other: tuple[str, ...], as_json: bool) -> None:
+def compare(
+    places: Places, session: str, lap: str, other: tuple[str, ...], reference: str | None, as_json: bool
+) -> None:
     """Show where LAP of SESSION loses time to another lap, by distance.
 
     LAP is a number, or `best`.  The other lap is of the same session, where no other
@@ -48,87 +38,46 @@ def compare(places: Places, session: str, lap: str, other: tuple[str, ...], as_j
       pitwall compare latest 3
       pitwall compare latest 3 2
       pitwall compare latest 3 20261123T14 best
+      pitwall compare latest best --reference ever
     """
+    from pitwall.project.lap_answers import compared
+
     if len(other) > 2:
         raise UsageError("two laps are compared", hint=f"pitwall compare {session} {lap} {' '.join(other[:2])}")
-    of, *rest = other if len(other) == 2 else (session, *other)
+    if other and reference:
+        raise UsageError("two laps to compare with", hint="name one, or say --reference")
+    if other:
+        of, against = other if len(other) == 2 else (session, *other)
+    else:
+        of, against = _referred(places, session, reference or "best")
     mine = _found(places, session, lap)
-    theirs = _found(places, of, *(rest or ["best"]))
+    theirs = _found(places, of, against)
     if mine.session == theirs.session and mine.facts["number"] == theirs.facts["number"]:
         raise UsageError(
             "a lap can't be compared with itself", where=f"lap {mine.facts['number']}", hint="name another"
         )
-    compared = _compared(mine, theirs)
+    found = compared(mine, theirs)
     if as_json:
-        print_json(compared)
+        print_json(found)
         return
-    _print(compared)
+    _print(found)
 
 
-def _found(places: Places, session: str, lap: str) -> _Lap:
+def _referred(places: Places, session: str, which: str) -> tuple[str, str]:
     from pitwall.log.session import find
 
     found = find(places.logs, session)
     with asking(found, places) as connection:
-        return _lap(connection, found.id, lap)
+        return named(connection, found, places, which)
 
 
-def _lap(connection: duckdb.DuckDBPyConnection, session: str, lap: str) -> _Lap:
-    from pitwall.track.comparing import trace_at
+def _found(places: Places, session: str, lap: str) -> Traced:
+    from pitwall.log.session import find
+    from pitwall.project.lap_answers import traced
 
-    timed = [one for one in lap_facts(connection) if one["kind"] in ("flying", "cooling")]
-    good = [one for one in timed if one["flying"] and one["valid"]]
-    length = connection.execute("SELECT length_m FROM track").fetchone()
-    if not good or length is None or length[0] is None:
-        raise UsageError("it has no good lap", where=session, hint=f"pitwall laps {session}")
-    if lap == "best":
-        facts = min(good, key=lambda one: one["time_s"])
-    else:
-        named = [one for one in timed if str(one["number"]) == lap]
-        if not named:
-            numbers = ", ".join(str(one["number"]) for one in timed)
-            raise UsageError(f"it has no timed lap {lap}", where=session, hint=f"there are {numbers}, and best")
-        facts = named[0]
-    columns = connection.execute(
-        "SELECT lap_distance AS s, (t - ?) / 1e9 AS t FROM laptime WHERE lap = ? ORDER BY rowid",
-        [facts["t_start"], facts["number"]],
-    ).fetchnumpy()
-    return _Lap(session, facts, length[0], trace_at(columns["s"], columns["t"], facts["time_s"], length[0]))
-
-
-def _compared(mine: _Lap, theirs: _Lap) -> dict[str, Any]:
-    import numpy as np
-
-    from pitwall.track.comparing import lost
-
-    delta = lost(mine.trace, theirs.trace)
-    way = np.linspace(0.0, mine.length_m, len(delta))
-    step = next(
-        step
-        for step in (10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000)
-        if mine.length_m / step <= ROWS or step == 2000
-    )
-    at = np.append(np.arange(step, mine.length_m, step), mine.length_m)
-    by = np.interp(at, way, delta)
-    sectors = [
-        None if a is None or b is None else round(a - b, 6)
-        for a, b in zip(mine.facts["sectors_s"], theirs.facts["sectors_s"], strict=False)
-    ]
-    return {
-        "lap": _said(mine),
-        "reference": _said(theirs),
-        "delta_s": round(mine.facts["time_s"] - theirs.facts["time_s"], 9),
-        "sectors_delta_s": sectors,
-        "length_m": round(mine.length_m, 3),
-        "by_distance": [
-            {"distance_m": round(float(s), 3), "time_s": round(float(t), 6), "delta_s": round(float(d), 6)}
-            for s, t, d in zip(at, np.interp(at, way, mine.trace), by, strict=True)
-        ],
-    }
-
-
-def _said(lap: _Lap) -> dict[str, Any]:
-    return {"session": lap.session, "number": lap.facts["number"], "time_s": lap.facts["time_s"]}
+    found = find(places.logs, session)
+    with asking(found, places) as connection:
+        return traced(connection, found.id, lap)
 
 
 def _print(compared: dict[str, Any]) -> None:

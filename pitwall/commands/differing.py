@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pitwall.commands.laps import clock
 from pitwall.commands.options import Places
 from pitwall.commands.output import WIDTH, number, plural, print_json
 from pitwall.commands.progress import Bar
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pitwall.log.place import Damage
     from pitwall.log.session import Session
     from pitwall.project.changes import Change
+    from pitwall.project.lap_changes import LapChange
 
 
 def show_changes(session: Session, places: Places, draft: Path | None, *, as_json: bool) -> None:
@@ -52,13 +55,22 @@ def show_changes(session: Session, places: Places, draft: Path | None, *, as_jso
             file = generations.file(session.id, newest.fingerprint)
             found = changes_since(session, generations, file, car, damaged=damaged, progress=bar)
     if as_json:
-        print_json({"session": session.id, "car": car.name, "channels": [facts(one) for one in found]})
-    elif not found:
+        channels, laps = [facts(one) for one in found.channels], [asdict(one) for one in found.laps]
+        best = None if found.best is None else {"before": _best(found.best.before), "after": _best(found.best.after)}
+        print_json({"session": session.id, "car": car.name, "channels": channels, "laps": laps, "best": best})
+    elif not found.channels and not found.laps:
         click.echo(f"{session.id}: no channel would change")
     else:
-        click.echo(f"{session.id}: {plural(len(found), 'channel')} would change")
-        for one in found:
+        click.echo(f"{session.id}: {plural(len(found.channels), 'channel')} would change")
+        for one in found.channels:
             click.echo("\n".join(_lines(one)))
+        if found.laps:
+            click.echo(f"{session.id}: {plural(len(found.laps), 'lap')} would change")
+        for lap in found.laps:
+            click.echo("\n".join(_lap_lines(lap)))
+        if found.best is not None:
+            was, now = (_best_words(side) for side in (found.best.before, found.best.after))
+            click.echo("\n".join(_wrapped("  best     ", f"{was} -> {now}")))
     end_with_losses(damages, "the log is damaged: what it still holds was compared")
 
 
@@ -98,6 +110,39 @@ def _lines(one: Change) -> Iterator[str]:
             f"first at {frame.t / 1e9:.9g} s: {_value(one.example.before)} -> {_value(one.example.after)}, offset "
             f"{number(frame.offset)}, {frame.bus} 0x{frame.id:x}, {frame.payload.hex()}",
         )
+
+
+def _lap_lines(one: LapChange) -> Iterator[str]:
+    before, after = one.before, one.after
+    if before is None or after is None:
+        change, there = ("added", after) if before is None else ("removed", before)
+        assert there is not None
+        yield from _wrapped(f"  {change:9}", f"lap {one.number}, {there['kind']}: {_time(there['time_s'])}")
+        return
+    words = [f"{_time(before['time_s'])} -> {_time(after['time_s'])}"] if before["time_s"] != after["time_s"] else []
+    words += [f"{key} {before[key]} -> {after[key]}" for key in ("kind", "valid", "best") if before[key] != after[key]]
+    words += [f"why: {after['why'] or 'nothing speaks against it'}"] if before["why"] != after["why"] else []
+    if not words:
+        names = {
+            "t_start": "its begin",
+            "t_end": "its end",
+            "sectors_s": "its sectors",
+            "delta_s": "what it is held to",
+        }
+        words = [name for key, name in names.items() if before[key] != after[key]]
+    yield from _wrapped(f"  {'changed':9}", f"lap {one.number}: {', '.join(words)}")
+
+
+def _time(time_s: float | None) -> str:
+    return clock(time_s) or "no time"
+
+
+def _best(best: tuple[int, float] | None) -> dict[str, Any] | None:
+    return None if best is None else {"number": best[0], "time_s": best[1]}
+
+
+def _best_words(best: tuple[int, float] | None) -> str:
+    return "none" if best is None else f"lap {best[0]}, {clock(best[1])}"
 
 
 def _wrapped(head: str, words: str) -> list[str]:

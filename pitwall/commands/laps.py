@@ -10,6 +10,7 @@ import click
 from pitwall.commands.asking import asking
 from pitwall.commands.options import Places, json_option, places
 from pitwall.commands.output import WIDTH, print_json, print_table
+from pitwall.commands.referring import named, reference_option
 
 if TYPE_CHECKING:
     import duckdb
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 @click.command
 @click.argument("session")
+@reference_option
 @places("logs", "projections", "cars")
 @json_option
-def laps(places: Places, session: str, as_json: bool) -> None:
+def laps(places: Places, session: str, reference: str | None, as_json: bool) -> None:
     """List the laps of SESSION: times, sectors, what is best, and what can't be trusted.
 
     A * marks a best of the session, of laps and of each sector, a ? a time that can't be
@@ -30,21 +32,43 @@ def laps(places: Places, session: str, as_json: bool) -> None:
     \b
     Examples:
       pitwall laps latest
+      pitwall laps latest --reference ever
       pitwall query latest "FROM laps"
     """
     from pitwall.log.session import find
+    from pitwall.project.lap_answers import TIMED, lap_facts, rounded
 
-    with asking(find(places.logs, session), places) as connection:
+    asked = find(places.logs, session)
+    with asking(asked, places) as connection:
         found = lap_facts(connection)
+        against = None
+        if reference is not None and found:
+            against = _against(places, named(connection, asked, places, reference))
+            for lap in found:
+                timed = lap["kind"] in TIMED
+                lap["reference_delta_s"] = rounded(lap["time_s"] - against["time_s"]) if timed else None
         if as_json:
             print_json(found)
             return
         if not found:
             click.echo(f"pitwall: no laps: {_lapless(connection)}", err=True)
             return
-        _print(found)
-        for line in [*_untrusted(found), *_summary(connection)]:
+        _print(found, None if against is None else against["time_s"])
+        compared = [] if against is None else [
+            f"DELTA is to lap {against['number']} of {against['session']}, {clock(against['time_s'])}"
+        ]  # fmt: skip
+        for line in [*_untrusted(found), *compared, *_summary(connection)]:
             click.echo(fill(line, WIDTH, subsequent_indent="  "))
+
+
+def _against(places: Places, which: tuple[str, str]) -> dict[str, Any]:
+    """The lap that is compared with, and its session."""
+    from pitwall.log.session import find
+    from pitwall.project.lap_answers import chosen, lap_facts
+
+    session = find(places.logs, which[0])
+    with asking(session, places) as connection:
+        return {**chosen(lap_facts(connection), session.id, which[1]), "session": session.id}
 
 
 def _lapless(connection: duckdb.DuckDBPyConnection) -> str:
@@ -55,21 +79,6 @@ def _lapless(connection: duckdb.DuckDBPyConnection) -> str:
     if track is not None:
         return f"the start line of {track[0] or 'the track'} was not crossed (docs/laps.md tells how to set another)"
     return "no known start line was crossed, and no way came round to itself (docs/laps.md tells how to set a line)"
-
-
-def lap_facts(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Every lap as `--json` has it."""
-    names = [row[0] for row in connection.execute("DESCRIBE laps").fetchall()]
-    sectors: dict[int, list[float | None]] = {}
-    for lap, time_s in connection.execute("SELECT lap, time_s FROM sectors ORDER BY lap, number").fetchall():
-        sectors.setdefault(lap, []).append(_rounded(time_s))
-    return [
-        {
-            **{name: _rounded(value) for name, value in zip(names, row, strict=True)},
-            "sectors_s": sectors.get(row[0], []),
-        }
-        for row in connection.execute("FROM laps ORDER BY number").fetchall()
-    ]
 
 
 def clock(seconds: float | None) -> str:
@@ -84,7 +93,9 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest / 1000:06.3f}" if hours else f"{minutes}:{rest / 1000:06.3f}"
 
 
-def _print(found: list[dict[str, Any]]) -> None:
+def _print(found: list[dict[str, Any]], against_s: float | None = None) -> None:
+    from pitwall.project.lap_answers import TIMED
+
     good = [lap for lap in found if lap["flying"] and lap["valid"]]
     best_s = min((lap["time_s"] for lap in good), default=None)
     count = max((len(lap["sectors_s"]) for lap in found), default=0)
@@ -105,9 +116,11 @@ def _print(found: list[dict[str, Any]]) -> None:
                 _marked(
                     lap["time_s"],
                     best_s if counts else None,
-                    "?" if lap["kind"] in LINE_TO_LINE and not lap["valid"] else " ",
+                    "?" if lap["kind"] in TIMED and not lap["valid"] else " ",
                 ),
-                _delta(lap["time_s"], best_s) if lap["time_s"] is not None and counts else "",
+                _delta(lap["time_s"], best_s if against_s is None else against_s)
+                if lap["time_s"] is not None and counts
+                else "",
                 *(_marked(time_s, best if counts else None) for time_s, best in zip(times, best_of, strict=True)),
                 f"{lap['top_speed_mps'] * 3.6:.0f}" if lap["top_speed_mps"] is not None else "",
             )
@@ -119,15 +132,16 @@ MOST_SECTORS = 4
 """More do not fit a terminal; `--json` has all."""
 
 
-LINE_TO_LINE = ("flying", "cooling")
-
-
 def _untrusted(found: list[dict[str, Any]]) -> list[str]:
-    untrusted = [lap for lap in found if lap["kind"] in LINE_TO_LINE and not lap["valid"]]
+    from pitwall.project.lap_answers import TIMED
+
+    untrusted = [lap for lap in found if lap["kind"] in TIMED and not lap["valid"]]
     return [f"? lap {lap['number']} is not to be trusted: {lap['why']}" for lap in untrusted]
 
 
 def _summary(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    from pitwall.project.lap_answers import rolling_best
+
     row = connection.execute("FROM bests").fetchone()
     if row is None or row[1] is None:
         return []
@@ -141,32 +155,9 @@ def _summary(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return ["", called, ", ".join(parts)]
 
 
-def rolling_best(connection: duckdb.DuckDBPyConnection) -> float | None:
-    """The best continuous lap from any point, in seconds; None without two good laps one behind the other, or one."""
-    from pitwall.track.comparing import best_rolling, trace_at
-
-    good = connection.execute(
-        "SELECT number, t_start, time_s FROM laps WHERE valid AND flying ORDER BY number"
-    ).fetchall()
-    length = connection.execute("SELECT length_m FROM track").fetchone()
-    if not good or length is None or length[0] is None:
-        return None
-    traces = []
-    for number, t_start, time_s in good:
-        part = connection.execute(
-            "SELECT lap_distance AS s, (t - ?) / 1e9 AS t FROM laptime WHERE lap = ? ORDER BY rowid", [t_start, number]
-        ).fetchnumpy()
-        traces.append((number, trace_at(part["s"], part["t"], time_s, length[0])))
-    return best_rolling([number for number, _ in traces], [trace for _, trace in traces])
-
-
 def _marked(time_s: float | None, best: float | None, otherwise: str = " ") -> str:
     return clock(time_s) + ("*" if time_s is not None and time_s == best else otherwise)
 
 
 def _delta(time_s: float, best_s: float | None) -> str:
-    return "" if best_s is None or time_s == best_s else f"+{time_s - best_s:.3f}"
-
-
-def _rounded(value: Any) -> Any:
-    return round(value, 9) if isinstance(value, float) else value
+    return "" if best_s is None or time_s == best_s else f"{time_s - best_s:+.3f}"

@@ -103,6 +103,17 @@ def memory_option(function: Function) -> Function:
     return option("--memory", metavar="SIZE", expose_value=False, callback=put, help=text)(function)
 
 
+def tracks_option(function: Function) -> Function:
+    """`--tracks`: where a user's own tracks lie; in the environment, so that every process that we start has it too."""
+
+    def put(context: click.Context, _: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            os.environ["PITWALL_TRACKS"] = value
+
+    text = "Your own tracks, beside those that came with pitwall: ./tracks."
+    return option("--tracks", metavar="DIR", expose_value=False, callback=put, help=text)(function)
+
+
 def places(*names: str, process: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Gives a command the options `names` and, as its `places`, where things live after all that was said.
 

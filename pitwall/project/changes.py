@@ -24,6 +24,8 @@ from pitwall.project import seal
 from pitwall.project.build import Progress
 from pitwall.project.earlier import earlier, whole_times
 from pitwall.project.generations import Generations
+from pitwall.project.lap_changes import BestChange, LapChange, best_change, lap_changes
+from pitwall.project.laps import Small
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.raw import Frame, frame
 
@@ -57,6 +59,15 @@ class Change:
     renamed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """channels: removed ones, changed ones, added ones, in the tables' order.  laps: by number.  best: if it moves."""
+
+    channels: list[Change]
+    laps: list[LapChange]
+    best: BestChange | None
+
+
 def changes(
     session: Session,
     before: Car,
@@ -64,14 +75,15 @@ def changes(
     *,
     damaged: Callable[[Damage], None],
     progress: Progress | None = None,
-) -> list[Change]:
-    """What of the session's channels would change: removed ones, changed ones, added ones, in the tables' order.
+) -> Changes:
+    """What of the session's channels and laps would change.
 
     damaged: told of what of the log can't be read.
     """
     old, new = Pipeline(before, session.header), Pipeline(after, session.header)
     batches = read(session.path, damaged=damaged)
-    return _compare(session, batches, old.tables, lambda frames, _: old.apply(frames).rows, new, progress)
+    channels = _compare(session, batches, old.tables, lambda frames, _: old.apply(frames).rows, new, progress)
+    return _with_laps(channels, old.laps(), new)
 
 
 def changes_since(
@@ -82,7 +94,7 @@ def changes_since(
     *,
     damaged: Callable[[Damage], None],
     progress: Progress | None = None,
-) -> list[Change]:
+) -> Changes:
     """The same of a generation in `file` that was built from another definition, or by other code, up to its end.
 
     PitwallError: it can't be read.
@@ -92,7 +104,12 @@ def changes_since(
     holds_s = {name: channel.hold_s for name, channel in _by_name(new.tables).items()}
     with earlier(generations, file, holds_s) as old:
         batches = whole_times(read(session.path, 0, built.offset if built else None, damaged=damaged))
-        return _compare(session, batches, old.tables, old.rows, new, progress)
+        channels = _compare(session, batches, old.tables, old.rows, new, progress)
+        return _with_laps(channels, old.laps(), new)
+
+
+def _with_laps(channels: list[Change], before: Small, new: Pipeline) -> Changes:
+    return Changes(channels, lap_changes(before, new.laps()), best_change(before, new.laps()))
 
 
 def _compare(

@@ -21,6 +21,9 @@ from pitwall.errors import PitwallError
 from pitwall.frames import Frames, Int64, concat, cut, in_log_order
 from pitwall.project.database import connect, quoted
 from pitwall.project.generations import Generations
+from pitwall.project.lap_changes import TABLES
+from pitwall.project.laps import Small
+from pitwall.project.layout import FIXED
 
 _READ_ROWS: Final = 16_384
 """Rows of a table that are read at once: a projection has a hundred tables, and all of them are open."""
@@ -36,7 +39,20 @@ class Earlier:
             name, unit, source = map(str, named)
             channels.setdefault(str(table), []).append(Channel(name, unit, source, holds_s.get(name)))
         self.tables = [Table(name, tuple(found)) for name, found in channels.items()]
+        self._connection = connection
         self._open = [_Reading(connection, table) for table in self.tables]
+
+    def laps(self) -> Small:
+        """Its tables of laps; empty where it has none: the code that made it knew of no laps."""
+        try:
+            return {
+                name: self._connection.execute(
+                    f"SELECT {', '.join(column for column, _ in FIXED[name])} FROM {name}"  # noqa: S608
+                ).fetchall()
+                for name in TABLES
+            }
+        except (duckdb.CatalogException, duckdb.BinderException):
+            return {}
 
     def rows(self, frames: Frames, now: Iterable[Rows]) -> list[Rows]:
         """The rows of `frames`, in log order, behind whose last no frame of the same time comes.

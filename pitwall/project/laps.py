@@ -15,12 +15,12 @@ import numpy as np
 from pitwall.car import Car
 from pitwall.derive import Rows, Table
 from pitwall.frames import Control
+from pitwall.project.tracks import known
 from pitwall.track.cutting import Cutter
 from pitwall.track.definition import Track, said
 from pitwall.track.fixes import Fixing
 from pitwall.track.lap import Lap
 from pitwall.track.lapping import Closed, Lapping, laptime_table
-from pitwall.track.load import shipped
 
 Small = Mapping[str, Sequence[tuple[object, ...]]]
 """Tables, by their names, and all of their rows."""
@@ -34,7 +34,7 @@ class Laps:
         self._fixing = Fixing(tables, dict(car.roles))
         table = laptime_table([channel.name for table in tables for channel in table.channels])
         self.tables: tuple[Table, ...] = (table,) if self._fixing.finds else ()
-        self._lapping = Lapping(shipped(), table)
+        self._lapping = Lapping(known(), table)
         self._small: Small = {}
         self._changes = 0
 
@@ -79,6 +79,20 @@ class Laps:
                 "crossings": [(c.t_ns, c.line, c.lap, c.counted, c.why or None, c.lat, c.lon) for c in cutter.crossed],
             }
         return self._small
+
+    def behind(self) -> str:
+        """What the newest row of `laptime` stands on, in words: the track, the lap, and the one it is compared with."""
+        cutter = self._lapping.cutter
+        if cutter is None:
+            return "no start line was known until then"
+        track, reference = cutter.track, cutter.judge.reference
+        words = [f"track: {track.name or 'without a name'} ({track.source})"]
+        began = cutter.began_ns
+        words.append("no lap was under way" if began is None else f"lap {cutter.number}, since {began * 1e-9:.3f} s")
+        path = "none yet" if cutter.judge.path is None else f"{cutter.judge.path.length_m:.1f} m long"
+        words.append(f"path of the first good lap: {path}")
+        compared = "none yet" if reference is None else f"lap {reference.number}, {reference.time_s:.3f} s"
+        return "; ".join([*words, f"best lap so far: {compared}"])
 
 
 def _rounded(rows: Rows) -> Rows:

@@ -36,6 +36,7 @@ from pitwall.project.coach import Coach
 from pitwall.project.gathered import rate_hz
 from pitwall.project.laps import Laps, Small
 from pitwall.project.layout import RESERVED
+from pitwall.project.tracks import own
 
 CODE: Final = ("frames.py", "car", "decode", "derive", "track", "tracks", "coach", "project")
 """What decides which rows come out: the version of the code is a digest of these."""
@@ -114,6 +115,10 @@ class Pipeline:
         """What was said to the driver last."""
         return self._coach.cue
 
+    def behind_laps(self) -> str:
+        """What the newest row of `laptime` stands on, in words."""
+        return self._lapping.behind()
+
     def coached(self) -> Small:
         """The rows of the coach's tables, as of now; the same object until they may differ."""
         return self._coach.small()
@@ -131,7 +136,8 @@ def origin(car: Car, header: Header) -> BuiltFrom:
     """What a projection of that session is built from, before its first row."""
     code = code_version()
     car = heard(car, header.buses)
-    given = (car.fingerprint, code, header.session, header.started_at_ns, tuple(header.buses))
+    given: tuple[object, ...] = (car.fingerprint, code, header.session, header.started_at_ns, tuple(header.buses))
+    given += tuple(track.fingerprint for track in own())  # the shipped ones are code
     return BuiltFrom(header.session, hashlib.sha256(repr(given).encode()).hexdigest(), code)
 
 

@@ -18,6 +18,7 @@ from pitwall.car.document import suggestion
 from pitwall.car.steps import Despike, Limits, LowPass, Step, Zero
 from pitwall.decode.one import Bits, absent, bits
 from pitwall.derive import Rows, Trace
+from pitwall.derive.channel import Channel
 from pitwall.derive.deriver import converted
 from pitwall.errors import UsageError
 from pitwall.frames import Frames, cut, in_log_order
@@ -27,7 +28,8 @@ from pitwall.log.session import Session
 from pitwall.project.build import Progress
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.raw import Frame, frame
-from pitwall.track.lapping import laptime_table
+from pitwall.track.fixes import ROLES
+from pitwall.track.lapping import LAPTIME
 
 Damaged = Callable[[Damage], None]
 
@@ -120,10 +122,13 @@ def why(
     the log can't be read.  UsageError: the car has no such channel.
     """
     car = heard(car, session.header.buses)
-    _check(car, channel)
     trace = Trace()
     pipeline = Pipeline(car, session.header, trace=trace)
-    names = _wanted(trace, channel)
+    timed = {one.name: one for table in pipeline.tables if table.name == LAPTIME for one in table.channels}
+    _check(car, channel, timed)
+    roles = dict(car.roles)
+    fixes = tuple(roles[role] for role in ROLES if role in roles)
+    names = _wanted(trace, channel) if channel not in timed else _with_fixes(trace, channel, fixes)
     held: dict[str, _Held] = {name: _Held() for name in names}
     for frames in _until(read(session.path, damaged=damaged), t):
         for rows in pipeline.apply(frames).rows:
@@ -132,7 +137,7 @@ def why(
                     held[made.name].see(rows, place, trace.sampled(made.name))
         if progress is not None:
             progress(frames.stop, max(frames.stop, session.rows))
-    telling = _Telling(session, car, trace, held)
+    telling = _Telling(session, car, trace, held, _Timed(timed, fixes, pipeline.behind_laps()))
     return {name: telling.tell(name) for name in names}
 
 
@@ -141,20 +146,31 @@ class _Held:
 
     def __init__(self) -> None:
         self.at = -1
+        self.t: int | None = None
         self.value = np.nan
 
     def see(self, rows: Rows, place: int, at: int | None) -> None:
         """at: the offset of the newest sample, if it is known; None: the last row is one."""
         row = len(rows.at) - 1 if at is None else int(np.searchsorted(rows.at, at))
         if row < len(rows.at) and (at is None or rows.at[row] == at):
-            self.at, self.value = int(rows.at[row]), float(rows.values[place][row])
+            self.at, self.t, self.value = int(rows.at[row]), int(rows.t[row]), float(rows.values[place][row])
 
 
-def _check(car: Car, channel: str) -> None:
-    known = {*(one.name for one in car.channels), *(one.name for one in car.derived)}
-    if channel not in known and channel in {one.name for one in laptime_table([*known]).channels}:
-        what = f"{channel!r} is made of all fixes since the session began, not of one frame or formula"
-        raise UsageError(what, where=car.name, hint="docs/laps.md tells how; `pitwall laps` lists the laps")
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """The channels of `laptime`.  fixes: those that they are computed of.  behind: what the newest row stands on."""
+
+    channels: Mapping[str, Channel]
+    fixes: tuple[str, ...]
+    behind: str
+
+
+def _with_fixes(trace: Trace, channel: str, fixes: tuple[str, ...]) -> list[str]:
+    return [channel, *dict.fromkeys(name for fix in fixes for name in _wanted(trace, fix))]
+
+
+def _check(car: Car, channel: str, timed: Mapping[str, Channel]) -> None:
+    known = {*(one.name for one in car.channels), *(one.name for one in car.derived), *timed}
     if channel not in known:
         hint = suggestion(channel, known) or f"`pitwall car show {car.name}` lists them"
         raise UsageError(f"there is no channel {channel!r}", where=car.name, hint=hint)
@@ -182,8 +198,9 @@ def _until(batches: Iterator[Frames], t: int) -> Iterator[Frames]:
 class _Telling:
     """What a replay up to some time has shown, in words and numbers."""
 
-    def __init__(self, session: Session, car: Car, trace: Trace, held: Mapping[str, _Held]) -> None:
+    def __init__(self, session: Session, car: Car, trace: Trace, held: Mapping[str, _Held], timed: _Timed) -> None:
         self._session = session
+        self._timed = timed
         self._trace = trace
         self._held = held
         self._measured = {one.name: one for one in car.channels}
@@ -192,6 +209,8 @@ class _Telling:
         self._messages = {(bus.name, message.name): message for bus in car.buses for message in bus.messages}
 
     def tell(self, name: str) -> Why:
+        if name in self._timed.channels:
+            return self._of_laps(self._timed.channels[name])
         return self._of_frame(self._measured[name]) if name in self._measured else self._of_inputs(name)
 
     def _of_frame(self, channel: Measured) -> OfFrame:
@@ -241,6 +260,16 @@ class _Telling:
         expired = [there and bool(np.isnan(seen)) for there, seen in zip(was_there, computed.inputs, strict=True)]
         inputs = tuple(map(Seen, names, units, times, computed.inputs, expired))
         return OfInputs(*about, computed.t, computed.value, inputs, _uncomputed(computed.value, inputs))
+
+    def _of_laps(self, channel: Channel) -> OfInputs:
+        """Of `laptime`: the fix that the row is of, what it is computed from, and which laps it stands on."""
+        held, names = self._held[channel.name], self._timed.fixes
+        inputs = tuple(Seen(name, self._unit(name), self._time(name), self._value(name)) for name in names)
+        about = (channel.name, channel.unit, f"{channel.source}; {self._timed.behind}", "")
+        if held.t is None:
+            return OfInputs(*about, None, np.nan, inputs, "there was no fix on a known course until then")
+        missing = "" if not np.isnan(held.value) else "there is none at this fix (docs/laps.md tells when)"
+        return OfInputs(*about, held.t, held.value, inputs, missing)
 
     def _unit(self, name: str) -> str:
         return self._units.get(name, "")  # nobody says one for a part

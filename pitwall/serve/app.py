@@ -9,7 +9,21 @@ from sanic import Config, Sanic
 from sanic.exceptions import SanicException
 
 from pitwall.errors import PitwallError
-from pitwall.serve import channels, coach, ending, guard, health, lines, live, page, sessions, signals
+from pitwall.serve import (
+    channels,
+    coach,
+    compare,
+    ending,
+    guard,
+    health,
+    laps,
+    lines,
+    live,
+    page,
+    sessions,
+    signals,
+    track,
+)
 from pitwall.serve.encoding import dumps
 from pitwall.serve.limits import MAX_REQUEST_BYTES
 from pitwall.serve.problem import Problem
@@ -21,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.serve")
 
-RESOURCES: Final = (health, sessions, ending, lines, channels, signals, coach, live, page)
+RESOURCES: Final = (health, sessions, ending, lines, channels, signals, laps, track, compare, coach, live, page)
 
 LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "AUTO_EXTEND": False,  # sanic-ext, if it happens to be installed, changes what routes do

@@ -68,5 +68,6 @@ TITLES: Final = {
     "too-often": "Asked too often",
     "unknown-agent": "No such agent",
     "unknown-channel": "No such channel",
+    "unknown-lap": "No such lap",
     "unknown-session": "No such session",
 }

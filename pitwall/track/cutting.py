@@ -72,6 +72,11 @@ class Cutter:
         """Of the lap that is under way; -1: none is."""
         return -1 if self._open is None else self._open.number
 
+    @property
+    def began_ns(self) -> int | None:
+        """When the lap that is under way began; None: none is."""
+        return None if self._open is None else self._open.t_ns
+
     def fold(self, fixes: Fixes) -> list[Float64]:
         """The COLUMNS at the next fixes, float64 (n,) each."""
         n = len(fixes)
@@ -88,8 +93,8 @@ class Cutter:
         piece = piece_of(fixes, known.t[first:], x[first:], y[first:])
         self._before = known.part(slice(-WINDOW, None))
         done = 0
-        for index, act in self._events(piece, known, x, y):
-            if index > done:
+        for index, divides, act in self._events(piece, known, x, y):
+            if divides and index > done:
                 self._drive(piece, done, index)
                 done = index
             act()
@@ -103,8 +108,11 @@ class Cutter:
             self.judge.cut_short(self._open, "in", max(last, self._open.t_ns), "the session ended on it")
         self._open = None
 
-    def _events(self, piece: Piece, known: Fixes, x: Float64, y: Float64) -> list[tuple[int, Callable[[], None]]]:
-        """What happens, and before which of the new fixes; in order.  known: those, and in front some before them."""
+    def _events(self, piece: Piece, known: Fixes, x: Float64, y: Float64) -> list[tuple[int, bool, Callable[[], None]]]:
+        """What happens, before which of the new fixes, and whether that may end a lap or begin one; in order.
+
+        known: the new fixes, and in front some before them.
+        """
         found: list[tuple[int, int, int, Callable[[], None]]] = [
             (index, 0, -1, partial(self._note_gap, piece, index)) for index in np.flatnonzero(piece.gaps).tolist()
         ]
@@ -126,7 +134,8 @@ class Cutter:
             (stop.index, 0, SECTORS + 2, partial(self._stand, piece, stop))
             for stop in self._standing.fold(piece.fixes.t, piece.x, piece.y)
         ]
-        return [(index, act) for index, _, _, act in sorted(found, key=lambda each: each[:3])]
+        sectors = range(-1, len(self._lines))  # gaps and sectors' lines: they divide no lap from another
+        return [(index, order not in sectors, act) for index, _, order, act in sorted(found, key=lambda each: each[:3])]
 
     def _drive(self, piece: Piece, first: int, last: int) -> None:
         """The fixes `first <= i < last` belong to the lap that is under way."""

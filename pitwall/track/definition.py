@@ -101,6 +101,20 @@ def said(fact: Any) -> Track | str:
     return Track(name if isinstance(name, str) else "", lines[0], tuple(lines[1:]), source="set by hand")
 
 
+def given(definition: Any) -> Track:
+    """The track that `definition` of a projection's table `track` says: what `asdict` made of one, read from JSON."""
+    line, known = _asdict_line, dict(definition)
+    known["start"] = line(known["start"])
+    known["finish"] = line(known["finish"]) if known.get("finish") else None
+    known["sectors"] = tuple(line(each) for each in known.get("sectors", ()))
+    known["corners"] = tuple(Corner(each["name"], tuple(each["apex"])) for each in known.get("corners", ()))
+    return Track(**{"name": "", **known})
+
+
+def _asdict_line(said: Any) -> Line:
+    return Line(tuple(said["a"]), tuple(said["b"]), said["heading_deg"])
+
+
 def _line(given: Any) -> Line | str:
     try:
         (a, b), (c, d) = given

@@ -12,7 +12,9 @@ The functions are plain ones on arrays.  Pure.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -23,10 +25,10 @@ from pitwall.derive.channel import Float64
 STEP_M: Final = 1.0
 """Points of a path are about so far apart: between them it is straight to a centimetre on any road."""
 SMOOTH: Final = (
-    4  # steps either side that a direction is taken over: centimetres of noise turn it by a fraction of 1 deg
+    4  # points either side that a leg's direction is taken over: centimetres of noise turn it by a fraction of 1 deg
 )
 FAR_M: Final = 25.0  # from the path: the pit lane, or the grass; no place on the track
-ANCHOR_M: Final = 150.0  # of way between two looks around: two lines through that much road differ by a metre or two
+ANCHOR_M: Final = 200.0  # of way between two looks around: two lines through that much road differ by a few metres
 AROUND_M: Final = 40.0  # looked around then
 LOST_M: Final = 400.0  # and after a gap
 BLEND_M: Final = 120.0  # from an end, by which distances lean to the line there
@@ -36,7 +38,8 @@ BLEND_M: Final = 120.0  # from an end, by which distances lean to the line there
 class Path:
     """A lap as it was driven.  x_m, y_m: float64 (n + 1,), points `step_m` apart along it, both ends among them.
 
-    legs: float64 (n, 6), from each point to the next: x, y, by how much they change, and the path's direction.
+    legs: float64 (n, 6), from each point to the next: the path's direction about its middle (x, y); how far along and
+    how far to the left of the origin, seen in that direction, its point lies; how much further along and left the next.
     lean: of the lines at its start and its end: metres along the path for each metre to the left.
     """
 
@@ -67,14 +70,18 @@ def path(s_m: Float64, x_m: Float64, y_m: Float64, lines: tuple[tuple[float, flo
     step = length / n
     at = np.arange(n + 1) * step
     x, y = np.interp(at, s_m, x_m), np.interp(at, s_m, y_m)
-    here = np.arange(n + 1)
-    behind, before = np.maximum(here - SMOOTH, 0), np.minimum(here + SMOOTH, n)
+    leg = np.arange(n)
+    behind, before = np.maximum(leg + 1 - SMOOTH, 0), np.minimum(leg + SMOOTH, n)
     dx, dy = x[before] - x[behind], y[before] - y[behind]
     norm = np.sqrt(dx * dx + dy * dy)
     norm = np.where(norm > 0, norm, 1.0)
-    to_x, to_y = dx / norm, dy / norm
-    lean = (_lean(lines[0], to_x[0], to_y[0]), _lean(lines[1], to_x[-1], to_y[-1]))
-    legs = np.stack([x[:-1], y[:-1], np.diff(x), np.diff(y), to_x[:-1], to_y[:-1]], axis=1)
+    to = np.stack([dx / norm, dy / norm], axis=1)
+    to_x, to_y = to.T
+    first, last = (to[edge] + (to[edge] - to[within]) * _ON for edge, within in ((0, SMOOTH + 1), (-1, -SMOOTH - 2)))
+    lean = _lean(lines[0], first[0], first[1]), _lean(lines[1], last[0], last[1])
+    from_x, from_y, by_x, by_y = x[:-1], y[:-1], np.diff(x), np.diff(y)
+    ahead, aside = from_x * to_x + from_y * to_y, from_y * to_x - from_x * to_y
+    legs = np.stack([to_x, to_y, ahead, aside, by_x * to_x + by_y * to_y, by_y * to_x - by_x * to_y], axis=1)
     return Path(length, step, x, y, legs, lean)
 
 
@@ -90,7 +97,7 @@ def timed(path: Path, number: int, s_m: Float64, t_s: Float64, time_s: float) ->
 def at_distance(path: Path, column: Float64, s_m: Float64) -> Float64:
     """A column of the path's points, float64 (n + 1,), at distances float64 (m,); straight on beyond its ends."""
     along = s_m / path.step_m
-    low = np.minimum(np.maximum(np.nan_to_num(along).astype(np.int64), 0), len(column) - 2)
+    low = np.minimum(np.fmax(along, 0.0).astype(np.int64), len(column) - 2)  # NaN is looked up at 0, and stays
     first = column[low]
     result: Float64 = first + (column[low + 1] - first) * (along - low)
     return result
@@ -101,16 +108,16 @@ def located(path: Path, near_m: Float64, x_m: Float64, y_m: Float64) -> tuple[Fl
 
     The foot of the perpendicular, by stepping along the path's direction; from within a quarter of a bend it is found.
     """
-    s, left = near_m, near_m
-    highest = len(path.legs) - 1
-    for _ in range(_STEPS):
-        along = s / path.step_m
-        low = np.minimum(np.maximum(along.astype(np.int64), 0), highest)
-        px, py, dx, dy, to_x, to_y = path.legs.take(low, axis=0).T
+    highest, per_m = len(path.legs) - 1, 1.0 / path.step_m
+    s = near_m
+    for step in range(_STEPS):
+        along = s * per_m
+        low = np.minimum(np.maximum(along, 0.0).astype(np.int64), highest)
+        to_x, to_y, ahead, aside, further, drift = path.legs.take(low, axis=0).T
         part = along - low
-        ex, ey = x_m - (px + dx * part), y_m - (py + dy * part)
-        s = s + (ex * to_x + ey * to_y)
-        left = ey * to_x - ex * to_y
+        s = s + (x_m * to_x + y_m * to_y - ahead - further * part)
+        if step == _STEPS - 1:
+            left = y_m * to_x - x_m * to_y - aside - drift * part
     if float(s.min()) < BLEND_M or float(s.max()) > path.length_m - BLEND_M:  # elsewhere it would change nothing
         start = np.clip(1.0 - s / BLEND_M, 0.0, 1.0)
         end = np.clip(1.0 - (path.length_m - s) / BLEND_M, 0.0, 1.0)
@@ -118,6 +125,9 @@ def located(path: Path, near_m: Float64, x_m: Float64, y_m: Float64) -> tuple[Fl
     return s, left
 
 
+_ON: Final = SMOOTH / (2 * SMOOTH - 1)
+"""How a direction at an end is told: that of its leg is one about `SMOOTH / 2` from it, that of the leg within one
+`SMOOTH + 1.5`, and it goes on turning as between those."""
 _STEPS: Final = 2
 """Each leaves of an error what the bend is off a straight line there: of a metre or two a millimetre in the end."""
 
@@ -127,9 +137,11 @@ def nearest(path: Path, x_m: float, y_m: float, low_m: float, high_m: float) -> 
     first = min(max(int(low_m / path.step_m), 0), len(path.x_m) - 2)
     last = max(min(int(high_m / path.step_m) + 2, len(path.x_m)), first + 2)
     dx, dy = path.x_m[first:last] - x_m, path.y_m[first:last] - y_m
-    square = dx * dx + dy * dy
-    best = int(np.argmin(square))
-    return (first + best) * path.step_m, float(square[best]) ** 0.5
+    dx *= dx
+    dy *= dy
+    dx += dy
+    best = int(dx.argmin())
+    return (first + best) * path.step_m, float(dx[best]) ** 0.5
 
 
 @dataclass(slots=True)
@@ -148,22 +160,26 @@ class Follower:
         way_m: float64 (n,), driven since the lap began.  lost: bool (n,), what was before a fix was not seen.
         """
         cells = np.floor(way_m / ANCHOR_M)
-        looks = np.flatnonzero((cells != np.append(float(self.cell), cells[:-1])) | lost).tolist()
+        look = lost.copy()
+        look[1:] |= cells[1:] != cells[:-1]
+        if len(cells):
+            look[0] |= cells[0] != self.cell
+        looks = np.flatnonzero(look).tolist()
         if not looks and self.s_m is None:
             looks = [0]
         ways, places = [self.way_m], [np.nan if self.s_m is None else self.s_m]
         for i in looks:
             here = float(way_m[i])
             about = places[-1] + here - ways[-1]
-            reach = np.inf if np.isnan(about) else LOST_M if lost[i] else AROUND_M
-            low, high = (0.0, path.length_m) if np.isinf(reach) else (about - reach, about + reach)
+            reach = LOST_M if lost[i] else AROUND_M
+            low, high = (0.0, path.length_m) if math.isnan(about) else (about - reach, about + reach)
             found, off = nearest(path, float(x_m[i]), float(y_m[i]), low, high)
             ways.append(here)
             places.append(found if off <= FAR_M else about)
         if len(way_m):
             self.cell = int(cells[-1])
         self.way_m, self.s_m = ways[-1], None if np.isnan(places[-1]) else places[-1]
-        counts = np.diff([0, *looks, len(way_m)])  # fixes behind each look, and in front of the first
+        counts = [b - a for a, b in pairwise((0, *looks, len(way_m)))]  # fixes behind each look, and before the first
         near = np.repeat(places, counts) + (way_m - np.repeat(ways, counts))
         unknown = np.isnan(near) if np.isnan(places[0]) else None  # a place that was found is never lost again
         s, left = located(path, near if unknown is None else np.where(unknown, 0.0, near), x_m, y_m)

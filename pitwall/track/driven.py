@@ -60,7 +60,7 @@ class Driven:
     def go(self, piece: Piece, part: slice) -> Float64:
         """Drives these fixes; the way since the lap began at each."""
         x, y, speed = piece.x[part], piece.y[part], piece.fixes.speed[part]
-        way = np.cumsum(np.append(self.way_m, piece.steps[part]))[1:]
+        way = np.cumsum(np.concatenate(((self.way_m,), piece.steps[part])))[1:]
         self.way_m = float(way[-1])
         if np.isnan(self.x_m):
             self.x_m, self.y_m = float(x[0]), float(y[0])
@@ -110,7 +110,7 @@ class Piece:
 def piece_of(fixes: Fixes, t: Int64, x: Float64, y: Float64) -> Piece:
     """fixes: new ones, at least one.  t, x, y: of those and, in front, of the fix before them, if there is one."""
     at = len(t) - len(fixes)
-    dx, dy, dt = np.diff(x), np.diff(y), np.diff(t)
+    dx, dy, dt = x[1:] - x[:-1], y[1:] - y[:-1], t[1:] - t[:-1]
     steps = np.sqrt(dx * dx + dy * dy)
     gaps = ((dt > GAP_NS) & (steps > GAP_M)) | (steps > JUMP_MPS * 1e-9 * dt + JUMP_M)
     if at == 0:

@@ -122,17 +122,19 @@ def refined(crossing: Crossing, gate: Gate, t: Int64, x_m: Float64, y_m: Float64
     over time; it is laid through the fixes by the mean of their distances to it, and then crosses the line where it
     does.  A receiver's slow drift is in all of them, and stays.
     """
-    t, x_m, y_m, speed_mps = t[-WINDOW:], x_m[-WINDOW:], y_m[-WINDOW:], speed_mps[-WINDOW:]
-    recent = t >= t[-1] - WINDOW_NS
-    t, x_m, y_m, speed_mps = t[recent], x_m[recent], y_m[recent], speed_mps[recent]
+    first = max(len(t) - WINDOW, int(t.searchsorted(t[-1] - WINDOW_NS)))
+    if len(t) - first < FEWEST:
+        return crossing
+    t, x_m, y_m, speed_mps = t[first:], x_m[first:], y_m[first:], speed_mps[first:]
     east, north = float(x_m[-1] - x_m[0]), float(y_m[-1] - y_m[0])
     chord_m = math.sqrt(east * east + north * north)
-    if len(t) < FEWEST or chord_m == 0 or np.isnan(speed_mps).any():
+    if chord_m == 0 or math.isnan(float(np.add.reduce(speed_mps))):
         return crossing
     # of a metre of way, so much is over the line
     across = (north * gate.along_x - east * gate.along_y) / (chord_m * gate.length_m)
     pace = speed_mps * across
-    way = np.cumsum(np.append(0.0, (pace[1:] + pace[:-1]) * 0.5e-9 * np.diff(t)))
+    way = np.zeros(len(t))
+    np.cumsum((pace[1:] + pace[:-1]) * 0.5e-9 * (t[1:] - t[:-1]), out=way[1:])
     off = gate.beyond(x_m, y_m) / gate.length_m - way
     mean = float(np.add.reduce(off)) / len(off)
     scatter = off - mean

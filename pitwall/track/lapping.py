@@ -34,6 +34,8 @@ KEPT: Final = 1 << 19
 """Fixes that are kept to be cut again, the newest: five hours of a 25 Hz receiver, 25 MB."""
 _CHUNKS: Final = 256
 
+LAPTIME: Final = "laptime"
+"""The table of what each fix gives."""
 _UNITS: Final = {"lap": "", "lap_distance": "m", "delta": "s", "delta_age": "s", "predicted_lap": "s"}
 _SOURCES: Final = {
     "lap": "the lap that is under way",
@@ -51,7 +53,7 @@ def laptime_table(taken: Sequence[str]) -> Table:
     for name in COLUMNS:
         own = f"gps_{name}" if name in names else name
         channels.append(Channel(own, _UNITS[name], _SOURCES[name]))
-    return Table("laptime", tuple(channels))
+    return Table(LAPTIME, tuple(channels))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

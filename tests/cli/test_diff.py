@@ -90,3 +90,29 @@ def test_what_makes_no_sense_is_said_and_nothing_is_replayed(
     monkeypatch.setenv("PITWALL_CAR", "bmw-e46-m3")
     assert pitwall("replay", "drive").code == 0
     assert json.loads(pitwall("replay", "drive", "--json").out)[0]["session"] == "drive"
+
+
+def test_laps_that_change_are_told_and_the_best_that_moves(pitwall: Pitwall, tmp_path: Path) -> None:
+    assert pitwall("simulate", "--laps", 2, "--session", "laps").code == 0
+    times = {lap["number"]: lap["time_s"] for lap in pitwall("laps", "laps", "--json").json}
+    shifted = draft(tmp_path, ("  lon: {from: gps_lon}", "  lon: {from: gps_lon, offset: 0.0003}"))
+    told = pitwall("replay", "laps", "--diff", "--car", shifted, "--json").json
+    assert {one["number"] for one in told["laps"]} == times.keys()
+    for one in told["laps"]:
+        if one["before"]["kind"] == one["after"]["kind"] == "flying":
+            assert one["before"]["time_s"] == pytest.approx(times[one["number"]], abs=1e-9)
+            assert one["after"]["t_start"] < one["before"]["t_start"]  # it is there earlier, 20 m further east
+    assert told["best"]["before"]["time_s"] == pytest.approx(min(t for n, t in times.items() if t and n), abs=1e-9)
+    told = pitwall("replay", "laps", "--diff", "--car", shifted)
+    assert "laps: 4 laps would change" in told.out
+    assert max(map(len, told.out.splitlines())) <= 80
+    placeless = draft(tmp_path, ("  lat: lat\n", ""), ("  lon: lon\n", ""))
+    told = pitwall("replay", "laps", "--diff", "--car", placeless)
+    assert "  removed  lap 1, flying: 1:4" in told.out
+    assert "-> none" in told.out
+    # against a projection that there is
+    (tmp_path / "cars").mkdir()
+    shutil.copytree(ROOT / "cars" / "bmw-e46-m3", tmp_path / "cars" / "bmw-e46-m3")
+    assert "lap" not in pitwall("replay", "laps", "--diff", "--cars", "cars").out.replace("laps:", "")
+    shutil.move(placeless, tmp_path / "cars" / "bmw-e46-m3" / "car.yaml")
+    assert "  removed  lap 1, flying: 1:4" in pitwall("replay", "laps", "--diff", "--cars", "cars").out

@@ -136,7 +136,24 @@ def test_times_are_understood_to_the_nanosecond() -> None:
             moment_ns(text, began)
 
 
-def test_what_the_laps_give_is_said_to_be_of_no_single_frame(driven: Path, pitwall: Pitwall) -> None:
-    answer = pitwall("why", "drive", "lap", "1")
-    assert answer.code == 2
-    assert "'lap' is made of all fixes" in answer.line()
+def test_a_delta_is_told_with_its_fix_and_the_lap_that_it_is_held_against(pitwall: Pitwall) -> None:
+    assert pitwall("simulate", "--laps", 3, "--session", "laps").code == 0
+    laps = {lap["number"]: lap for lap in pitwall("laps", "laps", "--json").json}
+    t = laps[2]["t_start"] / 1e9 + 40
+    told = pitwall("why", "laps", "delta", f"{t:.6f}")
+    assert told.code == 0, told.err
+    words = " ".join(told.out.split())
+    assert "track: Larkholm (invented)" in words
+    assert f"lap 2, since {laps[2]['t_start'] / 1e9:.3f} s" in words
+    assert f"best lap so far: lap 1, {laps[1]['time_s']:.3f} s" in words
+    assert max(map(len, told.out.splitlines())) <= 80
+    (one,) = pitwall("why", "laps", "delta", f"{t:.6f}", "--json").json["channels"]
+    (row,) = pitwall(
+        "query", "laps", f"SELECT arg_max(delta, t) AS held FROM laptime WHERE t <= {round(t * 1e9)}", "--json"
+    ).json
+    assert one["value"] == row["held"]
+    assert [each["channel"] for each in one["inputs"]][:3] == ["lat", "lon", "speed"]
+    deep = pitwall("why", "laps", "delta", f"{t:.6f}", "--deep", "--json").json["channels"]
+    assert deep[1]["frame"]["payload"]
+    early = pitwall("why", "laps", "predicted_lap", "0.01").out
+    assert "has no value" in early or "missing" in early

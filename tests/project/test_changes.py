@@ -60,7 +60,7 @@ def values(session: Session, car: Car) -> dict[str, dict[int, float]]:
 
 
 def asked(session: Session, before: Car, after: Car) -> list[Change]:
-    return changes(session, before, after, damaged=lambda damage: pytest.fail(str(damage)))
+    return changes(session, before, after, damaged=lambda damage: pytest.fail(str(damage))).channels
 
 
 @settings(max_examples=40, deadline=None)
@@ -105,7 +105,7 @@ def since(folder: Path, session: Session, before: Car, after: Car) -> list[Chang
         generations.file(session.id, found.fingerprint),
         after,
         damaged=lambda damage: pytest.fail(str(damage)),
-    )
+    ).channels
 
 
 @settings(max_examples=8, deadline=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pitwall.bus.simulator.course import Length, stretches
@@ -106,6 +106,7 @@ def test_far_from_the_path_the_delta_is_held_and_says_how_old_it_is_and_then_end
 def test_a_point_beside_a_bend_is_at_the_foot_of_its_perpendicular(
     radius: float, turn: float, at: float, off: float, wrong: float
 ) -> None:
+    assume(min(at, 1 - at) * turn * radius > 8)  # nearer to an end the direction is one-sided
     angle = np.linspace(0, turn, 2_000)
     way = path(
         angle * radius, radius * np.cos(angle), radius * np.sin(angle), ((1.0, 0.0), (np.cos(turn), np.sin(turn)))
@@ -113,7 +114,8 @@ def test_a_point_beside_a_bend_is_at_the_foot_of_its_perpendicular(
     x, y = (radius - off) * np.cos(at * turn), (radius - off) * np.sin(at * turn)
     true = at * turn * radius
     s, left = located(way, np.array([true + wrong]), np.array([x]), np.array([y]))
-    assert s[0] == pytest.approx(true, abs=0.25)  # the path's direction is a mean over 8 m, its points are 1 m apart
+    # the path's direction is a mean over 7 m, its points are 1 m apart; of a look's error two steps leave so much
+    assert s[0] == pytest.approx(true, abs=0.3 + (off / radius) ** 2 * abs(wrong))
     assert left[0] == pytest.approx(off, abs=0.25)
     found, away = nearest(way, x, y, true - 5, true + 5)
     assert found == pytest.approx(true, abs=1.1)

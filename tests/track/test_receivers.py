@@ -16,8 +16,15 @@ from pitwall.track.fixes import Fixes
 from pitwall.track.load import shipped
 
 LARKHOLM = next(track for track in shipped() if track.name.startswith("Larkholm"))
+DRIVES = range(1, 9)
+"""Of ten laps each."""
 WANDER = ((0.4, 150.0), (0.08, 9.0))
-"""A receiver under open sky: metres, and the seconds in which it forgets them."""
+"""A racing receiver under open sky: metres on each axis, and the seconds in which it forgets them.  docs/laps.md says
+why."""
+POOR = ((0.7, 150.0), (0.12, 9.0))
+"""The simulator's receiver."""
+SPEED_MPS = 0.05
+"""What makers of receivers say of a speed's error."""
 
 
 @cache
@@ -35,20 +42,22 @@ def driven(seed: int, hz: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
     return t, x, y, v, tuple(times)
 
 
-def errors_ms(hz: int, *, late_s: float, noise_m: float, wander: bool, speed: bool) -> np.ndarray:
+def errors_ms(
+    hz: int, *, late_s: float, noise_m: float, wander: tuple[tuple[float, float], ...], speed: bool
+) -> np.ndarray:
     """Of all laps of some drives: measured less true.  late_s: fixes come up to so much late.  speed: it is known."""
     found: list[float] = []
-    for seed in (1, 2, 3, 4):
+    for seed in DRIVES:
         rng = np.random.default_rng(100 * seed + hz)
         t, x, y, v, truth = driven(seed, hz)
         off = rng.normal(0, noise_m, (len(t), 2))
-        for sigma, tau in WANDER if wander else ():
+        for sigma, tau in wander:
             decay = float(np.exp(-1 / hz / tau))
             steps = rng.normal(0, sigma * np.sqrt(1 - decay**2), (len(t), 2))
             off += lagged(steps, decay, rng.normal(0, sigma, 2))
         lat, lon = latitude_longitude(x + off[:, 0], y + off[:, 1])
         clock = np.rint((t + rng.uniform(0, late_s, len(t))) * 1e9).astype(np.int64)
-        known = v + rng.normal(0, 0.05, len(t)) if speed else np.full(len(t), np.nan)
+        known = v + rng.normal(0, SPEED_MPS, len(t)) if speed else np.full(len(t), np.nan)
         cutter = Cutter(LARKHOLM)
         cutter.fold(Fixes(np.arange(len(t)), clock, lat, lon, known, np.full(len(t), np.nan)))
         measured = [lap.time_s for lap in cutter.judge.laps if lap.flying and lap.time_s is not None]
@@ -56,24 +65,30 @@ def errors_ms(hz: int, *, late_s: float, noise_m: float, wander: bool, speed: bo
     return np.abs(np.array(found)) * 1e3
 
 
-@pytest.mark.parametrize("hz", [10, 25])
+@pytest.mark.parametrize("hz", [10, 20, 25])
 @pytest.mark.parametrize(("late_s", "noise_m"), [(0.0, 0.02), (0.02, 0.02), (0.005, 0.1), (0.0, 0.3)])
 def test_lap_times_are_within_20_ms_of_the_truth(hz: int, late_s: float, noise_m: float) -> None:
-    errors = errors_ms(hz, late_s=late_s, noise_m=noise_m, wander=True, speed=True)
-    assert len(errors) == 40
-    assert np.quantile(errors, 0.95) < 20
+    errors = errors_ms(hz, late_s=late_s, noise_m=noise_m, wander=WANDER, speed=True)
+    assert len(errors) == 80
+    assert np.quantile(errors, 0.95) < 18.5
+
+
+def test_with_a_receiver_that_wanders_more_they_are_not_whatever_is_done() -> None:
+    errors = np.concatenate([errors_ms(hz, late_s=0.0, noise_m=0.02, wander=POOR, speed=True) for hz in (10, 20, 25)])
+    assert np.quantile(errors, 0.5) < 14
+    assert 20 < np.quantile(errors, 0.95) < 30
 
 
 @pytest.mark.parametrize("hz", [10, 25])
 @pytest.mark.parametrize(("late_s", "noise_m"), [(0.02, 0.0), (0.0, 0.3)])
 def test_the_speed_takes_most_of_noise_and_lateness_away(hz: int, late_s: float, noise_m: float) -> None:
-    plain = errors_ms(hz, late_s=late_s, noise_m=noise_m, wander=False, speed=False)
-    fused = errors_ms(hz, late_s=late_s, noise_m=noise_m, wander=False, speed=True)
+    plain = errors_ms(hz, late_s=late_s, noise_m=noise_m, wander=(), speed=False)
+    fused = errors_ms(hz, late_s=late_s, noise_m=noise_m, wander=(), speed=True)
     assert np.quantile(fused, 0.95) < 0.6 * np.quantile(plain, 0.95)
 
 
 @pytest.mark.parametrize("hz", [10, 25])
 def test_even_fixes_are_taken_as_they_are(hz: int) -> None:
-    plain = errors_ms(hz, late_s=0.0, noise_m=0.02, wander=True, speed=False)
-    fused = errors_ms(hz, late_s=0.0, noise_m=0.02, wander=True, speed=True)
+    plain = errors_ms(hz, late_s=0.0, noise_m=0.02, wander=WANDER, speed=False)
+    fused = errors_ms(hz, late_s=0.0, noise_m=0.02, wander=WANDER, speed=True)
     assert plain.tolist() == fused.tolist()

@@ -1,0 +1,85 @@
+"""`/session/<sid>/laps`, `/laps/<n>`, `/track`, `/compare`: what the command line tells of laps, as resources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pitwall.bus.simulator import simulate
+from pitwall.car import load
+from pitwall.log.session import find
+from pitwall.project.build import build
+from pitwall.project.generations import Generations
+from pitwall.stored import store_frames
+from tests.serve.stand import SID, FakeGarage, Stand, projection, standing
+
+CARS = Path(__file__).parents[2] / "cars"
+OTHER = "20261123T090000Z-bmw-e46-m3"
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    folder = tmp_path_factory.mktemp("laps")
+    drive = simulate(seed=1, laps=3)
+    store_frames(drive.frames(), logs=folder, car="bmw-e46-m3", buses=["dash"], started_at_ns=10**18, session_id=SID)
+    session, generations = find(folder, SID), Generations(folder / "projections")
+    built = build(session, load(CARS, "bmw-e46-m3"), generations).built
+    held = duckdb.connect(str(generations.file(SID, built.fingerprint)), read_only=True)
+    empty = projection({})
+    for table in ("laps", "sectors", "track", "bests"):
+        (columns,) = held.execute(
+            "SELECT string_agg(column_name || ' ' || data_type, ', ') "
+            "FROM information_schema.columns WHERE table_name = ?",
+            [table],
+        ).fetchall()[0]
+        empty.execute(f"CREATE TABLE {table} ({columns})")
+    with standing(None, FakeGarage({SID: held, OTHER: empty})) as running:
+        yield running
+
+
+def test_laps_are_listed_with_their_sectors_and_the_bests(stand: Stand) -> None:
+    told = stand.json(f"/session/{SID}/laps")
+    assert [lap["number"] for lap in told["laps"]] == [0, 1, 2, 3, 4]
+    good = [lap for lap in told["laps"] if lap["flying"] and lap["valid"]]
+    best = min(good, key=lambda lap: lap["time_s"])
+    assert (told["bests"]["lap"], told["bests"]["time_s"]) == (best["number"], best["time_s"])
+    assert told["bests"]["theoretical_s"] <= told["bests"]["rolling_s"] + 1e-9 <= best["time_s"] + 1e-6
+    assert all(isinstance(lap["t_start"], int) for lap in told["laps"])
+    assert all(sum(lap["sectors_s"]) == pytest.approx(lap["time_s"], abs=1e-6) for lap in good)
+
+
+def test_a_lap_is_times_by_distance(stand: Stand) -> None:
+    told = stand.json(f"/session/{SID}/laps/2")
+    assert told["lap"]["number"] == 2
+    assert len(told["distance_m"]) == len(told["time_s"]) == 1_001
+    assert told["time_s"][-1] == pytest.approx(told["lap"]["time_s"], abs=1e-5)
+    assert told["distance_m"][-1] == pytest.approx(told["length_m"], abs=1e-3)
+    assert told["time_s"] == sorted(told["time_s"])
+
+
+def test_the_track_is_its_lines_as_coordinates(stand: Stand) -> None:
+    track = stand.json(f"/session/{SID}/track")["track"]
+    assert (track["name"], track["learned"], len(track["sectors"])) == ("Larkholm (invented)", False, 2)
+    assert track["start"]["a"] == pytest.approx([52.41837042, -0.62775437])
+    assert stand.json(f"/session/{OTHER}/track")["track"] is None
+
+
+def test_a_lap_is_compared_with_the_best_and_with_a_named_one(stand: Stand) -> None:
+    times = {lap["number"]: lap["time_s"] for lap in stand.json(f"/session/{SID}/laps")["laps"]}
+    against = stand.json(f"/session/{SID}/compare?lap=1&reference={SID}:3")
+    assert against["delta_s"] == pytest.approx(times[1] - times[3])
+    assert against["by_distance"][-1]["delta_s"] == pytest.approx(against["delta_s"], abs=1e-5)
+    best = stand.json(f"/session/{SID}/compare?lap=best")
+    assert best["delta_s"] == 0
+
+
+def test_what_is_no_lap_is_a_problem(stand: Stand) -> None:
+    assert stand.json(f"/session/{SID}/laps/9", 404)["type"] == "urn:pitwall:problem:unknown-lap"
+    assert stand.json(f"/session/{OTHER}/laps/1", 404)["type"] == "urn:pitwall:problem:unknown-lap"
+    assert stand.json(f"/session/{OTHER}/laps")["laps"] == []
+    assert stand.json(f"/session/{SID}/compare", 400)["type"] == "urn:pitwall:problem:bad-parameter"
+    assert stand.json(f"/session/{SID}/compare?lap=1&other=2", 400)["type"] == "urn:pitwall:problem:bad-parameter"
+    assert stand.json(f"/session/{SID}/compare?lap=1&reference=none:1", 404)["type"].endswith("unknown-session")
