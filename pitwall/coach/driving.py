@@ -28,6 +28,7 @@ from pitwall.coach.metrics import (
     limits,
     measured,
     places,
+    section_s,
     slowest_row,
 )
 from pitwall.coach.pace import LEAST_SHARE, TABLE_MPS, Pace, pace, slope
@@ -120,7 +121,7 @@ class Driving:
         """
         if (corner, section) not in self._order:
             part = _part(self.places[corner], section)
-            times = [_time(each, part) for each in self.laps]
+            times = [section_s(each, part) for each in self.laps]
             self._order[corner, section] = sorted(range(len(times)), key=lambda other: (times[other], other))
         most = max(BEST, math.ceil(GOOD_SHARE * (len(self.laps) - 1)))
         return [other for other in self._order[corner, section] if other != lap][:most]
@@ -230,11 +231,6 @@ class Seen:
 def _part(place: Places, section: str) -> Part:
     parts = {"entry": place.entry, "middle": place.middle, "exit": place.exit}
     return parts.get(section, Part(place.entry.first, place.exit.last))
-
-
-def _time(lap: Driven, part: Part) -> float:
-    last = min(part.last, len(lap) - 1)
-    return float(lap.t_s[last] - lap.t_s[part.first])
 
 
 _cornering_figures = attrgetter(*FIGURES)

@@ -211,7 +211,7 @@ def measured(lap: Driven, reference: Driven, place: Places, most: Limits) -> Cor
         g_peak=_most(combined_g(lap)[turn_in:to]),
         grip_share=_mean(combined_g(lap)[turn_in:to]) / most.g if most.g > 0 else np.nan,
         corrections=_corrections(lap, turn_in, to),
-        time_s=_time(lap, Part(place.entry.first, place.exit.last)),
+        time_s=section_s(lap, Part(place.entry.first, place.exit.last)),
         lost_s=sum(lost.values()),
         entry_lost_s=lost["entry"],
         middle_lost_s=lost["middle"],
@@ -403,13 +403,14 @@ def _off(lap: Driven, reference: Driven, corner: Corner, apex: int) -> float:
     return -to_right if corner.right else to_right
 
 
-def _time(lap: Driven, part: Part) -> float:
+def section_s(lap: Driven, part: Part) -> float:
+    """Seconds that the lap took for these rows; 0 where it has none of them: an open course may end in a corner."""
     last = min(part.last, len(lap) - 1)
     return float(lap.t_s[last] - lap.t_s[part.first]) if last > part.first else 0.0
 
 
 def _lost(lap: Driven, reference: Driven, part: Part) -> float:
-    return _time(lap, part) - _time(reference, part)
+    return section_s(lap, part) - section_s(reference, part)
 
 
 def _high(values: Float64) -> float:

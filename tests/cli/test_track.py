@@ -39,7 +39,6 @@ def test_a_saved_track_has_its_name_in_every_session_on_it(driven: Pitwall, tmp_
     assert "there is a track of this name" in driven("track", "save", "latest", "--name", "Home, long").line()
 
 
-@pytest.mark.xfail(reason="the coach looks for a corner's end behind that of an open course: driving._time")
 def test_a_hill_is_a_course_from_one_line_to_another(driven: Pitwall) -> None:
     lines = ("--start-line", LARKHOLM, "--finish-line", FINISH)
     assert driven("track", "save", "latest", "--name", "The hill", *lines).code == 0
