@@ -92,7 +92,9 @@ def test_closing_wakes_a_read_that_waits():
     answer = []
 
     def read():
-        answer.append(source.read(60.0))
+        while (rows := source.read(60.0)) is not None:  # each waits until the next frame would be due
+            assert len(rows) == 0
+        answer.append(rows)
         ended.set()
 
     thread = threading.Thread(target=read)
