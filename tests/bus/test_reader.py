@@ -27,7 +27,7 @@ from pitwall.record.recording import merged
 from tests.bus.faults import Device, Gone, Hang, Lose, Mute, Spin
 from tests.record.drives import until
 
-QUICK = Patience(silent_s=0.25, mute_s=0.35, hang_s=0.6, pauses_s=(0.01, 0.02, 0.3), read_s=0.05, tell_s=0.05)
+QUICK = Patience(silent_s=0.4, mute_s=0.6, hang_s=1.0, pauses_s=(0.01, 0.02, 0.3), read_s=0.05, tell_s=0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +122,7 @@ FAULTS = st.one_of(
 SCRIPTS = st.lists(st.one_of(st.integers(1, 5), FAULTS), max_size=4).map(lambda steps: [1, *steps, 1])
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.lists(SCRIPTS, min_size=6, max_size=6))
 def test_every_frame_is_given_once_in_order_and_every_change_and_loss_is_told(scripts):
     items, devices, _ = run(*scripts)
