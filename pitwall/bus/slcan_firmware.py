@@ -114,9 +114,7 @@ def open_channel(stream: ByteStream, channel: Channel) -> tuple[Firmware, bytes]
         return NONE, b""
     talk = _Talk(stream)
     talk.close()
-    version = talk.ask("V") if channel.firmware is None else b""
-    if version in (b"\r", b"\a"):  # `C`'s, late, and before that to `V`; or it doesn't know `V`
-        version = talk.hear() or version
+    version = talk.version() if channel.firmware is None else b""
     firmware = channel.firmware or (LAWICEL if _SPEAKS_LAWICEL.match(version) else CANABLE)
     settings = [
         _command(channel.bitrate, "bitrate", firmware.bitrates, stream.name),
@@ -135,6 +133,13 @@ def open_channel(stream: ByteStream, channel: Channel) -> tuple[Firmware, bytes]
         talk.hear_nothing(QUIET_S if version else ANSWER_S)
     talk.tell(opens, answers=firmware.answers)
     return firmware, talk.rest
+
+
+def version(stream: ByteStream) -> bytes:
+    """What the adapter answers to `V` with its channel closed; b"": nothing.  PitwallError: it hangs, or is gone."""
+    talk = _Talk(stream)
+    talk.close()
+    return talk.version()
 
 
 _SPEAKS_LAWICEL: Final = re.compile(rb"V|\r|\a")
@@ -161,6 +166,13 @@ class _Talk:
             if time.monotonic() > until:
                 what = "goes on talking although it was told to close"
                 raise PitwallError(what, where=self._stream.name, hint="firmware=none, if it only ever talks")
+
+    def version(self) -> bytes:
+        """What is answered to `V`."""
+        said = self.ask("V")
+        if said in (b"\r", b"\a"):  # `C`'s, late, and before that to `V`; or it doesn't know `V`
+            said = self.hear() or said
+        return said
 
     def ask(self, command: str) -> bytes:
         """What is answered to a command."""

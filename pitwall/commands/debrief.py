@@ -10,18 +10,16 @@ import click
 
 from pitwall.commands.asking import asking
 from pitwall.commands.laps import clock
-from pitwall.commands.options import Places, json_option, option, places
+from pitwall.commands.options import Places, json_option, level_option, option, places
 from pitwall.commands.output import WIDTH, plural, print_json
 
 if TYPE_CHECKING:
     from pitwall.coach.advice import Debrief, Point
 
-LEVELS = ("novice", "intermediate", "advanced")
-
 
 @click.command
 @click.argument("session")
-@option("--level", type=click.Choice(LEVELS), default=LEVELS[1], show_default=True, help="Whom it is for.")
+@level_option
 @option("--against", metavar="SESSION", help="What changed since that session, not since the beginning.")
 @places("logs", "projections", "cars")
 @json_option

@@ -147,6 +147,16 @@ def _defaults() -> Places:
     return Places(logs=Path("logs"), projections=Path("projections"), cars=shipped_cars())
 
 
+LEVELS: Final = ("novice", "intermediate", "advanced")
+
+
+def level_option(function: Function) -> Function:
+    """`--level`: whom the coach speaks to, a `Level`'s name."""
+    return option("--level", type=click.Choice(LEVELS), default=LEVELS[1], show_default=True, help="Whom it is for.")(
+        function
+    )
+
+
 def json_option(function: Function) -> Function:
     """`--json`: data for programs, plain numbers instead of human units."""
     return option("--json", "as_json", is_flag=True, help="Print JSON, with plain numbers.")(function)

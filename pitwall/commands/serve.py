@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from pitwall.commands.options import Places, memory_option, option, places
+from pitwall.commands.options import Places, level_option, memory_option, option, places
 from pitwall.resident import watched
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -30,9 +30,6 @@ def server_options(function: Function) -> Function:
     return host(port(function))
 
 
-LEVELS: Final = ("novice", "intermediate", "advanced")
-
-
 def speak_options(function: Function) -> Function:
     """What is spoken here: `--speak`, `--level`."""
     speak = option(
@@ -42,8 +39,7 @@ def speak_options(function: Function) -> Function:
         metavar="[PROGRAM]",
         help="Speak cues here: termux-tts-speak, espeak-ng, or one that reads lines.",
     )
-    level = option("--level", type=click.Choice(LEVELS), default="intermediate", help="In whose words.")
-    return speak(level(function))
+    return speak(level_option(function))
 
 
 @click.command

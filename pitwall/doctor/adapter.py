@@ -5,9 +5,6 @@ Nothing is sent onto a bus: a serial line is asked for its version with the chan
 
 from __future__ import annotations
 
-import os
-import select
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -17,7 +14,6 @@ from pitwall.doctor.machine import Machine
 from pitwall.doctor.wired import Wired
 from pitwall.errors import PitwallError
 
-VERSION_S: Final = 0.5
 CANABLE_1: Final = "canable-fw"
 """In what CANable 1's own firmware answers to `V`: where it comes from (canable-fw, src/slcan.c)."""
 
@@ -43,37 +39,16 @@ def firmware(wired: Wired, ask: Callable[[Path], bytes] | None = None) -> Findin
 
 def version(path: Path) -> bytes:
     """What a serial device answers to `V` with its channel closed; b"" for nothing.  Raises PitwallError."""
-    import termios
-    import tty
+    from pitwall.bus import bytestream, slcan_firmware
 
     try:
-        fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise PitwallError(f"can't be opened: {(error.strerror or str(error)).lower()}", where=path) from error
-    try:
-        # raw before the first byte: a line that echoes would send the adapter's own frames back as commands
-        tty.setraw(fd, termios.TCSANOW)
-        # no empty line before it: CANable 2 then repeats what it sent last
-        os.write(fd, b"C\r")
-        _gathered(fd, VERSION_S / 2)  # the rest of what was open, and the answer to C
-        os.write(fd, b"V\r")
-        return _gathered(fd, VERSION_S)
-    except (OSError, termios.error) as error:
-        raise PitwallError(f"can't be asked: {error}", where=path, hint="is it a serial device?") from error
-    finally:
-        os.close(fd)
-
-
-def _gathered(fd: int, within_s: float) -> bytes:
-    """What comes until a line is whole, `within_s` at most."""
-    end, said = time.monotonic() + within_s, b""
-    while (left := end - time.monotonic()) > 0 and len(said) < 4096 and not said.endswith((b"\r", b"\a")):
-        if select.select([fd], [], [], left)[0]:
-            got = os.read(fd, 256)
-            if not got:
-                break
-            said += got
-    return said
+        stream = bytestream.serial(str(path))
+        try:
+            return slcan_firmware.version(stream)
+        finally:
+            stream.close()
+    except PitwallError as error:
+        raise PitwallError(f"can't be asked: {error.what}", where=path, hint="is it a serial device?") from error
 
 
 def silent(wired: Wired, machine: Machine) -> Finding:

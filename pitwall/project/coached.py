@@ -6,11 +6,10 @@ Law: nothing is measured anew here: what is read is what a replay made.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pitwall.coach.advice import Brief, Debrief
-from pitwall.coach.debriefing import brief, debrief
+from pitwall.coach.advice import Debrief
+from pitwall.coach.debriefing import debrief
 from pitwall.coach.finding import Figure, Finding, Level, Link, Priority
 from pitwall.coach.findings import order
 from pitwall.coach.happened import findings_of
@@ -77,11 +76,6 @@ def debrief_of(
         before=earlier,
         against=against,
     )
-
-
-def brief_of(history: Sequence[duckdb.DuckDBPyConnection], level: Level) -> Brief:
-    """history: projections of sessions of one car on one track, the newest first."""
-    return brief([(_session(each), findings_in(each)) for each in history], level)
 
 
 def _session(connection: duckdb.DuckDBPyConnection) -> str:

@@ -191,12 +191,6 @@ class Follower:
         return s, left
 
 
-def delta_by_distance(path: Path, lap: Reference, other: Reference, every_m: float) -> tuple[Float64, Float64]:
-    """(distances, seconds that `lap` has lost against `other` by then), float64 (k,), the path's end among them."""
-    at = np.append(np.arange(0.0, path.length_m, every_m), path.length_m)
-    return at, at_distance(path, lap.t_s, at) - at_distance(path, other.t_s, at)
-
-
 def _lean(line: tuple[float, float], to_x: float, to_y: float) -> float:
     along, left = line[0] * to_x + line[1] * to_y, line[1] * to_x - line[0] * to_y
     return 0.0 if abs(left) <= abs(along) else float(along / left)  # a line along the track says nothing

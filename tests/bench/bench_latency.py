@@ -22,6 +22,7 @@ import numpy as np
 
 from tests.bench.result import Result
 from tests.bench.stamped import INTERFACE, plugin, since_ns
+from tests.soak.processes import cost, family
 from tests.torture.killer import environment
 
 RATE = 8_000
@@ -29,7 +30,6 @@ SECONDS = float(os.environ.get("LATENCY_S", "20"))
 WARM_S = 3.0
 """Left out at the beginning: the first imports, the first batches."""
 ROOT = Path(__file__).parents[2]
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def bench() -> Iterator[Result]:
@@ -38,12 +38,13 @@ def bench() -> Iterator[Result]:
         _, port = _address(run)
         events = _events(port)
         _until(events, WARM_S)
-        pids = children(run.pid)
-        before, began = {name: _cpu_s(pid) for name, pid in pids.items()}, time.monotonic()
+        pids = {name: pid for pid, name in family(run.pid).items() if name in ("record", "serve")}
+        before, began = {name: cost(pid) for name, pid in pids.items()}, time.monotonic()
         stamps, received = _until(events, SECONDS)
         took = time.monotonic() - began
-        cores = {name: (_cpu_s(pid) - before[name]) / took for name, pid in pids.items()}
-        resident = {name: _rss_mb(pid) for name, pid in pids.items()}
+        after = {name: cost(pid) for name, pid in pids.items()}
+    assert all(before.values()), "a process died"
+    assert all(after.values()), "a process died"
     waits = ages(stamps, received)
     note = f"{RATE:,} frames/s, {len(received) / took:.0f} events a second, {took:.0f} s"
     for share, goal in ((50, None), (99, 50.0), (99.9, None)):
@@ -51,8 +52,9 @@ def bench() -> Iterator[Result]:
         yield Result(f"arrival to client, p{share:g}", figure, "ms", goal=goal, less_is_better=True, note=note)
         note = ""
     for name, half in (("recorder", "record"), ("server", "serve")):
-        note = f"{resident[half]:.0f} MB resident"
-        yield Result(f"cores that the {name} took", cores[half], "cores", less_is_better=True, note=note)
+        note = f"{after[half].rss_bytes / 1e6:.0f} MB resident"
+        cores = (after[half].cpu_s - before[half].cpu_s) / took
+        yield Result(f"cores that the {name} took", cores, "cores", less_is_better=True, note=note)
 
 
 def ages(stamps: np.ndarray, received: np.ndarray) -> np.ndarray:
@@ -62,19 +64,6 @@ def ages(stamps: np.ndarray, received: np.ndarray) -> np.ndarray:
     """
     arrivals = np.arange(stamps[0] + 1, stamps[-1], 1_000_000)
     return received[np.searchsorted(stamps, arrivals)] - arrivals
-
-
-def children(pid: int) -> dict[str, int]:
-    """record and serve, below the supervisor."""
-    found = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
-                words = stat.with_name("cmdline").read_text().split("\0")
-                found[next(word for word in words if word in ("record", "serve"))] = int(stat.parent.name)
-        except (OSError, StopIteration):
-            continue
-    return found
 
 
 def _running(folder: Path) -> subprocess.Popen[str]:
@@ -131,12 +120,3 @@ def _until(events: Iterator[tuple[int, int]], seconds: float) -> tuple[np.ndarra
             break
     stamps, received = np.array(taken, np.int64).T
     return np.maximum.accumulate(stamps), received
-
-
-def _cpu_s(pid: int) -> float:
-    parts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(parts[11]) + int(parts[12])) / TICKS
-
-
-def _rss_mb(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

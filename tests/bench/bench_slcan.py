@@ -21,6 +21,7 @@ from pitwall.bus.slcan import Decoder
 from pitwall.log.session import find
 from tests.adapters.slcan import line
 from tests.bench.result import Result
+from tests.soak.processes import cost
 
 ROOT = Path(__file__).parents[2]
 MODULE = "tests.adapters.slcan"
@@ -129,18 +130,15 @@ def recorded(buses: int) -> tuple[float, int]:
         )
         assert recorder.stdout is not None
         recorder.stdout.readline()  # it records: what it took to start is none of this
-        before, begun = _cpu_s(recorder.pid), time.perf_counter()
+        before, begun = cost(recorder.pid), time.perf_counter()
         sent = [json.loads(end.stdout.readline())["sent"] for end in ends if end.stdout is not None]
-        cores = (_cpu_s(recorder.pid) - before) / (time.perf_counter() - begun)
+        after, took = cost(recorder.pid), time.perf_counter() - begun
+        assert before is not None, "the recorder died"
+        assert after is not None, "the recorder died"
+        cores = (after.cpu_s - before.cpu_s) / took
         time.sleep(0.2)  # a pty still holds some
         recorder.send_signal(signal.SIGTERM)
         recorder.wait()
         recorder.stdout.close()
         session = find(folder / "logs", "latest")
         return cores, sum(sent) - session.frames
-
-
-def _cpu_s(pid: int) -> float:
-    """CPU seconds of a process and its threads (proc(5), stat: utime and stime, counted behind the name)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

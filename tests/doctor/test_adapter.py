@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pitwall.bus import address
+from pitwall.bus import address, slcan_firmware
 from pitwall.bus.address import Address, Settings
 from pitwall.bus.source import Cause, Plug
 from pitwall.doctor import adapter, hearing, node
@@ -69,7 +69,7 @@ def test_firmware_is_asked_for_its_version_with_the_channel_closed() -> None:
 
 
 def test_firmware_that_is_deaf_or_known_to_lose_frames_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "VERSION_S", 0.1)
+    monkeypatch.setattr(slcan_firmware, "ANSWER_S", 0.1)
     with firmware({}) as (path, _):
         check(adapter.firmware(wired(f"slcan:{path}")), WARNING, "answers nothing")
     with firmware({b"V": b"b158aa7 github.com/normaldotcom/canable-fw http://canable.io\r"}) as (path, _):

@@ -35,6 +35,16 @@ class Rows:
             self._delimiter = self._delimiter or _delimiter(line)
             yield _cells(line, self._delimiter or ",")
 
+    def titles(self, first: str) -> tuple[list[list[str]], list[str]]:
+        """The rows before the one of titles, which begins with `first`, and the titles; none: there is no such row."""
+        before: list[list[str]] = []
+        for cells in self.head():
+            if cells[0].strip() == first and len(cells) > 1:
+                self.named(cells)
+                return before, [cell.strip() for cell in cells]
+            before.append(cells)
+        return before, []
+
     def named(self, cells: list[str]) -> None:
         """The row that `head` gave last has the names of the columns."""
         self._width = len(cells)

@@ -49,15 +49,8 @@ MILLISECONDS: Final = re.compile(r"\d{1,13}")
 def read(reading: Reading) -> Iterator[Frames]:
     """The values of a .dovex file; a row that is none is a loss."""
     with closing(Rows(reading)) as rows:
-        head: list[list[str]] = []
-        names: list[str] = []
-        for cells in rows.head():
-            if cells[0].strip() == "timestamp" and len(cells) > 1:
-                names = [cell.strip() for cell in cells]
-                rows.named(cells)
-                break
-            if any(cells):
-                head.append([cell.strip() for cell in cells])
+        before, names = rows.titles("timestamp")
+        head = [[cell.strip() for cell in cells] for cells in before if any(cells)]
         if not names:
             raise UsageError("has no row of columns that begins with timestamp", where=reading.losses.path)
         wishes = ((name, *SIGNALS.get(name, (None, ""))) for name in names)

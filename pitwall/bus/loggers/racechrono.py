@@ -100,14 +100,8 @@ def signal_of(name: str, source: str, unit: str = "") -> str:
 def read(reading: Reading) -> Iterator[Frames]:
     """The values of a CSV of version 3; a row that is none is a loss."""
     with closing(Rows(reading)) as rows:
-        header: dict[str, str] = {}
-        names: list[str] = []
-        for cells in rows.head():
-            if cells[0].strip() == "timestamp" and len(cells) > 1:
-                names = [cell.strip() for cell in cells]
-                rows.named(cells)
-                break
-            header[cells[0].strip()] = ",".join(cells[1:]).strip(" ,")
+        before, names = rows.titles("timestamp")
+        header = {cells[0].strip(): ",".join(cells[1:]).strip(" ,") for cells in before}
         version = header.get("Format", "").strip('"')
         if version != VERSION or not names:
             what = f"is RaceChrono's CSV of version {version or '?'}" if version != VERSION else "has no row of names"

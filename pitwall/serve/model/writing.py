@@ -56,10 +56,6 @@ class Writing:
     rows: list[dict[str, Any]] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    @property
-    def accepted(self) -> bool:
-        return self.done and not self.why
-
     async def over(self) -> None:
         """Returns once it is done."""
         while not self.done:
