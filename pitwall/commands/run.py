@@ -109,9 +109,9 @@ def _supervise(children: Sequence[Child], page: _Page, logs: Path) -> int:
             child.start()
         while not asked and code is None:
             time.sleep(LOOK_S)
+            recorded = recorded or _records(children[0], logs)  # before anybody may give up
             for child in children:
                 code = child.tend(may_give_up=not recorded) if code is None else code
-            recorded = recorded or _records(children[0], logs)
             page.announce()
             if time.monotonic() - watched_s >= resident.LOOK_S:
                 watched_s = time.monotonic()

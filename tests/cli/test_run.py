@@ -13,10 +13,12 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from pitwall.commands import run
+from pitwall.commands.children import Child
 from pitwall.frames import Flag, concat, in_log_order
 from pitwall.log import read
 from tests.cli.conftest import Pitwall
@@ -340,3 +342,34 @@ def test_what_is_announced_on_a_terminal_does_not_stand_behind_the_line_that_tel
         os.close(theirs)
     for line in filter(None, re.split(rb"\r\n|\r\x1b\[K", shown)):
         assert re.fullmatch(rb"\d\d:\d\d:\d\d .*|pitwall: .*|[\d,]+ frames?, [\d,]+/s", line), line
+
+
+class _Looked:
+    """A page that is looked for `left` times; then the run is asked to end."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def announce(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_who_gives_up_at_its_first_start_ends_all_only_while_nothing_is_recorded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recorded: bool
+) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr(run, "_records", lambda recorder, logs: recorded)
+    monkeypatch.setattr(run, "LOOK_S", 1.5)  # so seldom that who gives up has given up by the first look
+    child, page = Child("the server", ["no-such-command"], patience_s=60), _Looked(3 if recorded else 1000)
+    try:
+        code = run._supervise([child], cast(Any, page), tmp_path)
+    finally:
+        child.kill()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert (page.left <= 0) == recorded
+    if not recorded:
+        assert code == 2
