@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from pitwall.commands.options import Places, level_option, memory_option, option, places
-from pitwall.resident import watched
+from pitwall.resident import lean, watched
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -59,6 +59,7 @@ def serve(places: Places, host: str, port: int, speak: str | None, level: str, s
     Example:
       pitwall serve --logs /mnt/car/logs --port 8081
     """
+    lean()
     from pitwall import live
     from pitwall.coach.finding import Level
     from pitwall.serve.model.settings import settings

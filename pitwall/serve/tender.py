@@ -7,9 +7,11 @@ of sessions that are no more first, then from the oldest session on; never the o
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Final
 
 from pitwall.log import lock
+from pitwall.resident import trim
 from pitwall.serve.companion import Companion
 from pitwall.serve.limits import OPEN_IDLE_S
 from pitwall.serve.reading import TIMEOUT_S
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("pitwall.serve")
 
 LOOK_S: Final = 1.0
+TRIM_S: Final = 30.0
+"""What questions, edits and rebuilds took and gave back goes back to the system so often."""
 
 
 class Tender(Companion):
@@ -45,9 +49,13 @@ class Tender(Companion):
             self._give_way(lambda removed: removed > 0)
 
     def run(self) -> None:
+        trimmed_s = time.monotonic()
         while not self.stopping.wait(LOOK_S):
             try:
                 self.tend()
+                if time.monotonic() - trimmed_s >= TRIM_S:
+                    trim()
+                    trimmed_s = time.monotonic()
             except Exception:  # the rim of this thread: it looks again in a second
                 logger.exception("what projections take could not be looked after")
 
