@@ -6,7 +6,7 @@ samples that were there, no farther apart than `GAP_S`: elsewhere it is missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -20,6 +20,7 @@ from pitwall.track.corners import STEP_M, Float64
 SHIFT_S: Final = 0.35
 """Either side of a gear that changes, what the throttle does is part of the shift."""
 SPEED_MEAN_M: Final = 4.0
+HIGH_PERCENT: Final = 99.5
 GAP_S: Final = 0.5
 """A channel that is silent for longer has no value between: the slowest that corners are judged by come at 10 Hz."""
 
@@ -61,6 +62,19 @@ class Driven:
     def gain_mps2(self) -> Float64:
         """What speed gains a second."""
         return slope(self.role("speed"))
+
+    @cached_property
+    def brake_ordered(self) -> Float64:
+        """float64 (k,), what is known of it, the least first: so is `g_ordered`, of `combined_g`, and `lateral_ordered`."""
+        return _ordered(self.role("brake"))
+
+    @cached_property
+    def g_ordered(self) -> Float64:
+        return _ordered(self.combined_g)
+
+    @cached_property
+    def lateral_ordered(self) -> Float64:
+        return _ordered(np.abs(self.role("g_lat")))
 
     @cached_property
     def shifting(self) -> npt.NDArray[np.bool_]:
@@ -146,6 +160,37 @@ def between(samples: Samples, at_ns: Float64) -> Float64:
     found = np.interp(at_ns, t, values, left=np.nan, right=np.nan)
     met = t[np.minimum(behind, len(t) - 1)] == at_ns  # a sample's own time
     return np.where((gap_ns <= GAP_S * 1e9) | met, found, np.nan)
+
+
+def percentile(ordered: Float64, percent: float) -> float:
+    """As `np.percentile` has it, to the bit, of values in their order: asking it takes longer than to compute."""
+    return _at(ordered, percent / 100 * (len(ordered) - 1))
+
+
+def high(columns: Sequence[Float64]) -> float:
+    """A hair below the greatest of all, so that one spike is not the limit; NaN where there is nothing.
+
+    columns: each in its order; only the end of each can matter.
+    """
+    count = sum(map(len, columns))
+    if not count:
+        return np.nan
+    place = HIGH_PERCENT / 100 * (count - 1)
+    above = count - int(place)
+    ends = np.sort(np.concatenate([column[-above:] for column in columns]))[-above:]
+    return _at(ends, place, first=count - above)
+
+
+def _at(ordered: Float64, place: float, first: int = 0) -> float:
+    """Between the two values about that place.  first: the place of the first one."""
+    low = int(place)
+    below, part = float(ordered[low - first]), place - low
+    above = float(ordered[min(low - first + 1, len(ordered) - 1)])
+    return below + (above - below) * part if part < 0.5 else above - (above - below) * (1 - part)
+
+
+def _ordered(values: Float64) -> Float64:
+    return np.sort(values[np.isfinite(values)])
 
 
 def slope(speed: Float64) -> Float64:

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.coach.driven import Driven
+from pitwall.coach.driven import Driven, high
 from pitwall.track.corners import STEP_M, Corner, Float64
 
 Rows = npt.NDArray[np.bool_]
@@ -142,9 +142,8 @@ FIGURES: Final = tuple(field.name for field in fields(Cornering) if field.name n
 
 def limits(laps: Sequence[Driven]) -> Limits:
     """Of these laps together: a hair below the greatest, so that one spike is not the car's limit."""
-    brake = np.concatenate([lap.role("brake") for lap in laps])
-    g = np.concatenate([lap.combined_g for lap in laps])
-    return Limits(_high(brake), _high(g))
+    brake, g = high([lap.brake_ordered for lap in laps]), high([lap.g_ordered for lap in laps])
+    return Limits(*(0.0 if np.isnan(most) else most for most in (brake, g)))
 
 
 def places(corners: Sequence[Corner], reference: Driven) -> tuple[Places, ...]:
@@ -215,7 +214,10 @@ def slowest_row(speed: Float64, corner: Corner) -> int:
     """Where in the corner the speed is least."""
     first, last = round(corner.begin_m / STEP_M), min(round(corner.end_m / STEP_M) + 1, len(speed))
     part = speed[first:last]
-    return first + (int(np.nanargmin(part)) if np.isfinite(part).any() else len(part) // 2)
+    if not len(part):
+        return first
+    at = int(np.argmin(np.where(np.isnan(part), np.inf, part)))
+    return first + (len(part) // 2 if np.isnan(part[at]) else at)
 
 
 def braking_rows(lap: Driven, most: Limits) -> Rows:
@@ -391,18 +393,14 @@ def _lost(lap: Driven, reference: Driven, part: Part) -> float:
     return section_s(lap, part) - section_s(reference, part)
 
 
-def _high(values: Float64) -> float:
-    values = values[np.isfinite(values)]
-    return float(np.percentile(values, 99.5)) if len(values) else 0.0
-
-
 def _most(values: Float64) -> float:
-    return float(np.nanmax(values)) if np.isfinite(values).any() else np.nan
+    return float(np.fmax.reduce(values, initial=np.nan))
 
 
 def _least(values: Float64) -> float:
-    return float(np.nanmin(values)) if np.isfinite(values).any() else np.nan
+    return float(np.fmin.reduce(values, initial=np.nan))
 
 
 def _mean(values: Float64) -> float:
-    return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
+    there = ~np.isnan(values)
+    return float(np.add.reduce(np.where(there, values, 0.0)) / np.count_nonzero(there)) if there.any() else np.nan

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from pitwall.coach.driven import Driven
+from pitwall.coach.driven import Driven, high, percentile
 from pitwall.coach.metrics import FULL_PCT, Limits, Rows, braking_rows
 from pitwall.track.corners import STEP_M, Float64
 
@@ -58,12 +58,8 @@ UNKNOWN: Final = Pace(np.empty(0), np.empty(0), np.nan)
 
 def pace(laps: Sequence[Driven], most: Limits) -> Pace:
     """Of these laps together; `UNKNOWN` where a channel that it takes is missing."""
-    lateral = np.concatenate([np.abs(lap.role("g_lat")) for lap in laps] or [np.empty(0)])
-    lateral = lateral[np.isfinite(lateral)]
-    if not len(lateral):
-        return UNKNOWN
-    lateral_g = float(np.percentile(lateral, 99.5))
-    if lateral_g <= 0:
+    lateral_g = high([lap.lateral_ordered for lap in laps])
+    if not lateral_g > 0:
         return UNKNOWN
     parts: dict[str, list[tuple[Float64, Float64]]] = {"up": [], "down": []}
     for lap in laps:
@@ -107,7 +103,7 @@ def _steady(on: Rows) -> Rows:
     return np.asarray(count[2 * reach + 1 :] - count[: -2 * reach - 1] == 2 * reach + 1, np.bool_)
 
 
-def _table(parts: list[tuple[Float64, Float64]], percentile: float) -> Float64 | None:
+def _table(parts: list[tuple[Float64, Float64]], percent: float) -> Float64 | None:
     """By speed; None where nothing is known.  Beyond what was driven it goes on as at its end."""
     speed, gain = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
     there = (speed >= 0) & (speed < FASTEST_MPS) & np.isfinite(gain)
@@ -121,16 +117,7 @@ def _table(parts: list[tuple[Float64, Float64]], percentile: float) -> Float64 |
     for each, (first, last) in enumerate(pairwise((0, *ends))):
         if last - first >= FEWEST:
             at.append((each + 0.5) * BIN_MPS)
-            values.append(_percentile(np.sort(gain[first:last]), percentile))
+            values.append(percentile(np.sort(gain[first:last]), percent))
     if not at:
         return None
     return np.asarray(np.interp(np.arange(0.0, 120.0, TABLE_MPS), at, values), np.float64)
-
-
-def _percentile(ordered: Float64, percent: float) -> float:
-    """As `np.percentile` has it, to the bit, of values in their order: that takes longer to ask for than to compute."""
-    place = percent / 100 * (len(ordered) - 1)
-    low = int(place)
-    first, part = float(ordered[low]), place - low
-    last = float(ordered[min(low + 1, len(ordered) - 1)])
-    return first + (last - first) * part if part < 0.5 else last - (last - first) * (1 - part)
