@@ -65,7 +65,7 @@ class Driven:
 
     @cached_property
     def brake_ordered(self) -> Float64:
-        """float64 (k,), what is known of it, the least first: so is `g_ordered`, of `combined_g`, and `lateral_ordered`."""
+        """float64 (k,), what is known of it, the least first; so are `g_ordered` and `lateral_ordered`."""
         return _ordered(self.role("brake"))
 
     @cached_property

@@ -44,7 +44,8 @@ def offs(driving: Driving, index: int) -> list[Off]:
     if len(others) < FEWEST:
         return []
     x, y = _median([other.x_m for other in others]), _median([other.y_m for other in others])
-    road = _median([np.hypot(other.x_m - x, other.y_m - y) for other in others])  # what good laps differ by; one of them may have been off there, too
+    # what good laps differ by; one of them may have been off there, too
+    road = _median([np.hypot(other.x_m - x, other.y_m - y) for other in others])
     away: Float64 = np.hypot(lap.x_m - x, lap.y_m - y) - road
     edges = np.flatnonzero(np.diff(np.concatenate([[False], away > AWAY_M, [False]])))
     if not len(edges):

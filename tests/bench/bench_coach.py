@@ -1,4 +1,4 @@
-"""What laps, corners, findings and cues cost a replay: the same session of the simulator, with them and without, in turn."""
+"""What laps, corners, findings and cues cost a replay: one session, with them and without."""
 
 from __future__ import annotations
 
