@@ -148,7 +148,6 @@ class Coach:
     def small(self) -> Small:
         """The rows of its tables, as of now; the same object until they may differ."""
         if self._told != self._changes:
-            self._told = self._changes
             coaching = self._coaching
             self._small = {
                 "corners": [] if coaching is None else [_corner_row(each) for each in coaching.cornerings],
@@ -156,6 +155,7 @@ class Coach:
                 "incidents": [_incident_row(each) for each in sorted(self._incidents, key=_when)],
                 "cues": [_cue_row(each) for each in self._cues],
             }
+            self._told = self._changes
         return self._small
 
     def _close(self, closed: Sequence[Closed]) -> None:
