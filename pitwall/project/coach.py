@@ -19,7 +19,7 @@ from pitwall.coach.coaching import Coaching
 from pitwall.coach.cues import Cue, Planned, Speaking
 from pitwall.coach.driven import UNITS, Driven, Samples, driven
 from pitwall.coach.finding import Figure, Finding, Level, Priority
-from pitwall.coach.incidents import WHEELS, Incident, Watch, detectors
+from pitwall.coach.incidents import WHEELS, Incident, Watching, detectors
 from pitwall.coach.metrics import FIGURES, Cornering
 from pitwall.coach.off import Off
 from pitwall.coach.ticks import Ticking, Ticks
@@ -108,7 +108,7 @@ class Coach:
         for table in laptime:
             self._live |= {name: _Channel(table.name, i, 1.0) for i, name in enumerate(("lap", "lap_distance"))}
         self._ticking = Ticking(tuple(self._live))
-        self._watch = Watch(detectors(watched, alarms, units_of))
+        self._watch = Watching(detectors(watched, alarms, units_of))
         self._speaking = Speaking()
         self._course: Cutter | None = None
         self._coaching: Coaching | None = None

@@ -25,7 +25,7 @@ from pitwall.track.corners import Corner
 N = 900
 ROWS = np.arange(N, dtype=np.float64)
 APEX, BEGIN, END = 400, 360, 450
-CORNER = Corner("T1", float(BEGIN), float(APEX), float(END), 90.0, 40.0, 0.0)
+CORNER = Corner("T1", float(BEGIN), float(APEX), float(END), 90.0, 40.0)
 G = 9.80665
 NORMAL: dict[str, Any] = {
     "lift": None, "release": 395, "decel_g": 1.0, "rise_m": 5, "fall_m": 25, "again": 0.0, "later_m": 0,
