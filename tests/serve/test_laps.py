@@ -46,7 +46,9 @@ def test_laps_are_listed_with_their_sectors_and_the_bests(stand: Stand) -> None:
     good = [lap for lap in told["laps"] if lap["flying"] and lap["valid"]]
     best = min(good, key=lambda lap: lap["time_s"])
     assert (told["bests"]["lap"], told["bests"]["time_s"]) == (best["number"], best["time_s"])
-    assert told["bests"]["theoretical_s"] <= told["bests"]["rolling_s"] + 1e-9 <= best["time_s"] + 1e-6
+    # neither bounds the other: a rolling lap may put the end of one lap's sector before the beginning of the next one's
+    assert told["bests"]["theoretical_s"] <= best["time_s"] + 1e-6
+    assert told["bests"]["rolling_s"] <= best["time_s"] + 1e-6
     assert all(isinstance(lap["t_start"], int) for lap in told["laps"])
     assert all(sum(lap["sectors_s"]) == pytest.approx(lap["time_s"], abs=1e-6) for lap in good)
 
