@@ -13,6 +13,9 @@ ONE: Final = {Level.NOVICE: 1, Level.INTERMEDIATE: MOST_POINTS, Level.ADVANCED: 
 """How many points are in the words: to a novice, one thing.  `points` always has all."""
 CHANGED_S: Final = 0.05
 """Less is no change."""
+NOTHING_YET: Final = (
+    "There is nothing to work on yet: a brief needs flying laps that count, two at least, of this car on this track."
+)
 EARLY_SHARE: Final = 0.5
 """Of a session's laps, the first: its beginning."""
 
@@ -69,7 +72,7 @@ def brief(history: Sequence[tuple[str, Sequence[Finding]]], level: Level) -> Bri
     words = " ".join(each.words for each in points[: ONE[level]])
     return Brief(
         level=level,
-        words=words or "Nothing is known of this track yet: drive some laps first.",
+        words=words or NOTHING_YET,
         points=points,
         sessions=tuple(session for session, _ in history),
     )

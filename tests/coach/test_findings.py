@@ -130,3 +130,9 @@ def test_a_debrief_says_what_changed_and_what_it_was_worth() -> None:
     assert all(change.gained_s > 0 for change in between.changes)
     assert sum(f.priority is Priority.TIME for f in found) >= len(between.changes) > 0
     assert debrief("s", [], {}, Level.NOVICE).best_lap is None
+
+
+def test_a_brief_without_history_says_what_it_needs() -> None:
+    for history in ([], [("a-session", [])]):
+        words = brief(history, Level.NOVICE).words
+        assert "needs flying laps that count, two at least, of this car on this track" in words
