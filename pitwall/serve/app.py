@@ -19,7 +19,9 @@ from pitwall.serve import (
     laps,
     lines,
     live,
+    login,
     page,
+    query,
     sessions,
     signals,
     track,
@@ -35,7 +37,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.serve")
 
-RESOURCES: Final = (health, sessions, ending, lines, channels, signals, laps, track, compare, coach, live, page)
+RESOURCES: Final = (
+    health,
+    sessions,
+    ending,
+    lines,
+    channels,
+    signals,
+    laps,
+    track,
+    compare,
+    coach,
+    query,
+    live,
+    login,
+    page,
+)
 
 LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "AUTO_EXTEND": False,  # sanic-ext, if it happens to be installed, changes what routes do
@@ -48,9 +65,17 @@ LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "FALLBACK_ERROR_FORMAT": "json",
 }
 
+NAMES: Final = {408: "too-slow", 413: "too-large"}
+"""What Sanic finds out, by our names."""
+
+COUNTED: Final = frozenset({401, 403, 408, 413, 421, 429, 503, 504})
+"""Refusals: what a limit or the guard answers with."""
+
 HINTS: Final = {
+    408: "send the request at once",
+    413: f"a head of 8 kB and a body of {MAX_REQUEST_BYTES:,} bytes are taken at most",
     404: "see /sessions, /health and /live",
-    405: "all but /session/<sid>/end, /session/<sid>/start-line and /coach/ask is read: use GET",
+    405: "all but /login, /session/<sid>/end, /session/<sid>/start-line and /coach/ask is read: use GET",
 }
 
 
@@ -68,7 +93,10 @@ def build(serving: Serving) -> App:
 
 
 async def _explain(request: Request, error: Exception) -> HTTPResponse:
-    return _problem(request, error).response()
+    problem = _problem(request, error)
+    if problem.status in COUNTED:
+        request.app.ctx.refused[problem.name] += 1
+    return problem.response()
 
 
 def _problem(request: Request, error: Exception) -> Problem:
@@ -77,8 +105,9 @@ def _problem(request: Request, error: Exception) -> Problem:
     if isinstance(error, PitwallError):
         return Problem(503, "no-projection", str(error), hint=error.hint)
     if isinstance(error, SanicException) and error.status_code < 500:
-        hint = HINTS.get(error.status_code, "")
-        return Problem(error.status_code, f"http-{error.status_code}", str(error), hint=hint, headers=error.headers)
+        status, headers = error.status_code, error.headers
+        name = NAMES.get(status, f"http-{status}")
+        return Problem(status, name, str(error), hint=HINTS.get(status, ""), headers=headers)
     if isinstance(error, SanicException):
         return Problem(error.status_code, f"http-{error.status_code}", str(error))
     logger.error("%s %s failed", request.method, request.path, exc_info=error)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 PING_S: Final = 5.0
 """A stream whose model thinks still shows that it is there."""
-PREFIX: Final = "/coach/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +64,6 @@ class Said:
 
 def add(app: App) -> None:
     """Adds the routes."""
-
-    @app.on_request
-    async def not_too_often(request: Request) -> None:
-        if request.path.startswith(PREFIX):
-            wait_s = request.app.ctx.coaching.rates.wait_s(request.ip, asyncio.get_running_loop().time())
-            if wait_s:
-                raise Problem(
-                    429,
-                    "too-often",
-                    "the coach was asked too often in the last seconds",
-                    hint=f"ask again in {math.ceil(wait_s)} s",
-                    headers={"Retry-After": str(math.ceil(wait_s))},
-                )
 
     @app.route("/coach/agents", methods=["GET", "HEAD"])
     async def agents(request: Request) -> HTTPResponse:

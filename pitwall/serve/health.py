@@ -56,6 +56,13 @@ def report(serving: Serving) -> dict[str, Any]:
             "refused": streams.refused,
             "skipped": streams.skipped,
         },
+        "limits": {
+            "connections": serving.gate.open,
+            "under_way": serving.gate.under_way,
+            "closed": dict(serving.gate.closed),
+            "refused": dict(serving.refused),
+            "too_often": {kind.name: rates.refused for kind, rates in serving.rates.items()},
+        },
         "queries": {
             "running": readings.running,
             "answered": readings.answered,
