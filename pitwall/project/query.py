@@ -157,11 +157,18 @@ def _rebuild(session: Session, car: Car, generations: Generations, progress: Pro
 
 def _check(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
     statements = cursor.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type not in TAKEN:
+    if len(statements) != 1 or not _is_taken(statements[0]):
         raise UsageError(
             f"one question at a time, that only reads: {' '.join(sql.split())[:120]!r}",
             hint="SELECT …; also FROM, WITH, DESCRIBE, SHOW, SUMMARIZE, EXPLAIN",
         )
+
+
+def _is_taken(statement: duckdb.Statement) -> bool:
+    try:
+        return statement.type in TAKEN
+    except ValueError:  # of a kind that DuckDB's own Python has no name for
+        return False
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

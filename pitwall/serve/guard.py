@@ -34,6 +34,9 @@ HEADERS: Final = {
 READING: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""
 
+UNREAD: Final = "NONE"
+"""The method of a request whose head could not be read, in Sanic's words: what is wrong is said, and no handler asked."""
+
 OPEN: Final = frozenset({"/health", "/login", "/login.js", "/page.css", "/icon.svg"})
 """What needs no token: whether the server is well, and how to get in."""
 
@@ -50,6 +53,8 @@ def add(app: App) -> None:
 
     @app.on_request
     async def let_in(request: Request) -> HTTPResponse | None:
+        if request.method == UNREAD:
+            return None
         check_host(request)
         if _is_preflight(request):
             return HTTPResponse(b"", 204, ALLOWED | _private(request))

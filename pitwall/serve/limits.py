@@ -54,8 +54,8 @@ QUERY_ROWS: Final = 100_000
 """Of one answer to a question in SQL."""
 QUERY_BYTES: Final = 16 << 20
 """And Arrow's bytes of them: JSON takes some three times as much, for as long as it is sent."""
-MAX_SQL: Final = 10_000
-"""Characters of one."""
+MAX_SQL: Final = 6_000
+"""Characters of one: a head has 8 kB."""
 
 QUESTIONS: Final = 32
 """Questions under way and waiting; one more is told to come back."""
