@@ -76,7 +76,6 @@ class Connection(HttpProtocol):
                 self._timer = self.loop.call_later(allowed_s, self._late_body, request)
             if self._gate.under_way > MAX_UNDER_WAY and request.path != "/health":
                 raise Problem(
-                    503,
                     "too-busy",
                     f"{MAX_UNDER_WAY} requests are under way",
                     hint="ask again in a second",

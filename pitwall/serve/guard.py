@@ -35,7 +35,7 @@ READING: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""
 
 UNREAD: Final = "NONE"
-"""The method of a request whose head could not be read, in Sanic's words: what is wrong is said, and no handler asked."""
+"""The method of a request whose head could not be read, as Sanic has it: no handler is asked."""
 
 OPEN: Final = frozenset({"/health", "/login", "/login.js", "/page.css", "/icon.svg"})
 """What needs no token: whether the server is well, and how to get in."""
@@ -69,9 +69,14 @@ def add(app: App) -> None:
     async def add_headers(request: Request, response: BaseHTTPResponse) -> None:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        tag = getattr(request.ctx, "tag", None)
+        if tag is not None and response.status in (200, 304):
+            response.headers["ETag"], response.headers["Vary"] = tag, "Accept"
+            response.headers["Cache-Control"] = "private, no-cache"  # kept, and asked for again with its tag
         response.headers.setdefault("Cache-Control", "no-store")
         if request.app.ctx.access.origins:
-            response.headers.setdefault("Vary", "Origin")
+            varies = response.headers.get("Vary")
+            response.headers["Vary"] = f"{varies}, Origin" if varies else "Origin"
             origin = request.headers.get("origin", "")
             if origin.lower() in request.app.ctx.access.origins:
                 response.headers["Access-Control-Allow-Origin"] = origin
@@ -83,7 +88,6 @@ def check_host(request: Request) -> None:
     local = request.transport.get_extra_info("sockname") if request.transport is not None else None
     if not request.app.ctx.access.knows_host(host, local[0] if local else ""):
         raise Problem(
-            421,
             "foreign-host",
             f"the Host header says {host[:80]!r}" if host else "the Host header is missing",
             hint="open the address that pitwall printed, or name this one with --allow-host",
@@ -101,7 +105,6 @@ def check_origin(request: Request) -> None:
     own = {f"{scheme}://{request.headers.get('host', '').lower()}" for scheme in ("http", "https")}
     if origin.lower() not in own | request.app.ctx.access.origins:
         raise Problem(
-            403,
             "foreign-page",
             f"a page of {origin[:80]!r} asks",
             hint="ask from pitwall's own page, or name that one with --allow-origin",
@@ -115,7 +118,6 @@ def check_token(request: Request) -> None:
     who = request.app.ctx.access.who(request.headers)
     if who is None:
         raise Problem(
-            401,
             "no-token",
             "the request carries no token that is good here",
             hint="X-Pitwall-Token: …, or Authorization: Bearer …; a browser goes to /login",
@@ -123,7 +125,7 @@ def check_token(request: Request) -> None:
         )
     request.ctx.who = who
     if who.read_only and request.method not in READING:
-        raise Problem(403, "read-only", f"the token {who.name!r} may only read", hint="ask with one that may change")
+        raise Problem("read-only", f"the token {who.name!r} may only read", hint="ask with one that may change")
 
 
 def check_rate(request: Request) -> None:
@@ -135,7 +137,6 @@ def check_rate(request: Request) -> None:
         if wait_s:
             again_s = math.ceil(wait_s)
             raise Problem(
-                429,
                 "too-often",
                 f"{kind.words} asked too often in the last seconds",
                 hint=f"ask again in {again_s} s",

@@ -1,84 +1,107 @@
-"""`GET /session/<sid>/query?sql=`: a question in SQL that only reads; its answer's columns and rows.
+"""`GET /session/<sid>/query?sql=`: a question in SQL that only reads; its answer as columns and rows, or as a table.
 
 What keeps it from doing anything else is `project.query`; what it may cost is said here: rows, bytes, and a time.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import pyarrow as pa
+from msgspec import Meta, Struct
+from sanic.response import HTTPResponse
 
 from pitwall.errors import PitwallError, UsageError
 from pitwall.project.query import BrokenError, ask
+from pitwall.serve.answers import OfSession
+from pitwall.serve.encoding import dumps
+from pitwall.serve.formats import plain
 from pitwall.serve.limits import MAX_SQL, QUERY_BYTES, QUERY_ROWS
+from pitwall.serve.operations import JSON, operation
+from pitwall.serve.parameters import Tabled
 from pitwall.serve.problem import Problem
-from pitwall.serve.serving import answer
+from pitwall.serve.serving import asked
+from pitwall.serve.tables import TABLED, chosen, tabled
 
 if TYPE_CHECKING:
     import duckdb
-    from sanic.response import HTTPResponse
 
-    from pitwall.serve.serving import App, Request
-
-
-def add(app: App) -> None:
-    """Adds the route."""
-
-    @app.route("/session/<sid>/query", methods=["GET", "HEAD"])
-    async def query(request: Request, sid: str) -> HTTPResponse:
-        sql = _sql(request)
-        session = await request.app.ctx.session(sid)
-        told = await request.app.ctx.readings.ask(session, lambda cursor: read(cursor, sql))
-        return answer({"session": session, **told.pipeline(), **told.answer})
+    from pitwall.serve.serving import Request
 
 
-def read(cursor: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
-    """The answer's `columns`, each with its `type`, and its `rows`, as they come.  Problem: wrong, or too much."""
-    rows: list[tuple[Any, ...]] = []
-    taken = 0
+class Wanted(Tabled, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A question."""
+
+    sql: Annotated[
+        str, Meta(description="one SELECT; SHOW TABLES lists what there is", examples=["SELECT lap, time_s FROM laps"])
+    ] = ""
+
+
+class Column(Struct):
+    """One of an answer.  type: as Arrow calls it."""
+
+    name: str
+    type: str
+
+
+class Rows(OfSession):
+    """The answer, in the order that SQL gave it."""
+
+    columns: list[Column]
+    rows: list[list[Any]]
+
+
+@operation(
+    "GET",
+    "/session/<sid>/query",
+    takes=Wanted,
+    answers=Rows,
+    problems=("bad-question", "too-long", "too-many-rows", "too-often", "no-such-format"),
+    media=TABLED,
+)
+async def query(request: Request, wanted: Wanted, sid: str) -> HTTPResponse:
+    """A question in SQL.
+
+    It only reads, and reads nothing but the session's projection.
+    """
+    if not wanted.sql.strip():
+        raise Problem("bad-parameter", "nothing is asked", hint="?sql=SELECT * FROM laps")
+    if len(wanted.sql) > MAX_SQL:
+        raise Problem("too-long", f"the question has {len(wanted.sql):,} characters", hint=f"at most {MAX_SQL:,}")
+    form = chosen(request, wanted.format)
+    session = await request.app.ctx.session(sid)
+    told = await asked(request, session, lambda cursor: read(cursor, wanted.sql))
+    table = told.answer
+    if form != "json":
+        return tabled(table, form)
+    columns = [{"name": field.name, "type": str(field.type)} for field in table.schema]
+    rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return HTTPResponse(
+        dumps({"session": session, **told.pipeline(), "columns": columns, "rows": rows}, plain), content_type=JSON
+    )
+
+
+OPERATIONS: Final = (query,)
+
+
+def read(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    """The answer, whole.  Problem: the question is wrong, or asks for too much."""
+    taken: list[pa.RecordBatch] = []
     try:
         with ask(cursor, sql) as batches:
-            columns = [{"name": field.name, "type": str(field.type)} for field in batches.schema]
             for batch in batches:
-                taken += batch.nbytes
-                if len(rows) + batch.num_rows > QUERY_ROWS or taken > QUERY_BYTES:
+                taken.append(batch)
+                rows, size = sum(one.num_rows for one in taken), sum(one.nbytes for one in taken)
+                if rows > QUERY_ROWS or size > QUERY_BYTES:
                     raise Problem(
-                        413,
                         "too-many-rows",
                         f"the answer has more than {QUERY_ROWS:,} rows, or than {QUERY_BYTES >> 20} MB",
                         hint="ask for less: a LIMIT, a window of t, an aggregate",
                     )
-                rows += zip(*(_plain(column.to_pylist()) for column in batch.columns), strict=True)
+            return pa.Table.from_batches(taken, batches.schema)
     except UsageError as error:
-        raise Problem(400, "bad-question", error.what, hint=error.hint) from error
+        raise Problem("bad-question", error.what, hint=error.hint) from error
     except BrokenError:
         raise
     except PitwallError as error:
-        raise Problem(413, "too-many-rows", error.what, hint=error.hint) from error
-    return {"columns": columns, "rows": rows}
-
-
-def _sql(request: Request) -> str:
-    unknown = sorted(set(request.args) - {"sql"})
-    sql = request.args.get("sql") or ""
-    if unknown:
-        raise Problem(400, "bad-parameter", f"{unknown[0][:80]!r} is no parameter of it", hint="it takes sql")
-    if not sql.strip():
-        raise Problem(400, "bad-parameter", "nothing is asked", hint="?sql=SELECT * FROM laps")
-    if len(sql) > MAX_SQL:
-        raise Problem(413, "too-long", f"the question has {len(sql):,} characters", hint=f"at most {MAX_SQL:,}")
-    return str(sql)
-
-
-def _plain(values: list[Any]) -> list[Any]:
-    """What JSON can say: of bytes their digits, of what it has no word for the text."""
-    return [value if value is None or isinstance(value, bool | int | float | str) else _said(value) for value in values]
-
-
-def _said(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, list):
-        return _plain(value)
-    if isinstance(value, dict):
-        return {str(key): _plain([one])[0] for key, one in value.items()}
-    return str(value)
+        raise Problem("too-many-rows", error.what, hint=error.hint) from error
