@@ -20,6 +20,9 @@ from pitwall.serve.problem import Problem
 if TYPE_CHECKING:
     from pitwall.serve.serving import Request
 
+LEAVE_S: Final = 1.0
+"""For the answer to one that was too slow to get on its way; what it still sends is not waited for."""
+
 NO_ROOM: Final = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: 5\r\n\r\n"
 
 
@@ -113,6 +116,7 @@ class Connection(HttpProtocol):
         self._http.exception = RequestTimeout(words)
         if self._task is not None:
             self._task.cancel()
+        self.loop.call_later(LEAVE_S, self.leave)
 
     def _stage(self) -> Stage | None:
         http = self.http

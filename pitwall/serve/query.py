@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from sanic.response import HTTPResponse
 
 from pitwall.errors import PitwallError, UsageError
-from pitwall.project.query import BrokenError, ask
+from pitwall.project.query import BrokenError, ask_on
 from pitwall.serve.answers import OfSession
 from pitwall.serve.encoding import dumps
 from pitwall.serve.formats import plain
@@ -88,17 +88,17 @@ def read(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
     """The answer, whole.  Problem: the question is wrong, or asks for too much."""
     taken: list[pa.RecordBatch] = []
     try:
-        with ask(cursor, sql) as batches:
-            for batch in batches:
-                taken.append(batch)
-                rows, size = sum(one.num_rows for one in taken), sum(one.nbytes for one in taken)
-                if rows > QUERY_ROWS or size > QUERY_BYTES:
-                    raise Problem(
-                        "too-many-rows",
-                        f"the answer has more than {QUERY_ROWS:,} rows, or than {QUERY_BYTES >> 20} MB",
-                        hint="ask for less: a LIMIT, a window of t, an aggregate",
-                    )
-            return pa.Table.from_batches(taken, batches.schema)
+        batches = ask_on(cursor, sql)
+        for batch in batches:
+            taken.append(batch)
+            rows, size = sum(one.num_rows for one in taken), sum(one.nbytes for one in taken)
+            if rows > QUERY_ROWS or size > QUERY_BYTES:
+                raise Problem(
+                    "too-many-rows",
+                    f"the answer has more than {QUERY_ROWS:,} rows, or than {QUERY_BYTES >> 20} MB",
+                    hint="ask for less: a LIMIT, a window of t, an aggregate",
+                )
+        return pa.Table.from_batches(taken, batches.schema)
     except UsageError as error:
         raise Problem("bad-question", error.what, hint=error.hint) from error
     except BrokenError:

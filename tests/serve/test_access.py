@@ -112,13 +112,12 @@ def test_a_link_is_good_for_one_cookie(stand, tokens):
     assert stand.ask("/sessions", **secret)[0] == 401
 
 
-@pytest.mark.parametrize("said", [{}, {"code": ""}, {"code": None}, {"code": "ü\ud800"}, {"token": "é"}, {"token": 3}])
+@pytest.mark.parametrize("said", [{}, {"code": ""}, {"code": "ü"}, {"token": "é"}])
 def test_what_is_no_code_lets_nobody_in(stand, said):
-    body = str(said).replace("'", '"').replace("None", "null").encode("utf-8", "replace")
-    assert problem(stand.post("/login", body)) == (401, "no-token")
+    assert problem(stand.post("/login", said)) == (401, "no-token")
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b"[" * 5000, b"\xff"])
+@pytest.mark.parametrize("body", [b"[]", b"nonsense", b"[" * 5000, b"\xff", b'{"token": 3}'])
 def test_what_is_no_document_is_told_so(stand, body):
     assert problem(stand.post("/login", body)) == (400, "bad-parameter")
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import duckdb
 import orjson
 import pytest
 
@@ -17,7 +16,6 @@ from pitwall.project.generations import Generations
 from pitwall.project.loop import project, projecting_in_memory
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.query import open_projection
-from pitwall.serve import query
 from pitwall.serve.limits import MAX_SQL, QUERY_ROWS, QUESTION_THREADS
 from pitwall.serve.newest import Still
 from tests.project.sessions import E46, HEADER, driven, written
@@ -171,11 +169,3 @@ def test_who_hangs_up_frees_the_thread_at_once(stand):
     status, said = asked(stand, SID, "SELECT 42")
     assert (status, said.get("rows")) == (200, [[42]]), said
     assert stand.json("/health")["queries"]["interrupted"] == before + QUESTION_THREADS
-
-
-def test_a_damaged_answer_is_no_fault_of_the_question():
-    con = duckdb.connect()
-    with pytest.raises(query.Problem) as refused:
-        query.read(con, "SELECT * FROM nowhere")
-    assert refused.value.status == 400
-    con.close()
