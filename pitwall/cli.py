@@ -63,6 +63,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pin": ("pin:pin", "Keep sessions on this machine."),
     "unpin": ("pin:unpin", "Take the pin out of sessions."),
     "key": ("key:key", "Make a key for encryption at rest."),
+    "token": ("token:token", "Say who may ask the server."),
     "doctor": ("doctor:doctor", "Say what would keep this machine from recording."),
     "play": ("play:play", "Put a session back on a bus, in its own time."),
     "version": ("version:version", "Say which pitwall this is."),

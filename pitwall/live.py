@@ -33,6 +33,7 @@ from pitwall.project.generations import Generations
 from pitwall.project.pipeline import origin
 from pitwall.project.private import kept
 from pitwall.project.room import Room, Space
+from pitwall.serve.access import Access
 from pitwall.serve.chase import LOOK_S, Chase
 from pitwall.serve.companion import Companion, stop_all
 from pitwall.serve.definitions import Definitions
@@ -65,6 +66,7 @@ def run(
     port: int = 8080,
     leave_free: int | None = None,
     model: Settings = NONE,
+    access: Access | None = None,
     ready: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
     last_s: float = 0.0,
@@ -73,7 +75,7 @@ def run(
     """Serves until SIGTERM or SIGINT (in the main thread), or until `stop` is set.
 
     leave_free: bytes that projections leave to the log; None: `room.FLOOR_BYTES`.
-    model: that words what the rules say.
+    model: that words what the rules say.  access: who may ask.
     ready: called with the page's address once it answers.  last_s: so long, when stopped, the end of a session that is
     being recorded is waited for, which makes its projection whole.  speaks: with what, and in whose words, cues are
     spoken here; None: on the page alone.  PitwallError: the port can't be had.
@@ -100,7 +102,7 @@ def run(
                 ready(url)
 
         try:
-            serve(follower, shelf, sock, model=model, ready=answering, stop=stop)
+            serve(follower, shelf, sock, model=model, access=access, ready=answering, stop=stop)
         finally:
             stop_all(companions)
 

@@ -11,7 +11,7 @@ import click
 
 from pitwall.commands.options import Places, json_option, option, places
 from pitwall.commands.output import WIDTH, print_json
-from pitwall.commands.serve import server_options
+from pitwall.commands.serve import address_options
 from pitwall.commands.sources import Wanted, source_options
 from pitwall.errors import PitwallError
 
@@ -28,7 +28,7 @@ VERDICT_WIDTH: Final = 8
 @click.command
 @places("logs", "projections", "cars")
 @source_options
-@server_options
+@address_options
 @option("--find-bitrate", is_flag=True, help="Where nothing is heard, listen at other bitrates.")
 @json_option
 def doctor(places: Places, wanted: Wanted, host: str, port: int, find_bitrate: bool, as_json: bool) -> int:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -20,14 +20,18 @@ from pitwall import logger, resident
 from pitwall.commands.awake import awake, wake_lock_option
 from pitwall.commands.children import Child
 from pitwall.commands.encrypting import check_key
+from pitwall.commands.inviting import invite
 from pitwall.commands.keeping import Keeping, keep_options, keeper
 from pitwall.commands.notice import notice
 from pitwall.commands.options import Places, memory_option, places
 from pitwall.commands.output import announce
-from pitwall.commands.serve import server_options, speak_options
+from pitwall.commands.serve import Door, address_options, door_options, speak_options
 from pitwall.commands.sources import Wanted, source_options
 from pitwall.errors import PitwallError
 from pitwall.resident import MemoryWatch
+
+if TYPE_CHECKING:
+    from pitwall.serve.access import Access
 
 LOOK_S: Final = 0.05
 SERVER_NICE: Final = 5
@@ -40,7 +44,8 @@ RECORDER_HANGS_S: Final = 4.5
 @click.command
 @places("logs", "projections", "cars", process="supervisor")
 @source_options
-@server_options
+@address_options
+@door_options
 @speak_options
 @memory_option
 @keep_options
@@ -51,6 +56,7 @@ def run(
     keeping: Keeping,
     host: str,
     port: int,
+    door: Door,
     speak: str | None,
     level: str,
     wake_lock: bool | None,
@@ -71,13 +77,15 @@ def run(
       pitwall run --car obd2 --source 'socketcan:can0?poll=obd2'
     """
     check_key()
+    access = door.access(host)
     wanted.buses(places)
     port = _free(host, port)
     said = places.said.arguments()
     logs, cars = ["--logs", str(places.logs)], ["--cars", str(places.cars)]
     projections = ["--projections", str(places.projections)]
     record = [*said, "record", *logs, *cars, *wanted.arguments(), "--supervised"]
-    serve = [*said, "serve", *logs, *projections, *cars, "--host", host, "--port", str(port), "--supervised"]
+    serve = [*said, "serve", *logs, *projections, *cars, "--host", host, "--port", str(port)]
+    serve += [*door.arguments(), "--supervised"]
     serve += ["--speak", speak, "--level", level] if speak else []
     others = []
     if keeping:
@@ -87,7 +95,7 @@ def run(
     recorder = Child("the recorder", record, patience_s=60, descriptors=wanted.descriptors, hang_s=RECORDER_HANGS_S)
     server = Child("the server", serve, patience_s=10, nice=SERVER_NICE)
     with awake(wake_lock), notice(places.logs, wake_lock):  # let go of however it ends
-        return _supervise([recorder, server, *others], _Page(server, host, port), places.logs)
+        return _supervise([recorder, server, *others], _Page(server, host, port, access), places.logs)
 
 
 def _supervise(children: Sequence[Child], page: _Page, logs: Path) -> int:
@@ -137,8 +145,8 @@ def _records(recorder: Child, logs: Path) -> bool:
 class _Page:
     """The page's address, told once, as soon as it answers."""
 
-    def __init__(self, server: Child, host: str, port: int) -> None:
-        self._server, self._host, self._port = server, host, port
+    def __init__(self, server: Child, host: str, port: int, access: Access) -> None:
+        self._server, self._host, self._port, self._access = server, host, port, access
         self._told = False
 
     def announce(self) -> None:
@@ -146,6 +154,8 @@ class _Page:
         if not self._told and self._server.running and _answers(self._host, self._port):
             self._told = True
             announce(f"pitwall: the page is at http://{_shown(self._host, url=True)}:{self._port}/ (Ctrl-C stops)")
+            if self._access.token and self._access.tokens is not None:
+                invite(self._access.tokens, self._host, self._port)
 
 
 def _free(host: str, port: int) -> int:

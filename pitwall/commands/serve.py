@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
 from pitwall.commands.options import Places, level_option, memory_option, option, places
 from pitwall.resident import lean, watched
+
+if TYPE_CHECKING:
+    from pitwall.serve.access import Access
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -21,13 +28,59 @@ PORT: Final = 8080
 """Where the page is, unless somebody says otherwise."""
 
 
-def server_options(function: Function) -> Function:
+def address_options(function: Function) -> Function:
     """Where the page is to be had: `--host`, `--port`."""
     port = option(
         "--port", type=click.IntRange(0, 65535), default=PORT, metavar="PORT", help="0 takes any that is free."
     )
-    host = option("--host", default="127.0.0.1", metavar="ADDRESS", help="An address of this machine.")
-    return host(port(function))
+    text = "An address of this machine; others than its own need PITWALL_TOKEN."
+    return option("--host", default="127.0.0.1", metavar="ADDRESS", help=text)(port(function))
+
+
+def tokens_option(function: Function) -> Function:
+    """`--tokens`: where further tokens are kept."""
+    kind = click.Path(dir_okay=False, path_type=Path)
+    text = "Where tokens are kept, hashed: ~/.config/pitwall/tokens.json."
+    return option("--tokens", type=kind, metavar="FILE", help=text)(function)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may ask a server, as it was said."""
+
+    hosts: tuple[str, ...]
+    origins: tuple[str, ...]
+    tokens: Path | None
+
+    def arguments(self) -> list[str]:
+        """The same, for another process of ours."""
+        return [
+            *(part for host in self.hosts for part in ("--allow-host", host)),
+            *(part for origin in self.origins for part in ("--allow-origin", origin)),
+            *(["--tokens", str(self.tokens)] if self.tokens is not None else []),
+        ]
+
+    def access(self, host: str) -> Access:
+        """What a server on `host` demands, with the environment's token.  UsageError: that is too little."""
+        from pitwall.serve.access import access
+        from pitwall.serve.tokens import Tokens, default_file
+
+        tokens = Tokens(self.tokens or default_file())
+        token = os.environ.get("PITWALL_TOKEN", "")
+        return access(host, token, hosts=self.hosts, origins=self.origins, tokens=tokens)
+
+
+def door_options(function: Function) -> Function:
+    """Who may ask, as a `Door` called `door`: `--allow-host`, `--allow-origin`, `--tokens`."""
+
+    @functools.wraps(function)
+    def call(*, allow_host: tuple[str, ...], allow_origin: tuple[str, ...], tokens: Path | None, **rest: Any) -> Any:
+        return function(door=Door(allow_host, allow_origin, tokens), **rest)
+
+    text = "A page from elsewhere that may ask, as https://app.foxglove.dev; several."
+    origin = option("--allow-origin", multiple=True, metavar="ORIGIN", help=text)
+    name = option("--allow-host", multiple=True, metavar="NAME", help="A name that the server is known by; several.")
+    return name(origin(tokens_option(call)))  # type: ignore[return-value]
 
 
 def speak_options(function: Function) -> Function:
@@ -44,11 +97,12 @@ def speak_options(function: Function) -> Function:
 
 @click.command
 @places("logs", "projections", "cars", process="server")
-@server_options
+@address_options
+@door_options
 @speak_options
 @memory_option
 @option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
-def serve(places: Places, host: str, port: int, speak: str | None, level: str, supervised: bool) -> None:
+def serve(places: Places, host: str, port: int, door: Door, speak: str | None, level: str, supervised: bool) -> None:
     """Project the log and serve the page, until stopped (Ctrl-C).
 
     Follows the newest session while it is recorded, by whatever process, and keeps its
@@ -59,6 +113,7 @@ def serve(places: Places, host: str, port: int, speak: str | None, level: str, s
     Example:
       pitwall serve --logs /mnt/car/logs --port 8081
     """
+    access = door.access(host)
     lean()
     from pitwall import live
     from pitwall.coach.finding import Level
@@ -74,6 +129,10 @@ def serve(places: Places, host: str, port: int, speak: str | None, level: str, s
     def ready(url: str) -> None:
         if not supervised:
             click.echo(f"pitwall: the page is at {url} (Ctrl-C stops)")
+            if access.token and access.tokens is not None:
+                from pitwall.commands.inviting import invite
+
+                invite(access.tokens, host, urlsplit(url).port or port)
 
     with nullcontext() if supervised else watched("server"):
         live.run(
@@ -83,6 +142,7 @@ def serve(places: Places, host: str, port: int, speak: str | None, level: str, s
             host=host,
             port=port,
             model=model,
+            access=access,
             ready=ready,
             last_s=LAST_S if supervised else 0.0,
             speaks=Speaking(Level(level), program(speak)) if speak else None,

@@ -121,12 +121,19 @@ def ask(
     UsageError: the question is wrong, or asks for more than reading.  May be called from any thread.
     """
     with contextlib.closing(connection.cursor()) as cursor:
-        with _asking():
-            _check(cursor, sql)
-            cursor.execute("BEGIN TRANSACTION READ ONLY")
-            relation = cursor.sql(sql, params=parameters or None)
-            reader = relation.to_arrow_reader(BATCH_ROWS)
-        yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
+        yield ask_on(cursor, sql, parameters)
+
+
+def ask_on(
+    cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+) -> pa.RecordBatchReader:
+    """The same, on a cursor that is the caller's: who interrupts it stops the question.  It is good for no other."""
+    with _asking():
+        _check(cursor, sql)
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        relation = cursor.sql(sql, params=parameters or None)
+        reader = relation.to_arrow_reader(BATCH_ROWS)
+    return pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
 
 
 def _open(
@@ -157,11 +164,18 @@ def _rebuild(session: Session, car: Car, generations: Generations, progress: Pro
 
 def _check(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
     statements = cursor.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type not in TAKEN:
+    if len(statements) != 1 or not _is_taken(statements[0]):
         raise UsageError(
             f"one question at a time, that only reads: {' '.join(sql.split())[:120]!r}",
             hint="SELECT …; also FROM, WITH, DESCRIBE, SHOW, SUMMARIZE, EXPLAIN",
         )
+
+
+def _is_taken(statement: duckdb.Statement) -> bool:
+    try:
+        return statement.type in TAKEN
+    except ValueError:  # of a kind that DuckDB's own Python has no name for
+        return False
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

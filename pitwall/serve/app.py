@@ -18,9 +18,11 @@ from pitwall.serve import (
     health,
     laps,
     live,
+    login,
     metrics,
     operations,
     page,
+    query,
     reference,
     requests,
     sessions,
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.serve")
 
-RESOURCES: Final = (health, sessions, requests, channels, signals, laps, track, compare, coach, live, metrics)
+RESOURCES: Final = (
+    health, metrics, sessions, requests, channels, signals, query, laps, track, compare, coach, live, login,
+)  # fmt: skip
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""
 
@@ -52,7 +56,15 @@ LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "FALLBACK_ERROR_FORMAT": "json",
 }
 
+NAMES: Final = {408: "too-slow", 413: "too-large"}
+"""What Sanic finds out, by our names."""
+
+COUNTED: Final = frozenset({401, 403, 408, 413, 421, 429, 503, 504})
+"""Refusals: what a limit or the guard answers with."""
+
 HINTS: Final = {
+    408: "send the request at once",
+    413: f"a head of 8 kB and a body of {MAX_REQUEST_BYTES:,} bytes are taken at most",
     404: "see /docs",
     405: "see /docs",
 }
@@ -79,7 +91,10 @@ async def _unchanged(request: Request, error: Exception) -> HTTPResponse:
 
 
 async def _explain(request: Request, error: Exception) -> HTTPResponse:
-    return _problem(request, error).response()
+    problem = _problem(request, error)
+    if problem.status in COUNTED:
+        request.app.ctx.refused[problem.name] += 1
+    return problem.response()
 
 
 def _problem(request: Request, error: Exception) -> Problem:
@@ -89,7 +104,8 @@ def _problem(request: Request, error: Exception) -> Problem:
         return Problem("no-projection", str(error), hint=error.hint)
     if isinstance(error, SanicException) and error.status_code < 500:
         hint = HINTS.get(error.status_code, "")
-        return Problem(f"http-{error.status_code}", str(error), hint=hint, headers=error.headers)
+        name = NAMES.get(error.status_code, f"http-{error.status_code}")
+        return Problem(name, str(error), hint=hint, headers=error.headers)
     if isinstance(error, SanicException):
         return Problem(f"http-{error.status_code}", str(error))
     logger.error("%s %s failed", request.method, request.path, exc_info=error)

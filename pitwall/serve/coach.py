@@ -8,7 +8,6 @@ them so far, checked) as the model writes, and `answer`, the last one, as it wou
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -179,20 +178,12 @@ OPERATIONS: Final = (agents, brief, debrief, ask)
 
 
 def guard(app: App) -> None:
-    """No client may ask more often than a bucket of tokens lets it, nor at length."""
+    """No client may ask at length."""
 
     @app.on_request
-    async def not_too_often(request: Request) -> None:
+    async def not_too_long(request: Request) -> None:
         if not request.path.startswith(PREFIX):
             return
-        wait_s = request.app.ctx.coaching.rates.wait_s(request.ip, asyncio.get_running_loop().time())
-        if wait_s:
-            raise Problem(
-                "too-often",
-                "the coach was asked too often in the last seconds",
-                hint=f"ask again in {math.ceil(wait_s)} s",
-                headers={"Retry-After": str(math.ceil(wait_s))},
-            )
         if len(request.body) > MAX_QUESTION_BYTES:
             raise Problem(
                 "too-long", f"the body is longer than {MAX_QUESTION_BYTES:,} bytes", hint="ask in fewer words"

@@ -21,7 +21,6 @@ from pitwall.serve.model.health import KEEP_S, Health
 from pitwall.serve.model.rows import Rows, ToolError
 from pitwall.serve.model.tools import TOOL_S, call
 from pitwall.serve.problem import Problem
-from pitwall.serve.rates import Rates
 
 if TYPE_CHECKING:
     from pitwall.serve.model.desk import Toolbox
@@ -54,7 +53,6 @@ class Coaching:
         self.desk = Desk(self.health, self._keep)
         self.agents = Agents(settings.agents)
         self.advising = Advising(readings, findings_of)
-        self.rates = Rates()
         self.kept = self.unkept = 0
         self._readings = readings
         self._live = live
@@ -100,7 +98,7 @@ class Coaching:
 
     def report(self) -> dict[str, Any]:
         """As `/health` has it."""
-        counts = {"kept": self.kept, "unkept": self.unkept, "refused_clients": self.rates.refused}
+        counts = {"kept": self.kept, "unkept": self.unkept}
         return self.health.report() | self.desk.report() | counts
 
     def _tools(self, task: Task) -> Toolbox:

@@ -46,6 +46,7 @@ class Health(Struct):
     rebuilds: Row
     streams: Row
     queries: Row
+    limits: Row
 
 
 @operation("GET", "/health", answers=Health)
@@ -79,6 +80,13 @@ def report(serving: Serving) -> dict[str, Any]:
             "limit": MAX_STREAMS,
             "refused": streams.refused,
             "skipped": streams.skipped,
+        },
+        "limits": {
+            "connections": serving.gate.open,
+            "under_way": serving.gate.under_way,
+            "closed": dict(serving.gate.closed),
+            "refused": dict(serving.refused),
+            "too_often": {kind.name: rates.refused for kind, rates in serving.rates.items()},
         },
         "queries": {
             "running": readings.running,

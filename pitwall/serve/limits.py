@@ -36,6 +36,27 @@ ENCODED: Final = 64
 MAX_REQUEST_BYTES: Final = 1 << 20
 """Of a request's body: no resource takes more than a few words."""
 
+MAX_CONNECTIONS: Final = 512
+"""Open at a time: the streams, six of each browser, and as many again; each may hold a request's head and body."""
+MAX_OF_CLIENT: Final = 256
+"""Of one address: scripts and tests have hundreds; no one takes all of them."""
+MAX_UNDER_WAY: Final = 256
+"""Requests that are being answered, streams among them."""
+
+HEAD_S: Final = 10.0
+"""From a connection's, or a request's, first byte to the end of its head: as long as a phone that has just lost its
+network needs.  In all: Sanic's own time-outs begin anew with every byte."""
+BODY_S: Final = 10.0
+BODY_BYTES_PER_S: Final = 16_384
+"""And for a body, with so much more for each byte of it."""
+
+QUERY_ROWS: Final = 100_000
+"""Of one answer to a question in SQL."""
+QUERY_BYTES: Final = 16 << 20
+"""And Arrow's bytes of them: JSON takes some three times as much, for as long as it is sent."""
+MAX_SQL: Final = 6_000
+"""Characters of one: a head has 8 kB."""
+
 QUESTIONS: Final = 32
 """Questions under way and waiting; one more is told to come back."""
 QUESTION_THREADS: Final = 2
@@ -62,7 +83,7 @@ MAX_NOTE: Final = 4_000
 MAX_LINKS: Final = 24
 """To places on laps, in one of the coach's answers."""
 CLIENTS: Final = 1024
-"""Of the coach, whose last requests are counted; the one that was quiet for longest is forgotten."""
+"""Whose last requests are counted, of each kind; the one that was quiet for longest is forgotten."""
 KEEPING: Final = 8
 """A model's answers that wait for the recorder; more are not kept, and that is counted."""
 

@@ -24,7 +24,7 @@ Handler = Callable[..., Coroutine[Any, Any, "HTTPResponse | None"]]
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 
-ALWAYS: Final = ("foreign-host", "internal")
+ALWAYS: Final = ("foreign-host", "no-token", "read-only", "too-busy", "too-slow", "too-large", "internal")
 """Whatever is asked may end so."""
 OF_A_SESSION: Final = ("unknown-session", "no-live-session", "no-projection", "too-busy", "query-timeout")
 """Whoever asks a session's projection may be told so."""

@@ -1,4 +1,4 @@
-"""`GET /` and its files: what is in pitwall/web, as it is, with an ETag each."""
+"""`GET /`, `GET /login` and their files: what is in pitwall/web, as it is, with an ETag each."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ CONTENT_TYPES: Final = {
     "svg": "image/svg+xml",
 }
 
+PATHS: Final = {"index.html": "/", "login.html": "/login"}
+
 
 def add(app: App) -> None:
-    """Adds a route for each file of the page; `/` is index.html."""
+    """Adds a route for each file of the page; `PATHS` says of some where they are."""
     for file in sorted((resources.files("pitwall") / "web").iterdir(), key=lambda file: file.name):
         suffix = file.name.rpartition(".")[2]
         if suffix in CONTENT_TYPES:
-            _add_file(
-                app, "/" if file.name == "index.html" else f"/{file.name}", file.read_bytes(), CONTENT_TYPES[suffix]
-            )
+            _add_file(app, PATHS.get(file.name, f"/{file.name}"), file.read_bytes(), CONTENT_TYPES[suffix])
 
 
 def _add_file(app: App, path: str, body: bytes, content_type: str) -> None:

@@ -14,14 +14,15 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from pitwall.errors import PitwallError, UsageError
+from pitwall.serve.access import Access, bracketed
 from pitwall.serve.advising import FindingsOf, stored
 from pitwall.serve.app import build
 from pitwall.serve.broadcast import Broadcast
 from pitwall.serve.coaching import Coaching
+from pitwall.serve.connection import Connection
 from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.reading import Garage, Readings
 from pitwall.serve.serving import Serving
@@ -43,15 +44,13 @@ STEP_S: Final = 0.02
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes any free one.
 
-    UsageError: not an address of this machine alone.  PitwallError: the port is taken or may not be used.
+    UsageError: it is no address; who may ask there is for `access` to say.  PitwallError: the port is taken, or may not
+    be used.
     """
-    if not _is_loopback(host):
-        raise UsageError(
-            "only this machine's own addresses can be served, since there are no tokens yet",
-            where=host,
-            hint="use 127.0.0.1, and reach it from elsewhere through a tunnel: ssh -L 8080:127.0.0.1:8080",
-        )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        family = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
+    except (OSError, UnicodeError) as error:
+        raise UsageError("it is no address of this machine", where=host, hint="127.0.0.1, 0.0.0.0") from error
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -75,16 +74,20 @@ def serve(
     *,
     model: Settings = NONE,
     findings_of: FindingsOf = stored,
+    access: Access | None = None,
     ready: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
 ) -> None:
     """Serves on `sock` until a signal (in the main thread) or `stop`; closes both when done.
 
     model: that words what the rules say.  findings_of: where the rules' findings are.
+    access: who may ask; None: whoever reaches the socket, by a name of loopback's.
     ready: called with the page's address once requests are answered.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(live, garage, sock, model, findings_of, ready or (lambda url: None), stop))
+        runner.run(
+            _serve(live, garage, sock, model, findings_of, access or Access(), ready or (lambda url: None), stop)
+        )
 
 
 async def _serve(
@@ -93,16 +96,21 @@ async def _serve(
     sock: socket.socket,
     model: Settings,
     findings_of: FindingsOf,
+    access: Access,
     ready: Callable[[str], None],
     stop: threading.Event | None,
 ) -> None:
     readings = Readings(live, garage)
     broadcast = Broadcast(live)
-    serving = Serving(live, broadcast, readings, Coaching(model, readings, live, findings_of))
+    serving = Serving(live, broadcast, readings, Coaching(model, readings, live, findings_of), access=access)
     app = build(serving)
     ticking = asyncio.create_task(broadcast.run())
     server = await app.create_server(
-        sock=sock, backlog=128, return_asyncio_server=True, asyncio_server_kwargs={"start_serving": False}
+        sock=sock,
+        backlog=128,
+        protocol=Connection,
+        return_asyncio_server=True,
+        asyncio_server_kwargs={"start_serving": False},
     )
     assert server is not None
     try:
@@ -179,13 +187,4 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _url(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return f"http://{bracketed(host)}:{port}/"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -14,9 +15,12 @@ import sanic
 from sanic.response import HTTPResponse
 
 from pitwall.errors import UsageError
+from pitwall.serve.access import Access
 from pitwall.serve.counting import Requests
 from pitwall.serve.encoding import dumps
+from pitwall.serve.gate import Gate
 from pitwall.serve.problem import Problem
+from pitwall.serve.rates import KINDS, Kind, Rates
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,7 +61,7 @@ class About:
 
 @dataclass
 class Serving:
-    """One server's state, `app.ctx`."""
+    """One server's state, `app.ctx`.  refused: how often, by problem.  rates: of clients, by what is asked."""
 
     live: Live
     broadcast: Broadcast
@@ -65,6 +69,10 @@ class Serving:
     coaching: Coaching
     streams: Streams = field(default_factory=Streams)
     requests: Requests = field(default_factory=Requests)
+    access: Access = field(default_factory=Access)
+    gate: Gate = field(default_factory=Gate)
+    refused: Counter[str] = field(default_factory=Counter)
+    rates: dict[Kind, Rates] = field(default_factory=lambda: {kind: Rates(kind.burst, kind.every_s) for kind in KINDS})
     started_s: float = field(default_factory=time.monotonic)
 
     async def session(self, name: str) -> str:

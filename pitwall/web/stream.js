@@ -31,6 +31,13 @@ export function follow(url, {onState, onValues, onGone}) {
     close();
     onGone();
     timer = setTimeout(open, AGAIN_MS);
+    letIn();
+  }
+
+  // a stream can't say why it is refused: who is not, or no longer, known goes where a token is asked for
+  async function letIn() {
+    const answer = await fetch("/token", {cache: "no-store"}).catch(() => null);
+    if (answer?.status === 401) location.replace("/login");
   }
 
   function tell(listener, event) {

@@ -17,6 +17,7 @@ from sanic import Sanic
 
 from pitwall.errors import UsageError
 from pitwall.log.session import Header, Session
+from pitwall.serve.access import Access
 from pitwall.serve.advising import FindingsOf, stored
 from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
@@ -206,6 +207,7 @@ def standing(
     port: int = 0,
     model: Settings = NONE,
     findings_of: FindingsOf = stored,
+    access: Access | None = None,
 ) -> Iterator[Stand]:
     """A server in a thread of this process, on `port` or any that is free, until the block ends."""
     live, garage = live or Still(), garage or FakeGarage()
@@ -216,7 +218,16 @@ def standing(
 
     def run() -> None:
         try:
-            serve(live, garage, sock, model=model, findings_of=findings_of, ready=lambda url: ready.set(), stop=stop)
+            serve(
+                live,
+                garage,
+                sock,
+                model=model,
+                findings_of=findings_of,
+                access=access,
+                ready=lambda url: ready.set(),
+                stop=stop,
+            )
         except BaseException as error:
             failures.append(error)
             raise

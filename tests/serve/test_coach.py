@@ -324,7 +324,7 @@ def test_who_asks_too_often_is_told_when_to_come_back():
         assert {status for status, _, _ in answers} == {200, 429}
         assert all(int(headers["Retry-After"]) >= 1 for headers in refused)
         assert stand.ask("/health")[0] == 200, "nobody else is kept out"
-        assert stand.json("/health")["llm"]["refused_clients"] == len(refused)
+        assert stand.json("/health")["limits"]["too_often"]["coach"] == len(refused)
 
 
 def test_agents_are_listed_and_loaded_when_first_used():

@@ -11,6 +11,7 @@ import pytest
 
 from pitwall.errors import PitwallError, UsageError
 from pitwall.log.published import Recorder, SourceState, State
+from pitwall.serve.access import access
 from pitwall.serve.limits import QUESTIONS
 from pitwall.serve.newest import Still
 from pitwall.serve.reading import _Call
@@ -333,8 +334,10 @@ def test_a_port_in_use_is_one_clear_line():
     assert "--port" in refused.value.hint
 
 
-def test_only_this_machine_can_be_served():
-    for host in ("0.0.0.0", "192.168.1.5", "example.org", ""):
-        with pytest.raises(UsageError):
-            bind(host, 0)
-    bind("localhost", 0).close()
+def test_others_than_this_machine_are_not_served_without_a_token():
+    for host in ("0.0.0.0", "::", "192.168.1.5", "example.org", ""):
+        with pytest.raises(UsageError) as refused:
+            access(host, "")
+        assert "PITWALL_TOKEN" in refused.value.hint
+    for host in ("localhost", "127.0.0.1", "::1"):
+        access(host, "")

@@ -1,0 +1,29 @@
+// What stands behind `#` of a link, or a token that is typed in; out comes a cookie, and the page.
+
+const at = (id) => document.getElementById(id);
+
+async function enter(said) {
+  at("why").hidden = true;
+  try {
+    const answer = await fetch("/login", {method: "POST", body: JSON.stringify(said)});
+    if (answer.ok) return location.replace("/");
+    const problem = await answer.json();
+    tell(`${problem.detail}. ${problem.hint}`);
+  } catch {
+    tell("The server does not answer.");
+  }
+}
+
+function tell(words) {
+  at("why").textContent = words;
+  at("why").hidden = false;
+}
+
+at("enter").addEventListener("submit", (event) => {
+  event.preventDefault();
+  enter({token: at("token").value.trim()});
+});
+
+const code = location.hash.slice(1);
+history.replaceState(null, "", "/login"); // a used code is of no use in a browser's history
+if (code) enter({code});
