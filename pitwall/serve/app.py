@@ -25,7 +25,8 @@ from pitwall.serve import (
     track,
 )
 from pitwall.serve.encoding import dumps
-from pitwall.serve.limits import MAX_REQUEST_BYTES
+from pitwall.serve.foxglove import routes
+from pitwall.serve.limits import MAX_REQUEST_BYTES, MAX_SAID_BYTES
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "REQUEST_TIMEOUT": 10,
     "RESPONSE_TIMEOUT": 30,  # idle, not total: a stream that pings lives on; a client that reads nothing is dropped
     "KEEP_ALIVE_TIMEOUT": 60,
+    "WEBSOCKET_MAX_SIZE": MAX_SAID_BYTES,
     "FALLBACK_ERROR_FORMAT": "json",
 }
 
@@ -63,6 +65,7 @@ def build(serving: Serving) -> App:
     guard.add(app)
     for resource in RESOURCES:
         resource.add(app)
+    routes.add(app)
     app.exception(Exception)(_explain)
     return app
 

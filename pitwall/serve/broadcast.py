@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pitwall.frames import Int64
 from pitwall.serve.encoding import dumps
 from pitwall.serve.limits import ENCODED, MOST_ERRORS
 from pitwall.serve.newest import NEVER, Live, Picture
@@ -58,6 +59,15 @@ class Broadcast:
     def tick(self) -> int:
         """The number of the newest tick."""
         return self._tick
+
+    @property
+    def picture(self) -> Picture:
+        """The newest picture."""
+        return self._picture
+
+    def changed(self, since: int) -> Int64:
+        """Places of the channels with values that a client which has seen the tick `since` has not."""
+        return np.flatnonzero((self._changed > since) & (self._picture.t != NEVER))
 
     async def run(self) -> None:
         """Ticks until it is cancelled or closed."""

@@ -55,6 +55,7 @@ def report(serving: Serving) -> dict[str, Any]:
             "limit": MAX_STREAMS,
             "refused": streams.refused,
             "skipped": streams.skipped,
+            "stalled": streams.stalled,
         },
         "queries": {
             "running": readings.running,

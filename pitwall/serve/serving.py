@@ -27,11 +27,15 @@ LIVE: Final = "_live"
 
 @dataclass
 class Streams:
-    """The open live streams, and counts.  skipped: ticks that slow clients did not get one by one."""
+    """The open live streams, and counts.  skipped: ticks that slow clients did not get one by one.
+
+    stalled: WebSockets that were cut off, as they took nothing.
+    """
 
     open: set[asyncio.Transport] = field(default_factory=set)
     refused: int = 0
     skipped: int = 0
+    stalled: int = 0
 
     def abort(self) -> None:
         """Ends those that are still open, with whatever they have not read."""
