@@ -53,7 +53,7 @@ packages() {
 recorder() {
   [ -x "$python" ] || python -m venv --system-site-packages "$program/venv"
   # what would take an hour to compile is either a package of Termux's, seen from here, or not wanted
-  "$python" -m pip install --disable-pip-version-check --only-binary numpy,pyarrow,duckdb,orjson "${clone}[usb]"
+  "$python" -m pip install --disable-pip-version-check --only-binary numpy,pyarrow,duckdb,orjson,msgspec "${clone}[usb]"
 }
 
 write_settings() {
@@ -77,7 +77,7 @@ native_server() {
   pkg install -y clang
   # two small C extensions, seconds each; uvloop and ujson are left out, as Sanic has it
   SANIC_NO_UVLOOP=true SANIC_NO_UJSON=true "$python" -m pip install --disable-pip-version-check \
-    --only-binary numpy,pyarrow,duckdb,orjson,watchfiles --no-binary sanic "${clone}[server,usb]"
+    --only-binary numpy,pyarrow,duckdb,orjson,msgspec,watchfiles --no-binary sanic "${clone}[server,usb]"
 }
 
 debian() {

@@ -19,6 +19,7 @@ SERVING: Final = {
     "duckdb": "duckdb",
     "sanic": "sanic",
     "orjson": "orjson",
+    "msgspec": "msgspec",
     "cantools": "cantools",
     "isotp": "can-isotp",
     "pint": "pint",

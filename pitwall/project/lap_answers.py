@@ -80,6 +80,22 @@ def traced(connection: duckdb.DuckDBPyConnection, session: str, lap: str) -> Tra
     return Traced(session, facts, length_m, _trace(connection, facts, length_m))
 
 
+def part_of_lap(
+    connection: duckdb.DuckDBPyConnection, session: str, lap: str, from_m: float | None, to_m: float | None
+) -> tuple[int, int]:
+    """When (ns) the car was on that part of a lap: from its start, to its end, where nothing is said.
+
+    UsageError: there is no such lap.
+    """
+    found = traced(connection, session, lap)
+    way = np.linspace(0.0, found.length_m, len(found.trace))
+    first, last = (
+        found.facts[end] if at is None else found.facts["t_start"] + round(float(np.interp(at, way, found.trace)) * 1e9)
+        for at, end in ((from_m, "t_start"), (to_m, "t_end"))
+    )
+    return int(first), int(last)
+
+
 def path_m(connection: duckdb.DuckDBPyConnection) -> float | None:
     """The length of the session's path; None before its first good lap."""
     row = connection.execute("SELECT length_m FROM track").fetchone()

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Final
 
 from sanic import Config, Sanic
 from sanic.exceptions import SanicException
+from sanic.response import HTTPResponse
 
 from pitwall.errors import PitwallError
 from pitwall.serve import (
     channels,
     coach,
     compare,
-    ending,
     guard,
     health,
     laps,
-    lines,
     live,
+    operations,
     page,
+    reference,
+    requests,
     sessions,
     signals,
     track,
@@ -28,15 +30,16 @@ from pitwall.serve.encoding import dumps
 from pitwall.serve.foxglove import routes
 from pitwall.serve.limits import MAX_REQUEST_BYTES, MAX_SAID_BYTES
 from pitwall.serve.problem import Problem
+from pitwall.serve.serving import UnchangedError
 
 if TYPE_CHECKING:
-    from sanic.response import HTTPResponse
-
     from pitwall.serve.serving import App, Request, Serving
 
 logger = logging.getLogger("pitwall.serve")
 
-RESOURCES: Final = (health, sessions, ending, lines, channels, signals, laps, track, compare, coach, live, page)
+RESOURCES: Final = (health, sessions, requests, channels, signals, laps, track, compare, coach, live)
+OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
+"""All that can be asked."""
 
 LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "AUTO_EXTEND": False,  # sanic-ext, if it happens to be installed, changes what routes do
@@ -51,8 +54,8 @@ LIMITS: Final[dict[str, str | bool | int | float | None]] = {
 }
 
 HINTS: Final = {
-    404: "see /sessions, /health and /live",
-    405: "all but /session/<sid>/end, /session/<sid>/start-line and /coach/ask is read: use GET",
+    404: "see /docs",
+    405: "see /docs",
 }
 
 
@@ -63,11 +66,17 @@ def build(serving: Serving) -> App:
     for noisy in ("sanic.root", "sanic.server", "sanic.error"):
         logging.getLogger(noisy).setLevel(logging.ERROR)  # what it tells of clients, the answers do
     guard.add(app)
-    for resource in RESOURCES:
-        resource.add(app)
+    coach.guard(app)
+    operations.add(app, (*OPERATIONS, *reference.of(OPERATIONS)))
+    page.add(app)
     routes.add(app)
+    app.exception(UnchangedError)(_unchanged)
     app.exception(Exception)(_explain)
     return app
+
+
+async def _unchanged(request: Request, error: Exception) -> HTTPResponse:
+    return HTTPResponse(b"", 304)
 
 
 async def _explain(request: Request, error: Exception) -> HTTPResponse:
@@ -78,11 +87,11 @@ def _problem(request: Request, error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, PitwallError):
-        return Problem(503, "no-projection", str(error), hint=error.hint)
+        return Problem("no-projection", str(error), hint=error.hint)
     if isinstance(error, SanicException) and error.status_code < 500:
         hint = HINTS.get(error.status_code, "")
-        return Problem(error.status_code, f"http-{error.status_code}", str(error), hint=hint, headers=error.headers)
+        return Problem(f"http-{error.status_code}", str(error), hint=hint, headers=error.headers)
     if isinstance(error, SanicException):
-        return Problem(error.status_code, f"http-{error.status_code}", str(error))
+        return Problem(f"http-{error.status_code}", str(error))
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
-    return Problem(500, "internal", f"{type(error).__name__} while answering", hint="what pitwall printed says more")
+    return Problem("internal", f"{type(error).__name__} while answering", hint="what pitwall printed says more")

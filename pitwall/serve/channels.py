@@ -1,31 +1,97 @@
-"""`GET /session/<sid>/channels`: what exists in a session: each channel's unit, source, place, count and rate."""
+"""A projection's own small tables: channels, corners, incidents; each as JSON, or as a table in any of the formats."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pitwall.serve.serving import answer
+from msgspec import Struct
+
+from pitwall.project.database import quoted
+from pitwall.serve.answers import OfSession, Row
+from pitwall.serve.operations import operation
+from pitwall.serve.parameters import Tabled
+from pitwall.serve.serving import answer, asked
+from pitwall.serve.tables import TABLED, chosen, tabled
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
     from sanic.response import HTTPResponse
 
-    from pitwall.serve.serving import App, Request
+    from pitwall.serve.serving import Request
 
 COLUMNS: Final = ("name", "unit", "source", "table_name", "column_name", "rows", "rate_hz")
 
 
-def add(app: App) -> None:
-    """Adds the route."""
+class OneChannel(Struct):
+    """A channel.  source: the signal it is made of.  table_name, column_name: where `/query` finds it."""
 
-    @app.route("/session/<sid>/channels", methods=["GET", "HEAD"])
-    async def channels(request: Request, sid: str) -> HTTPResponse:
-        session = await request.app.ctx.session(sid)
-        told = await request.app.ctx.readings.ask(session, _channels)
-        return answer({"session": session, **told.pipeline(), "channels": told.answer})
+    name: str
+    unit: str
+    source: str
+    table_name: str
+    column_name: str
+    rows: int
+    rate_hz: float | None
 
 
-def _channels(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    columns = ", ".join(f'"{column}"' for column in COLUMNS)
-    rows = cursor.execute(f"SELECT {columns} FROM channels ORDER BY name").fetchall()  # noqa: S608
-    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+class Channels(OfSession):
+    """By name."""
+
+    channels: list[OneChannel]
+
+
+class Wanted(Tabled, frozen=True, forbid_unknown_fields=True):
+    """A table."""
+
+
+@operation("GET", "/session/<sid>/channels", takes=Wanted, answers=Channels, problems=("no-such-format",), media=TABLED)
+async def channels(request: Request, wanted: Wanted, sid: str) -> HTTPResponse:
+    """The channels of a session: units, sources, counts and rates."""
+    return await _table(request, wanted, sid, "channels", COLUMNS, "ORDER BY name")
+
+
+class Corners(OfSession):
+    """One row a corner and lap, in the order that they were driven: the columns of the table `corners`."""
+
+    corners: list[Row]
+
+
+@operation("GET", "/session/<sid>/corners", takes=Wanted, answers=Corners, problems=("no-such-format",), media=TABLED)
+async def corners(request: Request, wanted: Wanted, sid: str) -> HTTPResponse:
+    """How each corner was driven, lap by lap."""
+    return await _table(request, wanted, sid, "corners", (), "ORDER BY rowid")
+
+
+class Incidents(OfSession):
+    """In the order of time: the columns of the table `incidents`."""
+
+    incidents: list[Row]
+
+
+@operation(
+    "GET", "/session/<sid>/incidents", takes=Wanted, answers=Incidents, problems=("no-such-format",), media=TABLED
+)
+async def incidents(request: Request, wanted: Wanted, sid: str) -> HTTPResponse:
+    """Spins, offs, lock-ups, over-revs and what was out of its limits, with evidence."""
+    return await _table(request, wanted, sid, "incidents", (), "ORDER BY t, kind, what")
+
+
+OPERATIONS: Final = (channels, corners, incidents)
+
+
+async def _table(
+    request: Request, wanted: Wanted, sid: str, table: str, columns: tuple[str, ...], order: str
+) -> HTTPResponse:
+    form = chosen(request, wanted.format)
+    session = await request.app.ctx.session(sid)
+    named = ", ".join(map(quoted, columns)) or "*"
+    told = await asked(request, session, lambda cursor: _rows(cursor, f"SELECT {named} FROM {table} {order}"))  # noqa: S608
+    if form != "json":
+        return tabled(told.answer, form)
+    return answer({"session": session, **told.pipeline(), table: told.answer.to_pylist()})
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    found: Any = cursor.sql(sql)
+    return found.to_arrow_table()

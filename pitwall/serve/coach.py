@@ -8,22 +8,26 @@ them so far, checked) as the model writes, and `answer`, the last one, as it wou
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from msgspec import Meta, Struct
 
 from pitwall.coach.advice import Brief, Debrief, as_facts
 from pitwall.coach.finding import Level, Link
 from pitwall.errors import UsageError
 from pitwall.serve.advising import figures_of, ground_of, told_of
+from pitwall.serve.answers import Row
 from pitwall.serve.asking import answer_to
 from pitwall.serve.broadcast import event
 from pitwall.serve.coaching import ANSWER_S, Worded, worded
 from pitwall.serve.limits import MAX_LINKS, MAX_QUESTION, MAX_QUESTION_BYTES
 from pitwall.serve.model.ground import Ground
 from pitwall.serve.model.writing import Task
+from pitwall.serve.operations import EVENTS, JSON, OF_A_SESSION, operation
+from pitwall.serve.parameters import Nothing
 from pitwall.serve.problem import Problem
 from pitwall.serve.serving import LIVE, answer
 
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 PING_S: Final = 5.0
 """A stream whose model thinks still shows that it is there."""
 PREFIX: Final = "/coach/"
+PROBLEMS: Final = (*OF_A_SESSION, "too-often")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,61 +69,134 @@ class Said:
         }
 
 
-def add(app: App) -> None:
-    """Adds the routes."""
+Session = Annotated[str, Meta(description="a session's id; the live one, or else the newest, unless said")]
+
+
+class OfBrief(Struct, frozen=True, forbid_unknown_fields=True):
+    """Before driving."""
+
+    session: Session = LIVE
+    level: Level = Level.INTERMEDIATE
+    stream: Annotated[bool, Meta(description="as server-sent events: rules, words, answer")] = False
+
+
+class OfDebrief(Struct, frozen=True, forbid_unknown_fields=True):
+    """After driving."""
+
+    session: Session = LIVE
+    level: Level = Level.INTERMEDIATE
+    against: Annotated[str, Meta(description="another session; else the beginning of this one")] = ""
+    stream: Annotated[bool, Meta(description="as server-sent events: rules, words, answer")] = False
+
+
+class Question(Struct, frozen=True, forbid_unknown_fields=True):
+    """A question."""
+
+    question: Annotated[str, Meta(description="in words", examples=["Where do I lose the most?"])]
+    session: Session = LIVE
+    level: Level = Level.INTERMEDIATE
+    agent: Annotated[str, Meta(description="who answers; /coach/agents lists them")] = "ask"
+    stream: Annotated[bool, Meta(description="as server-sent events: rules, words, answer")] = False
+
+
+class Advice(Struct):
+    """What the coach says: `words`, and the figures and laps that they stand on.
+
+    source: `rules`, or `model` where a language model worded it; why: it did not.  pending: it is still at it.
+    """
+
+    kind: str
+    session: str
+    level: Level
+    words: str
+    source: str
+    why: str | None
+    pending: bool
+    figures: Any
+    links: list[Row]
+    fingerprint: str
+    stale: bool
+    complete: bool
+
+
+class Agents(Struct):
+    """Who can be asked."""
+
+    agents: list[Row]
+
+
+@operation("GET", "/coach/agents", answers=Agents, problems=("too-often",))
+async def agents(request: Request, _: Nothing) -> HTTPResponse:
+    """Who words the coach's answers, and whether each is loaded."""
+    return answer({"agents": request.app.ctx.coaching.agents.report()})
+
+
+@operation("GET", "/coach/brief", takes=OfBrief, answers=Advice, problems=PROBLEMS, media=(JSON, EVENTS))
+async def brief(request: Request, wanted: OfBrief) -> HTTPResponse | None:
+    """Three things to work on, from history."""
+    begun_s = _now_s()
+    serving = request.app.ctx
+    session = await serving.session(wanted.session)
+    told = await serving.coaching.advising.brief(session, wanted.level)
+    return await _answer(request, _of_advice(serving, told, "brief", session), begun_s, wanted.stream)
+
+
+@operation("GET", "/coach/debrief", takes=OfDebrief, answers=Advice, problems=PROBLEMS, media=(JSON, EVENTS))
+async def debrief(request: Request, wanted: OfDebrief) -> HTTPResponse | None:
+    """What changed, what it was worth, what next."""
+    begun_s = _now_s()
+    serving = request.app.ctx
+    session = await serving.session(wanted.session)
+    against = await serving.session(wanted.against) if wanted.against else ""
+    told = await serving.coaching.advising.debrief(session, wanted.level, against)
+    return await _answer(request, _of_advice(serving, told, "debrief", session), begun_s, wanted.stream)
+
+
+@operation(
+    "POST",
+    "/coach/ask",
+    takes=Question,
+    answers=Advice,
+    problems=(*PROBLEMS, "unknown-agent", "too-long"),
+    media=(JSON, EVENTS),
+)
+async def ask(request: Request, wanted: Question) -> HTTPResponse | None:
+    """A question, answered from the data."""
+    begun_s = _now_s()
+    serving = request.app.ctx
+    question = _question(wanted.question)
+    session = await serving.session(wanted.session or LIVE)
+    agent = wanted.agent or "ask"
+    if agent not in serving.coaching.agents.names():
+        raise Problem("unknown-agent", f"there is no agent {agent[:80]!r}", hint="see /coach/agents")
+    told = await serving.readings.ask(session, answer_to(question, session, wanted.level, serving.coaching.advising))
+    return await _answer(
+        request, _of_reply(serving, told, agent, session, wanted.level, question), begun_s, wanted.stream
+    )
+
+
+OPERATIONS: Final = (agents, brief, debrief, ask)
+
+
+def guard(app: App) -> None:
+    """No client may ask more often than a bucket of tokens lets it, nor at length."""
 
     @app.on_request
     async def not_too_often(request: Request) -> None:
-        if request.path.startswith(PREFIX):
-            wait_s = request.app.ctx.coaching.rates.wait_s(request.ip, asyncio.get_running_loop().time())
-            if wait_s:
-                raise Problem(
-                    429,
-                    "too-often",
-                    "the coach was asked too often in the last seconds",
-                    hint=f"ask again in {math.ceil(wait_s)} s",
-                    headers={"Retry-After": str(math.ceil(wait_s))},
-                )
-
-    @app.route("/coach/agents", methods=["GET", "HEAD"])
-    async def agents(request: Request) -> HTTPResponse:
-        _only(request.args, ())
-        return answer({"agents": request.app.ctx.coaching.agents.report()})
-
-    @app.route("/coach/brief", methods=["GET", "HEAD"])
-    async def brief(request: Request) -> HTTPResponse | None:
-        begun_s = _now_s()
-        serving = request.app.ctx
-        _only(request.args, ("session", "level", "stream"))
-        level, stream = _level(request.args.get("level")), _truth(request.args.get("stream"))
-        session = await serving.session(request.args.get("session") or LIVE)
-        told = await serving.coaching.advising.brief(session, level)
-        return await _answer(request, _of_advice(serving, told, "brief", session), begun_s, stream)
-
-    @app.route("/coach/debrief", methods=["GET", "HEAD"])
-    async def debrief(request: Request) -> HTTPResponse | None:
-        begun_s = _now_s()
-        serving = request.app.ctx
-        _only(request.args, ("session", "level", "against", "stream"))
-        level, stream = _level(request.args.get("level")), _truth(request.args.get("stream"))
-        session = await serving.session(request.args.get("session") or LIVE)
-        against = request.args.get("against") or ""
-        against = await serving.session(against) if against else ""
-        told = await serving.coaching.advising.debrief(session, level, against)
-        return await _answer(request, _of_advice(serving, told, "debrief", session), begun_s, stream)
-
-    @app.post("/coach/ask")
-    async def ask(request: Request) -> HTTPResponse | None:
-        begun_s = _now_s()
-        serving = request.app.ctx
-        body = _body(request.body)
-        question, level, stream = _question(body), _level(body.get("level")), _truth(body.get("stream"))
-        session = await serving.session(_text(body, "session") or LIVE)
-        agent = _text(body, "agent") or "ask"
-        if agent not in serving.coaching.agents.names():
-            raise Problem(404, "unknown-agent", f"there is no agent {agent[:80]!r}", hint="see /coach/agents")
-        told = await serving.readings.ask(session, answer_to(question, session, level, serving.coaching.advising))
-        return await _answer(request, _of_reply(serving, told, agent, session, level, question), begun_s, stream)
+        if not request.path.startswith(PREFIX):
+            return
+        wait_s = request.app.ctx.coaching.rates.wait_s(request.ip, asyncio.get_running_loop().time())
+        if wait_s:
+            raise Problem(
+                "too-often",
+                "the coach was asked too often in the last seconds",
+                hint=f"ask again in {math.ceil(wait_s)} s",
+                headers={"Retry-After": str(math.ceil(wait_s))},
+            )
+        if len(request.body) > MAX_QUESTION_BYTES:
+            raise Problem(
+                "too-long", f"the body is longer than {MAX_QUESTION_BYTES:,} bytes", hint="ask in fewer words"
+            )
 
 
 async def _answer(request: Request, said: Said, begun_s: float, stream: bool) -> HTTPResponse | None:
@@ -218,63 +296,14 @@ def _link(session: str, link: Link) -> dict[str, Any]:
     return {"session": session, "lap": link.lap, "corner": link.corner or None, "distance_m": link.distance_m}
 
 
-def _body(body: bytes) -> dict[str, Any]:
-    hint = '{"question": "Where do I lose the most?", "session": "_live", "level": "novice", "stream": false}'
-    if len(body) > MAX_QUESTION_BYTES:
-        raise Problem(413, "too-long", f"the body is longer than {MAX_QUESTION_BYTES:,} bytes", hint=hint)
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "bad-parameter", f"the body is no JSON: {error}", hint=hint) from error
-    if not isinstance(said, dict):
-        raise Problem(400, "bad-parameter", "the body is no JSON object", hint=hint)
-    _only(said, ("question", "session", "level", "stream", "agent"))
-    return said
-
-
-def _question(body: Mapping[str, Any]) -> str:
-    question = " ".join(_text(body, "question").split())
+def _question(said: str) -> str:
+    question = " ".join(said.split())
     if not question:
-        raise Problem(400, "bad-parameter", "nothing is asked", hint='{"question": "Where do I lose the most?"}')
+        raise Problem("bad-parameter", "nothing is asked", hint='{"question": "Where do I lose the most?"}')
     if len(question) > MAX_QUESTION:
         hint = f"ask in {MAX_QUESTION} characters at most"
-        raise Problem(413, "too-long", f"the question has {len(question):,} characters", hint=hint)
+        raise Problem("too-long", f"the question has {len(question):,} characters", hint=hint)
     return question
-
-
-def _text(body: Mapping[str, Any], key: str) -> str:
-    value = body.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise Problem(400, "bad-parameter", f"{key} is no text", hint=f'{{"{key}": "…"}}')
-    return value
-
-
-def _level(said: object) -> Level:
-    if said is None:
-        return Level.INTERMEDIATE
-    if said not in list(Level):
-        raise Problem(400, "bad-parameter", f"{str(said)[:80]!r} is no level", hint=f"it is {', '.join(Level)}")
-    return Level(str(said))
-
-
-_TRUTHS: Final[Mapping[object, bool]] = {None: False, "true": True, "1": True, "false": False, "0": False}
-
-
-def _truth(said: object) -> bool:
-    if isinstance(said, bool):
-        return said
-    if not isinstance(said, str | None) or said not in _TRUTHS:
-        raise Problem(400, "bad-parameter", f"stream={str(said)[:80]} makes no sense", hint="true or false")
-    return _TRUTHS[said]
-
-
-def _only(given: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        hint = f"it takes {', '.join(known)}" if known else "it takes none"
-        raise Problem(400, "bad-parameter", f"{unknown[0][:80]!r} is no parameter of it", hint=hint)
 
 
 def _now_s() -> float:

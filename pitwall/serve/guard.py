@@ -54,7 +54,6 @@ def add(app: App) -> None:
         host = request.headers.get("host", "")
         if not is_own(host):
             raise Problem(
-                421,
                 "foreign-host",
                 f"the Host header says {host[:80]!r}" if host else "the Host header is missing",
                 hint="open http://localhost with the port that pitwall printed",
@@ -65,10 +64,14 @@ def add(app: App) -> None:
         # a browser tells on whose behalf it sends what may change something; a program of the user's has no page
         origin = request.headers.get("origin")
         if request.method not in READING and origin is not None and not _is_own_page(origin):
-            raise Problem(403, "foreign-page", f"a page of {origin[:80]!r} asks", hint="ask from pitwall's own page")
+            raise Problem("foreign-page", f"a page of {origin[:80]!r} asks", hint="ask from pitwall's own page")
 
     @app.on_response  # type: ignore[untyped-decorator]  # Sanic leaves its return unannotated
     async def add_headers(request: Request, response: BaseHTTPResponse) -> None:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        tag = getattr(request.ctx, "tag", None)
+        if tag is not None and response.status in (200, 304):
+            response.headers["ETag"], response.headers["Vary"] = tag, "Accept"
+            response.headers["Cache-Control"] = "private, no-cache"  # kept, and asked for again with its tag
         response.headers.setdefault("Cache-Control", "no-store")

@@ -6,10 +6,15 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
+
 from pitwall import __version__
 from pitwall.resident import rss_bytes, since_ns
+from pitwall.serve.answers import Row
 from pitwall.serve.broadcast import age_s
 from pitwall.serve.limits import MAX_STREAMS
+from pitwall.serve.operations import operation
+from pitwall.serve.parameters import Nothing
 from pitwall.serve.serving import answer
 from pitwall.serve.sessions import iso
 
@@ -19,18 +24,37 @@ if TYPE_CHECKING:
     from pitwall.log.published import Recorder
     from pitwall.project.room import Space
     from pitwall.serve.newest import Picture
-    from pitwall.serve.serving import App, Request, Serving
+    from pitwall.serve.serving import Request, Serving
 
 QUIET_S: Final = 2.0
 """A recording session whose last frame is older than this has gone quiet."""
 
 
-def add(app: App) -> None:
-    """Adds the route."""
+class Health(Struct):
+    """How everything is.  status: ok, quiet (no frames just now), idle (nobody records) or failing."""
 
-    @app.route("/health", methods=["GET", "HEAD"])
-    async def health(request: Request) -> HTTPResponse:
-        return answer(report(request.app.ctx))
+    status: str
+    version: str
+    uptime_s: float
+    live: Row
+    recorder: Row | None
+    sources: list[Row]
+    processes: dict[str, Row]
+    projection: Row
+    llm: Row
+    cars: dict[str, list[str]]
+    rebuilds: Row
+    streams: Row
+    queries: Row
+
+
+@operation("GET", "/health", answers=Health)
+async def health(request: Request, _: Nothing) -> HTTPResponse:
+    """Whether frames come in, whether they are projected, and what goes wrong."""
+    return answer(report(request.app.ctx))
+
+
+OPERATIONS: Final = (health,)
 
 
 def report(serving: Serving) -> dict[str, Any]:

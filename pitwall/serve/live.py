@@ -9,49 +9,51 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pitwall.serve.broadcast import event
 from pitwall.serve.limits import MAX_STREAMS, SEND_BYTES, WRITE_BYTES
+from pitwall.serve.operations import EVENTS, operation
+from pitwall.serve.parameters import Nothing
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pitwall.serve.broadcast import Broadcast
-    from pitwall.serve.serving import App, Request, Streams
+    from pitwall.serve.serving import Request, Streams
 
 
 PING_S: Final = 5.0
 """A stream that has nothing to tell still shows that it is there."""
 
 
-def add(app: App) -> None:
-    """Adds the route."""
+@operation("GET", "/live", answers=dict[str, Any], problems=("too-busy",), media=(EVENTS,))
+async def live(request: Request, _: Nothing) -> None:
+    """The newest value of every channel, as server-sent events: `state`, then `values`; `closing` is the last one."""
+    serving = request.app.ctx
+    streams = serving.streams
+    if serving.broadcast.closing or len(streams.open) >= MAX_STREAMS:
+        streams.refused += 1
+        raise Problem(
+            "too-busy",
+            f"{len(streams.open)} live streams are open, of at most {MAX_STREAMS}",
+            hint="close some pages, and try again",
+            headers={"Retry-After": "5"},
+        )
+    transport = cast("asyncio.Transport", request.transport)
+    keep_buffers_small(transport)
+    streams.open.add(transport)
+    try:
+        response = await request.respond(content_type=EVENTS, headers={"X-Accel-Buffering": "no"})
+        async for chunk in _events(serving.broadcast, streams):
+            await response.send(chunk)
+        await response.eof()
+    finally:
+        streams.open.discard(transport)
 
-    @app.get("/live")
-    async def live(request: Request) -> None:
-        serving = request.app.ctx
-        streams = serving.streams
-        if serving.broadcast.closing or len(streams.open) >= MAX_STREAMS:
-            streams.refused += 1
-            raise Problem(
-                503,
-                "too-busy",
-                f"{len(streams.open)} live streams are open, of at most {MAX_STREAMS}",
-                hint="close some pages, and try again",
-                headers={"Retry-After": "5"},
-            )
-        transport = cast("asyncio.Transport", request.transport)
-        keep_buffers_small(transport)
-        streams.open.add(transport)
-        try:
-            response = await request.respond(content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-            async for chunk in _events(serving.broadcast, streams):
-                await response.send(chunk)
-            await response.eof()
-        finally:
-            streams.open.discard(transport)
+
+OPERATIONS: Final = (live,)
 
 
 async def _events(broadcast: Broadcast, streams: Streams) -> AsyncIterator[bytes]:

@@ -18,7 +18,7 @@ STEP_S: Final = 0.25
 
 @dataclass(slots=True)
 class Player:
-    """first, last: what there is to play, ns since the session began, both included.  at: where what is due next begins."""
+    """first, last: what there is to play, ns since the session began.  at: where what is due next begins."""
 
     first: int
     last: int

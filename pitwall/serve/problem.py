@@ -5,6 +5,7 @@ Every error that the API answers with has this one shape, and its type is a name
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -13,38 +14,38 @@ from sanic.response import HTTPResponse
 from pitwall.serve.encoding import dumps
 
 CONTENT_TYPE: Final = "application/problem+json"
+TYPES: Final = "urn:pitwall:problem:"
 
 
 class Problem(Exception):  # noqa: N818 — RFC 9457 calls it a problem
     """What was wrong with a request, and what to do about it.
 
-    name: the stable end of its type.  detail: what was wrong with this request.  hint: what to ask instead.
-    facts: further members of the document (near names, limits).
+    name: the stable end of its type, one of PROBLEMS or `http-` and a status.  detail: what was wrong with it.
+    hint: what to ask instead.  facts: further members of the document (near names, limits).
     """
 
     def __init__(
         self,
-        status: int,
         name: str,
         detail: str,
         *,
         hint: str = "",
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         **facts: object,
     ) -> None:
         super().__init__(detail)
-        self.status = status
         self.name = name
+        self.status, self.title = PROBLEMS.get(name) or _of_http(name)
         self.detail = detail
         self.hint = hint
-        self.headers = headers or {}
+        self.headers = dict(headers or {})
         self.facts = facts
 
     def response(self) -> HTTPResponse:
         """The problem as a response."""
         document = {
-            "type": f"urn:pitwall:problem:{self.name}",
-            "title": TITLES.get(self.name) or HTTPStatus(self.status).phrase,
+            "type": f"{TYPES}{self.name}",
+            "title": self.title,
             "status": self.status,
             "detail": self.detail,
             "hint": self.hint,
@@ -53,21 +54,32 @@ class Problem(Exception):  # noqa: N818 — RFC 9457 calls it a problem
         return HTTPResponse(dumps(document), self.status, self.headers, CONTENT_TYPE)
 
 
-TITLES: Final = {
-    "bad-parameter": "A parameter makes no sense",
-    "foreign-page": "Only pages of this server may change anything",
-    "foreign-host": "This server answers to this machine's own names only",
-    "internal": "Pitwall failed",
-    "no-live-session": "No session has been recorded yet",
-    "no-projection": "The session can't be projected",
-    "not-recording": "The session is not being recorded",
-    "query-timeout": "The query took too long",
-    "too-busy": "Too much is asked at once",
-    "too-long": "More than is taken",
-    "too-many-points": "More points than one answer may hold",
-    "too-often": "Asked too often",
-    "unknown-agent": "No such agent",
-    "unknown-channel": "No such channel",
-    "unknown-lap": "No such lap",
-    "unknown-session": "No such session",
+def _of_http(name: str) -> tuple[int, str]:
+    status = HTTPStatus(int(name.removeprefix("http-")))
+    return status.value, status.phrase
+
+
+PROBLEMS: Final = {
+    "bad-parameter": (400, "A parameter makes no sense"),
+    "foreign-page": (403, "Only pages of this server may change anything"),
+    "no-live-session": (404, "No session has been recorded yet"),
+    "unknown-agent": (404, "No such agent"),
+    "unknown-car": (404, "No such car"),
+    "unknown-channel": (404, "No such channel"),
+    "unknown-corner": (404, "No such corner"),
+    "unknown-lap": (404, "No such lap"),
+    "unknown-session": (404, "No such session"),
+    "no-such-format": (406, "It can't be had so"),
+    "not-recording": (409, "The session is not being recorded"),
+    "too-long": (413, "More than is taken"),
+    "too-many-points": (413, "More points than one answer may hold"),
+    "too-many-rows": (413, "More rows than one answer may hold"),
+    "foreign-host": (421, "This server answers to this machine's own names only"),
+    "bad-query": (422, "The question can't be answered"),
+    "too-often": (429, "Asked too often"),
+    "internal": (500, "Pitwall failed"),
+    "no-projection": (503, "The session can't be projected"),
+    "too-busy": (503, "Too much is asked at once"),
+    "query-timeout": (504, "The query took too long"),
 }
+"""Every kind of problem: its status and its title.  The names are stable: scripts go by them."""

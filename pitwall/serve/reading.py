@@ -68,23 +68,40 @@ class Garage(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Generic[T]):
-    """An answer, wholly of one generation.  fingerprint: of the pipeline that it was built with.
-
-    stale: the session's projection would be built with another one now.
+class Edition:
+    """What an answer is from.  fingerprint: of the pipeline that the projection was built with.  offset: of the log, up
+    to which it was.  complete: the session's end is in it.  stale: it would be built with another pipeline now.
     """
 
-    answer: T
     fingerprint: str
+    offset: int
+    complete: bool
     stale: bool
 
-    def but(self, answer: U) -> Told[U]:
-        """Another answer, of the same generation."""
-        return Told(answer, self.fingerprint, self.stale)
+    @property
+    def final(self) -> bool:
+        """Whether the same question gets the same answer from now on, unless a car's definition is edited."""
+        return self.complete and not self.stale
 
     def pipeline(self) -> dict[str, object]:
         """What the API says of it."""
-        return {"fingerprint": self.fingerprint, "stale": self.stale}
+        return {"fingerprint": self.fingerprint, "stale": self.stale, "complete": self.complete}
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[T]):
+    """An answer, wholly of one generation."""
+
+    answer: T
+    edition: Edition
+
+    def but(self, answer: U) -> Told[U]:
+        """Another answer, of the same generation."""
+        return Told(answer, self.edition)
+
+    def pipeline(self) -> dict[str, object]:
+        """What the API says of where it is from."""
+        return self.edition.pipeline()
 
 
 class Readings:
@@ -96,13 +113,26 @@ class Readings:
         self._pool = ThreadPoolExecutor(QUESTION_THREADS, "pitwall-query")
         self.running = self.answered = self.refused = self.interrupted = 0
 
-    async def ask(self, session: str, question: Callable[[duckdb.DuckDBPyConnection], T]) -> Told[T]:
-        """What `question` returns, given a cursor on the session's projection.  Problem: too busy, or too slow."""
+    async def ask(
+        self,
+        session: str,
+        question: Callable[[duckdb.DuckDBPyConnection], T],
+        *,
+        of: Callable[[Edition], None] = lambda edition: None,
+    ) -> Told[T]:
+        """What `question` returns, given a cursor on the session's projection.  Problem: too busy, or too slow.
+
+        of: is told first what the answer will be from, and may raise: then nothing is asked.
+        """
 
         def told(cursor: duckdb.DuckDBPyConnection) -> Told[T]:
-            ((fingerprint,),) = cursor.execute("SELECT fingerprint FROM built_from").fetchall()
+            ((fingerprint, offset, complete),) = cursor.execute(
+                "SELECT fingerprint, log_offset, complete FROM built_from"
+            ).fetchall()
             wanted = self._garage.fingerprint(session)
-            return Told(question(cursor), fingerprint, wanted not in ("", fingerprint))
+            edition = Edition(fingerprint, offset, complete, wanted not in ("", fingerprint))
+            of(edition)
+            return Told(question(cursor), edition)
 
         call = _Call(
             lambda: self._live.cursor(session) or self._garage.cursor(session),
@@ -142,7 +172,6 @@ class Readings:
         if self.running >= QUESTIONS:
             self.refused += 1
             raise Problem(
-                503,
                 "too-busy",
                 f"{self.running} questions are waiting already",
                 hint="ask again in a second",
@@ -158,7 +187,7 @@ class Readings:
         except TimeoutError as error:
             self._give_up(interrupt)
             raise Problem(
-                504, "query-timeout", f"no answer within {TIMEOUT_S:g} s", hint="ask for less, or again later"
+                "query-timeout", f"no answer within {TIMEOUT_S:g} s", hint="ask for less, or again later"
             ) from error
         except asyncio.CancelledError:
             self._give_up(interrupt)

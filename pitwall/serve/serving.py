@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import sanic
 from sanic.response import HTTPResponse
@@ -16,10 +18,14 @@ from pitwall.serve.encoding import dumps
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
+    import duckdb
+
     from pitwall.serve.broadcast import Broadcast
     from pitwall.serve.coaching import Coaching
     from pitwall.serve.newest import Live
-    from pitwall.serve.reading import Readings
+    from pitwall.serve.reading import Edition, Readings, Told
+
+T = TypeVar("T")
 
 LIVE: Final = "_live"
 """Names the session being recorded, or else the newest, wherever a session's id may stand."""
@@ -43,6 +49,15 @@ class Streams:
             transport.abort()
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """A session, as far as an answer from its projection needs it."""
+
+    id: str
+    car: str
+    started_at_ns: int
+
+
 @dataclass
 class Serving:
     """One server's state, `app.ctx`."""
@@ -56,24 +71,56 @@ class Serving:
 
     async def session(self, name: str) -> str:
         """The id of the session that `name` stands for.  Problem: it is no session's, or tries to be a path."""
+        return (await self.about(name)).id
+
+    async def about(self, name: str) -> About:
+        """The session that `name` stands for.  Problem: it is no session's, or tries to be a path."""
         cast = self.live.picture().cast
         if cast is not None and name in (LIVE, cast.session):
-            return cast.session
+            return About(cast.session, cast.car, cast.started_at_ns)
         if not _is_name(name):
-            raise Problem(404, "unknown-session", f"{name[:80]!r} can't be a session's name", hint="see /sessions")
+            raise Problem("unknown-session", f"{name[:80]!r} can't be a session's name", hint="see /sessions")
         try:
-            return (await self.readings.find(name)).id
+            found = await self.readings.find(name)
+            return About(found.id, found.header.car, found.header.started_at_ns)
         except UsageError as error:
             if name == LIVE:
-                raise Problem(
-                    404, "no-live-session", error.what, hint=error.hint or "start `pitwall record`"
-                ) from error
+                raise Problem("no-live-session", error.what, hint=error.hint or "start `pitwall record`") from error
             detail = f"{error.where}: {error.what}" if error.where else error.what
-            raise Problem(404, "unknown-session", detail, hint=error.hint or "see /sessions") from error
+            raise Problem("unknown-session", detail, hint=error.hint or "see /sessions") from error
 
 
 App = sanic.Sanic[sanic.Config, Serving]
 Request = sanic.Request[App, SimpleNamespace]
+
+
+class UnchangedError(Exception):
+    """The client has the very answer already; `tag` is its name."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(tag)
+        self.tag = tag
+
+
+async def asked(request: Request, session: str, question: Callable[[duckdb.DuckDBPyConnection], T]) -> Told[T]:
+    """The answer to `question`, asked of that session's projection.
+
+    What can't change any more has a tag, by which it is not asked again.  Raises UnchangedError, Problem.
+    """
+
+    def of(edition: Edition) -> None:
+        if edition.final:
+            request.ctx.tag = _tag(request, session, edition)
+            if request.ctx.tag in request.headers.get("if-none-match", "").split(", "):
+                raise UnchangedError(request.ctx.tag)
+
+    return await request.app.ctx.readings.ask(session, question, of=of)
+
+
+def _tag(request: Request, session: str, edition: Edition) -> str:
+    parts = (session, edition.fingerprint, edition.offset, request.path, request.query_string)
+    said = "\n".join(map(str, (*parts, request.headers.get("accept", ""))))
+    return f'"{hashlib.sha256(said.encode()).hexdigest()[:20]}"'
 
 
 def answer(body: object) -> HTTPResponse:

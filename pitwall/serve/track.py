@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from pitwall.serve.serving import answer
+from pitwall.serve.answers import OfSession, Row
+from pitwall.serve.operations import operation
+from pitwall.serve.parameters import Nothing
+from pitwall.serve.serving import answer, asked
 
 if TYPE_CHECKING:
     import duckdb
     from sanic.response import HTTPResponse
 
-    from pitwall.serve.serving import App, Request
+    from pitwall.serve.serving import Request
 
 
-def add(app: App) -> None:
-    """Adds the route."""
+class Track(OfSession):
+    """track: name, source, learned, length_m, and its lines (`start`, `sectors`, …); null: none is known yet."""
 
-    @app.route("/session/<sid>/track", methods=["GET", "HEAD"])
-    async def track(request: Request, sid: str) -> HTTPResponse:
-        session = await request.app.ctx.session(sid)
-        told = await request.app.ctx.readings.ask(session, _track)
-        return answer({"session": session, **told.pipeline(), "track": told.answer})
+    track: Row | None
+
+
+@operation("GET", "/session/<sid>/track", answers=Track)
+async def track(request: Request, _: Nothing, sid: str) -> HTTPResponse:
+    """Where the session's laps are cut, and who says so."""
+    session = await request.app.ctx.session(sid)
+    told = await asked(request, session, _track)
+    return answer({"session": session, **told.pipeline(), "track": told.answer})
+
+
+OPERATIONS: Final = (track,)
 
 
 def _track(cursor: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.commands import output
-from pitwall.commands.answers import write_json, write_table
+from pitwall.commands.answers import write_table
 from pitwall.commands.options import seconds
 from pitwall.commands.progress import Bar
 from pitwall.errors import PitwallError
+from pitwall.serve.formats import write_json
 
 
 @pytest.mark.parametrize(

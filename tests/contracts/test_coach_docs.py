@@ -9,7 +9,7 @@ import pytest
 from pitwall.serve.model import settings
 from pitwall.serve.model.agents import FIGURES, KEYS, Agents
 from pitwall.serve.model.tools import TOOLS
-from pitwall.serve.problem import TITLES
+from pitwall.serve.problem import PROBLEMS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, API = (DOCS / "language-model.md").read_text(), (DOCS / "api.md").read_text()
@@ -31,6 +31,6 @@ def test_every_route_has_its_row(route: str) -> None:
     assert f"\n| `{route}` |" in API
 
 
-@pytest.mark.parametrize("name", TITLES)
+@pytest.mark.parametrize("name", PROBLEMS)
 def test_every_problem_is_told(name: str) -> None:
     assert f"`{name}`" in API

@@ -16,7 +16,19 @@ import pytest
 
 from pitwall.cli import COMMANDS
 
-HEAVY = {"duckdb", "sanic", "cantools", "isotp", "orjson", "watchfiles", "pint", "pyarrow.dataset", "asammdf", "pandas"}
+HEAVY = {
+    "duckdb",
+    "sanic",
+    "cantools",
+    "isotp",
+    "orjson",
+    "msgspec",
+    "watchfiles",
+    "pint",
+    "pyarrow.dataset",
+    "asammdf",
+    "pandas",
+}
 """Nothing of a recorder."""
 
 SLOW = HEAVY | {"numpy", "pyarrow", "can", "rich", "yaml", "msgspec"}
@@ -83,7 +95,19 @@ def test_a_recorder_imports_no_projection_no_server_and_no_dbc_reader(tmp_path: 
 
 # --- a phone, whose Python has no wheel of some packages
 
-NOT_ON_A_PHONE = {"cantools", "isotp", "duckdb", "watchfiles", "sanic", "orjson", "pint", "psutil", "serial", "asammdf"}
+NOT_ON_A_PHONE = {
+    "cantools",
+    "isotp",
+    "duckdb",
+    "watchfiles",
+    "sanic",
+    "orjson",
+    "msgspec",
+    "pint",
+    "psutil",
+    "serial",
+    "asammdf",
+}
 PACKAGES = {"can-isotp": "isotp"}
 
 

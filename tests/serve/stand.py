@@ -104,7 +104,9 @@ class FakeGarage:
 def projection(samples: dict[tuple[str, str], tuple[list[int], list[float | None]]]) -> duckdb.DuckDBPyConnection:
     """A projection in memory that holds `samples`: (table, channel) -> times and values; one channel a table."""
     con = duckdb.connect()
-    con.execute("CREATE TABLE built_from AS SELECT ? AS fingerprint", [CAST.fingerprint])
+    con.execute(
+        "CREATE TABLE built_from AS SELECT ? AS fingerprint, 1002 AS log_offset, true AS complete", [CAST.fingerprint]
+    )
     con.execute(
         "CREATE TABLE channels (name VARCHAR, unit VARCHAR, source VARCHAR, table_name VARCHAR, column_name VARCHAR, "
         "rows BIGINT, rate_hz DOUBLE)"

@@ -40,9 +40,9 @@ def test_a_line_is_handed_to_the_recorder_with_its_session(live: Still) -> None:
     ("body", "detail"),
     [
         (b"{", "the body is no JSON"),
-        ({}, "a start line is"),
+        ({}, "line is missing"),
         ({"line": [LINE[0], LINE[0]]}, "the line is 0.0 m long"),
-        ({"line": LINE, "lines": []}, "unknown key 'lines'"),
+        ({"line": LINE, "lines": []}, "'lines' is no parameter of it"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_said(live: Still, body: object, detail: str) -> None:

@@ -25,7 +25,7 @@ MEDIA: Final = "application/mcap"
 def check() -> None:
     """UsageError: there is nothing to write MCAP with."""
     if find_spec("mcap") is None:
-        raise UsageError("MCAP files are written by the package mcap, which is not installed", hint="pip install mcap")
+        raise UsageError("MCAP files are written by the package mcap, which is not installed", hint="pip install 'pitwall[mcap]'")
 
 
 class McapFile:

@@ -14,13 +14,15 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from pitwall.serve.foxglove import protocol
-from pitwall.serve.foxglove.messages import WINDOW_NS, Message, before, between, channels, span
+from pitwall.serve.foxglove.messages import WINDOW_NS, Message, Span, before, between, channels, span
 from pitwall.serve.foxglove.protocol import Status
 from pitwall.serve.foxglove.telling import NAME, Subscriptions
-from pitwall.serve.foxglove.topics import Topic, topics
+from pitwall.serve.foxglove.topics import Channel, Topic, topics
 from pitwall.serve.player import Player
 
 if TYPE_CHECKING:
+    import duckdb
+
     from pitwall.serve.serving import Serving
     from pitwall.serve.sockets import Socket
 
@@ -42,17 +44,15 @@ class Past:
 
 async def past(serving: Serving, name: str) -> Past:
     """The session that `name` stands for.  Raises Problem."""
-    session = await serving.session(name)
-    found = await serving.readings.find(session)
-    roles = await serving.readings.roles(session)
-    known, ends = (
-        await serving.readings.ask(
-            session,
-            lambda cursor: (known := channels(cursor), span(cursor, known)),  # noqa: RUF100
-        )
-    ).answer
-    header = found.header
-    return Past(session, header.car, header.started_at_ns, topics(known, roles), ends.first, ends.last)
+    about = await serving.about(name)
+    roles = await serving.readings.roles(about.id)
+
+    def question(cursor: duckdb.DuckDBPyConnection) -> tuple[list[Channel], Span]:
+        known = channels(cursor)
+        return known, span(cursor, known)
+
+    known, ends = (await serving.readings.ask(about.id, question)).answer
+    return Past(about.id, about.car, about.started_at_ns, topics(known, roles), ends.first, ends.last)
 
 
 class Playing:

@@ -55,7 +55,7 @@ def _speed(request: Request) -> float:
         speed = 0.0
     if not SLOWEST <= speed <= FASTEST:
         what = f"speed={given[:40]!r} is no number from {SLOWEST:g} to {FASTEST:g}"
-        raise Problem(400, "bad-parameter", what, hint="?speed=2 plays twice as fast")
+        raise Problem("bad-parameter", what, hint="?speed=2 plays twice as fast")
     return speed
 
 

@@ -1,0 +1,178 @@
+"""Operations in, an OpenAPI 3.1 document out, and the same as a page that needs nothing but itself."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from pitwall import __version__
+from pitwall.serve.operations import EVENTS, JSON, Operation
+from pitwall.serve.parameters import Nothing, meaning
+from pitwall.serve.problem import CONTENT_TYPE, PROBLEMS, TYPES
+
+_NAME: Final = re.compile(r"<(\w+)>")
+_REF: Final = "#/components/schemas/{name}"
+
+NAMES: Final = {
+    "sid": ("a session's id, or `_live`: the one being recorded, or else the newest", "_live"),
+    "lap": ("a timed lap's number, or `best`", "best"),
+    "car": ("a car's name", "bmw-e46-m3"),
+}
+"""What stands in paths: what it is, and an example."""
+
+TITLE: Final = "Pitwall"
+ABOUT: Final = (
+    "Channels, laps and coaching of a race car. Paths, names and the types of problems are stable within a version of "
+    "this document; docs/api.md tells what that means."
+)
+
+
+class ProblemDocument(Struct):
+    """What went wrong (RFC 9457), and what to do about it; some have further members."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    hint: str
+
+
+def document(operations: Iterable[Operation]) -> dict[str, Any]:
+    """The whole document."""
+    operations = tuple(operations)
+    answers = [each.answers for each in operations]
+    taken = [each.takes for each in operations if each.takes is not Nothing]
+    schemas, named = msgspec.json.schema_components([*answers, *taken, ProblemDocument], ref_template=_REF)
+    of_answers = dict(zip(map(id, operations), schemas, strict=False))
+    paths: dict[str, dict[str, Any]] = defaultdict(dict)
+    for each in operations:
+        said = _operation(each, of_answers[id(each)], named)
+        paths[_NAME.sub(r"{\1}", each.path)][each.method.lower()] = said
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": TITLE, "version": __version__, "description": ABOUT},
+        "paths": dict(paths),
+        "components": {"schemas": named},
+    }
+
+
+def _operation(one: Operation, answers: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    summary, more = one.about
+    said: dict[str, Any] = {"operationId": one.name, "summary": summary}
+    if more:
+        said["description"] = more
+    parameters = [_of_path(name) for name in _NAME.findall(one.path)]
+    if one.method == "POST" and one.takes is not Nothing:
+        reference = {"$ref": _REF.format(name=one.takes.__name__)}
+        said["requestBody"] = {"required": True, "content": {JSON: {"schema": reference}}}
+    elif one.takes is not Nothing:
+        parameters += _of_query(named[one.takes.__name__])
+    if parameters:
+        said["parameters"] = parameters
+    said["responses"] = {"200": {"description": "The answer.", "content": _content(one, answers)}, **_problems(one)}
+    return said
+
+
+def _of_path(name: str) -> dict[str, Any]:
+    about, example = NAMES[name]
+    schema = {"type": "string", "minLength": 1}
+    return {"name": name, "in": "path", "required": True, "description": about, "schema": schema, "example": example}
+
+
+def _of_query(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    required = schema.get("required", ())
+    found = []
+    for name, one in schema["properties"].items():
+        plain = {key: value for key, value in one.items() if key not in ("description", "default")}
+        kinds = [kind for kind in plain.get("anyOf", ()) if kind != {"type": "null"}]
+        plain = {key: value for key, value in (kinds[0] if len(kinds) == 1 else plain).items() if key != "description"}
+        enum = plain.get("enum")
+        if enum is not None:
+            plain = {**plain, "enum": [value for value in enum if value is not None]}
+        parameter = {"name": name, "in": "query", "required": name in required, "schema": plain}
+        if description := meaning(one):
+            parameter["description"] = description
+        if plain.get("type") == "array":
+            parameter |= {"style": "form", "explode": False}
+        found.append(parameter)
+    return found
+
+
+def _content(one: Operation, answers: Mapping[str, Any]) -> dict[str, Any]:
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        media.partition(";")[0]: {"schema": answers} if media == JSON else {"schema": {"type": "string"}}
+        if media == EVENTS or media.startswith("text/") else binary
+        for media in one.media
+    }  # fmt: skip
+
+
+def _problems(one: Operation) -> dict[str, Any]:
+    by_status: dict[int, list[str]] = defaultdict(list)
+    for name in dict.fromkeys(one.problems):
+        by_status[PROBLEMS[name][0]].append(name)
+    content = {CONTENT_TYPE: {"schema": {"$ref": _REF.format(name=ProblemDocument.__name__)}}}
+    return {
+        str(status): {
+            "description": "; ".join(f"{PROBLEMS[name][1]} (`{TYPES}{name}`)" for name in names),
+            "content": content,
+        }
+        for status, names in sorted(by_status.items())
+    }
+
+
+def page(said: Mapping[str, Any]) -> str:
+    """The document for people: HTML without a script."""
+    rows = []
+    for path, methods in said["paths"].items():
+        for method, one in methods.items():
+            rows.append(_section(path, method, one))
+    contents = "".join(
+        f'<li><a href="#{one["operationId"]}"><b>{method.upper()}</b> <code>{escape(path)}</code></a> '
+        f"<span>{_marked(one['summary'])}</span></li>"
+        for path, methods in said["paths"].items()
+        for method, one in methods.items()
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Pitwall: the API</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/docs.css">'
+        f"</head><body><main><h1>{escape(said['info']['title'])} <small>{escape(said['info']['version'])}</small></h1>"
+        f"<p>{_marked(said['info']['description'])} The same for programs: "
+        f'<a href="/openapi.json">openapi.json</a>.</p><nav><ul>{contents}</ul></nav>'
+        f"{''.join(rows)}</main></body></html>"
+    )
+
+
+def _section(path: str, method: str, one: Mapping[str, Any]) -> str:
+    parameters = "".join(
+        f"<tr><td><code>{escape(each['name'])}</code></td>"
+        f"<td>{each['in']}{', required' if each['required'] else ''}</td>"
+        f"<td>{_marked(each.get('description', ''))}</td></tr>"
+        for each in one.get("parameters", ())
+    )
+    body = one.get("requestBody")
+    if body:
+        name = body["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
+        parameters += f"<tr><td>body</td><td>JSON</td><td><code>{escape(name)}</code></td></tr>"
+    answers = "".join(
+        f"<tr><td>{status}</td><td>{', '.join(f'<code>{escape(media)}</code>' for media in each['content'])}</td>"
+        f"<td>{_marked(each['description'])}</td></tr>"
+        for status, each in one["responses"].items()
+    )
+    table = f"<table><tbody>{parameters}</tbody></table>" if parameters else ""
+    return (
+        f'<section id="{one["operationId"]}"><h2><b>{method.upper()}</b> <code>{escape(path)}</code></h2>'
+        f"<p>{_marked(one['summary'])} {_marked(one.get('description', ''))}</p>{table}"
+        f"<table><tbody>{answers}</tbody></table></section>"
+    )
+
+
+def _marked(text: str) -> str:
+    """Text as HTML; what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

@@ -1,0 +1,91 @@
+"""What can be asked of the API, as data: a method, a path, what it takes, what it answers with, what may go wrong.
+
+Routes, the reading of what comes and the OpenAPI document are all made from the same list of operations.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pitwall.serve.parameters import Nothing, reader
+
+if TYPE_CHECKING:
+    from msgspec import Struct
+    from sanic.response import HTTPResponse
+
+    from pitwall.serve.serving import App, Request
+
+Handler = Callable[..., Coroutine[Any, Any, "HTTPResponse | None"]]
+"""Given the request, what it takes as a Struct, and the path's names by keyword; None: it has answered by itself."""
+
+JSON: Final = "application/json"
+EVENTS: Final = "text/event-stream"
+
+ALWAYS: Final = ("foreign-host", "internal")
+"""Whatever is asked may end so."""
+OF_A_SESSION: Final = ("unknown-session", "no-live-session", "no-projection", "too-busy", "query-timeout")
+"""Whoever asks a session's projection may be told so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """takes: of the query, or, where the method is POST, of the body as JSON.  answers: the type of the JSON.
+
+    problems: names of `problem.PROBLEMS`.  media: what it may answer in, the default first.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    takes: type[Struct]
+    answers: Any
+    problems: tuple[str, ...]
+    media: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the operation, for programs: stable."""
+        return self.handler.__name__
+
+    @property
+    def about(self) -> tuple[str, str]:
+        """A line, and what more there is to say."""
+        summary, _, more = (inspect.getdoc(self.handler) or "").partition("\n")
+        return summary, more.strip()
+
+
+def operation(
+    method: str,
+    path: str,
+    *,
+    answers: Any,
+    takes: type[Struct] = Nothing,
+    problems: Iterable[str] = (),
+    media: tuple[str, ...] = (JSON,),
+) -> Callable[[Handler], Operation]:
+    """Makes an operation of a handler."""
+
+    def of(handler: Handler) -> Operation:
+        named = (*problems, *OF_A_SESSION) if "<sid>" in path else tuple(problems)
+        return Operation(method, path, handler, takes, answers, (*named, "bad-parameter", *ALWAYS), media)
+
+    return of
+
+
+def add(app: App, operations: Iterable[Operation]) -> None:
+    """Their routes; what can be got can be asked for its head, too."""
+    for each in operations:
+        methods = ["GET", "HEAD"] if each.method == "GET" and EVENTS not in each.media else [each.method]
+        app.add_route(_route(each), each.path, methods=methods, name=each.name)
+
+
+def _route(one: Operation) -> Handler:
+    taken, handler = reader(one.takes, in_body=one.method == "POST"), one.handler
+
+    async def handle(request: Request, **names: str) -> HTTPResponse | None:
+        return await handler(request, taken(request), **names)
+
+    return handle
