@@ -14,6 +14,7 @@ from pitwall.serve import (
     channels,
     coach,
     compare,
+    export,
     guard,
     health,
     laps,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.serve")
 
-RESOURCES: Final = (health, sessions, requests, channels, signals, laps, track, compare, coach, live)
+RESOURCES: Final = (health, sessions, requests, channels, signals, export, laps, track, compare, coach, live)
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""
 

@@ -16,6 +16,9 @@ from pathlib import Path
 import duckdb
 import jsonschema
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -358,3 +361,32 @@ def test_no_bytes_of_a_client_do_more_than_be_refused(said):
             protocol.heard(message, 5)
         except protocol.SaidWrongError:
             continue
+
+
+@pytest.mark.parametrize("form", ["mcap", "parquet", "csv", "arrow"])
+def test_a_session_is_had_as_a_file(form):
+    with standing(garage=past()) as stand:
+        stand.garage.projections[SID].execute(
+            "CREATE VIEW signals AS SELECT t, 'rpm' AS channel, rpm AS value FROM fast "
+            "UNION ALL SELECT t, 'oil' AS channel, oil AS value FROM slow"
+        )
+        status, headers, body = stand.ask(f"/session/{SID}/export?format={form}&t_from=10000000")
+    assert status == 200
+    assert SID in headers["content-disposition"]
+    if form == "mcap":
+        found = [
+            (message.log_time - STARTED_AT_NS, name, value)
+            for schema, _, message in make_reader(io.BytesIO(body), validate_crcs=True).iter_messages()
+            if schema.name.startswith("pitwall.")
+            for name, value in json.loads(message.data).items()
+        ]
+    else:
+        read = {
+            "parquet": pyarrow.parquet.read_table,
+            "csv": pyarrow.csv.read_csv,
+            "arrow": lambda data: pa.ipc.open_stream(data).read_all(),
+        }[form]
+        found = [tuple(row.values()) for row in read(io.BytesIO(body)).to_pylist()]
+    expected = [(i * 10**7, "rpm", float(i)) for i in range(1, 200)] + [(5 * 10**8, "oil", 81.0)]
+    assert sorted(found) == sorted(expected)
+    assert [t for t, *_ in found] == sorted(t for t, *_ in found)

@@ -25,7 +25,8 @@ MEDIA: Final = "application/mcap"
 def check() -> None:
     """UsageError: there is nothing to write MCAP with."""
     if find_spec("mcap") is None:
-        raise UsageError("MCAP files are written by the package mcap, which is not installed", hint="pip install 'pitwall[mcap]'")
+        what = "MCAP files are written by the package mcap, which is not installed"
+        raise UsageError(what, hint="pip install 'pitwall[mcap]'")
 
 
 class McapFile:
