@@ -12,6 +12,7 @@ from sanic.response import HTTPResponse
 from pitwall.errors import PitwallError
 from pitwall.serve import (
     channels,
+    choosing,
     coach,
     compare,
     export,
@@ -70,6 +71,7 @@ def build(serving: Serving) -> App:
     coach.guard(app)
     operations.add(app, (*OPERATIONS, *reference.of(OPERATIONS)))
     page.add(app)
+    choosing.add(app)
     routes.add(app)
     app.exception(UnchangedError)(_unchanged)
     app.exception(Exception)(_explain)

@@ -125,14 +125,17 @@ class Broadcast:
         """The event that brings a client that has seen `tick` (0: nothing) to the newest one."""
         if tick < self._cast_tick:
             tick = 0
-        event = self._encoded.get(tick)
-        if event is None:
-            event = self._event(tick)
+        encoded = self._encoded.get(tick)
+        if encoded is None:
+            encoded = event(*self.told(tick))
             if len(self._encoded) < ENCODED:
-                self._encoded[tick] = event
-        return event
+                self._encoded[tick] = encoded
+        return encoded
 
-    def _event(self, since: int) -> bytes:
+    def told(self, since: int, channels: frozenset[str] | None = None) -> tuple[str, str, dict[str, Any]]:
+        """Id, kind and body of what brings a client that has seen `since` to the newest tick.  channels: only these."""
+        if since < self._cast_tick:
+            since = 0
         picture = self._picture
         cast = picture.cast
         body: dict[str, Any] = {"session": cast.session if cast else None, "age_s": age_s(picture)}
@@ -144,8 +147,9 @@ class Broadcast:
             body["cue"] = _cue(picture.cue)
         # a value that was forgotten is told to who may have seen it
         rows = np.flatnonzero((self._changed > since) & ((picture.t != NEVER) | (since > 0)))
-        body["values"] = _values(picture, rows.tolist())
-        return event(f"{body['session'] or '-'}@{picture.status.projected}", "values" if since else "state", body)
+        values = _values(picture, rows.tolist())
+        body["values"] = values if channels is None else {name: v for name, v in values.items() if name in channels}
+        return f"{body['session'] or '-'}@{picture.status.projected}", "values" if since else "state", body
 
     def _wake(self) -> None:
         self._ticked.set()
