@@ -20,6 +20,7 @@ from pitwall.serve import (
     health,
     laps,
     live,
+    metrics,
     operations,
     page,
     reference,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.serve")
 
-RESOURCES: Final = (health, sessions, requests, channels, signals, export, laps, track, compare, coach, live)
+RESOURCES: Final = (health, sessions, requests, channels, signals, export, laps, track, compare, coach, live, metrics)
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""
 
@@ -68,6 +69,7 @@ def build(serving: Serving) -> App:
     for noisy in ("sanic.root", "sanic.server", "sanic.error"):
         logging.getLogger(noisy).setLevel(logging.ERROR)  # what it tells of clients, the answers do
     guard.add(app)
+    metrics.guard(app)
     coach.guard(app)
     operations.add(app, (*OPERATIONS, *reference.of(OPERATIONS)))
     page.add(app)

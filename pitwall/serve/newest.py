@@ -120,6 +120,9 @@ class Live(Protocol):
     def set_line(self, session: str, fact: Mapping[str, Any]) -> None:
         """Have a start line put into the session's log.  May take seconds; raises LogError where it can't be."""
 
+    def note(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Have a person's words put into the session's log.  May take seconds; raises LogError where it can't be."""
+
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         """Have what a model answered put into the session's log.  May take seconds; raises LogError: it can't be."""
 
@@ -136,6 +139,7 @@ class Still:
         self.ended: list[str] = []
         self.answers: list[tuple[str, Mapping[str, Any]]] = []
         self.lines: list[tuple[str, Mapping[str, Any]]] = []
+        self.notes: list[tuple[str, Mapping[str, Any]]] = []
 
     @property
     def shown(self) -> Picture:
@@ -177,6 +181,11 @@ class Still:
         if self.shown_recorder is None:
             raise LogError("nobody records here")
         self.lines.append((session, fact))
+
+    def note(self, session: str, fact: Mapping[str, Any]) -> None:
+        if self.shown_recorder is None:
+            raise LogError("nobody records here")
+        self.notes.append((session, fact))
 
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         if self.shown_recorder is None:

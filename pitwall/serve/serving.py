@@ -14,6 +14,7 @@ import sanic
 from sanic.response import HTTPResponse
 
 from pitwall.errors import UsageError
+from pitwall.serve.counting import Requests
 from pitwall.serve.encoding import dumps
 from pitwall.serve.problem import Problem
 
@@ -67,6 +68,7 @@ class Serving:
     readings: Readings
     coaching: Coaching
     streams: Streams = field(default_factory=Streams)
+    requests: Requests = field(default_factory=Requests)
     started_s: float = field(default_factory=time.monotonic)
 
     async def session(self, name: str) -> str:
