@@ -24,6 +24,7 @@ from pitwall.serve import (
     operations,
     page,
     reference,
+    replaying,
     requests,
     sessions,
     signals,
@@ -40,7 +41,21 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.serve")
 
-RESOURCES: Final = (health, sessions, requests, channels, signals, export, laps, track, compare, coach, live, metrics)
+RESOURCES: Final = (
+    health,
+    sessions,
+    requests,
+    channels,
+    signals,
+    export,
+    laps,
+    track,
+    compare,
+    coach,
+    live,
+    replaying,
+    metrics,
+)
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""
 

@@ -30,6 +30,9 @@ SEND_BYTES: Final = 8192
 it comes back: seconds of it, not the half minute that default buffers hold."""
 WRITE_BYTES: Final = 2048
 
+MAX_REPLAYS: Final = 16
+"""Each reads ahead some seconds of a session, and asks for more again and again."""
+
 SEND_S: Final = 10.0
 """For a WebSocket's client to take a message: one that is out of sight for longer opens it anew."""
 MAX_SAID_BYTES: Final = 65_536

@@ -69,6 +69,7 @@ PROBLEMS: Final = {
     "unknown-agent": (404, "No such agent"),
     "unknown-channel": (404, "No such channel"),
     "unknown-lap": (404, "No such lap"),
+    "unknown-replay": (404, "No such replay"),
     "unknown-session": (404, "No such session"),
     "no-such-format": (406, "It can't be had so"),
     "not-recording": (409, "The session is not being recorded"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pitwall.serve.coaching import Coaching
     from pitwall.serve.newest import Live
     from pitwall.serve.reading import Edition, Readings, Told
+    from pitwall.serve.replaying import Reel
 
 T = TypeVar("T")
 
@@ -69,6 +70,7 @@ class Serving:
     coaching: Coaching
     streams: Streams = field(default_factory=Streams)
     requests: Requests = field(default_factory=Requests)
+    replays: dict[str, Reel] = field(default_factory=dict)
     started_s: float = field(default_factory=time.monotonic)
 
     async def session(self, name: str) -> str:
