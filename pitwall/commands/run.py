@@ -27,7 +27,7 @@ from pitwall.commands.output import announce
 from pitwall.commands.serve import server_options, speak_options
 from pitwall.commands.sources import Wanted, source_options
 from pitwall.errors import PitwallError
-from pitwall.resident import Watch
+from pitwall.resident import MemoryWatch
 
 LOOK_S: Final = 0.05
 SERVER_NICE: Final = 5
@@ -102,7 +102,7 @@ def _supervise(children: Sequence[Child], page: _Page, logs: Path) -> int:
         signal.signal(number, ask)
     code: int | None = None
     recorded = False
-    watch = Watch(lambda: {child.name: child.pid for child in children if child.pid is not None})
+    watch = MemoryWatch(lambda: {child.name: child.pid for child in children if child.pid is not None})
     watched_s = time.monotonic()
     try:
         for child in children:

@@ -62,6 +62,7 @@ class Status:
     frames_per_s: over the last two seconds of the session.  heard_at_s: time.monotonic() of the newest batch.
     written: offset behind the newest row of the log that was seen.  projected: offset behind the newest row applied.
     committed: offset behind the newest row that queries see.  damages: places of the log that could not be read.
+    problems: what of laps or coach failed, and gives nothing.
     """
 
     state: str = "waiting"
@@ -73,6 +74,7 @@ class Status:
     damages: int = 0
     error: str = ""
     failures: int = 0
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
