@@ -158,7 +158,7 @@ def test_foxgloves_own_client_hears_what_is_recorded(subprotocol):
 @by_its_own_client
 @pytest.mark.parametrize("subprotocol", protocol.SUBPROTOCOLS)
 def test_foxgloves_own_client_plays_a_past_session(subprotocol):
-    with standing(garage=past()) as stand:
+    with standing(garage=past(6000)) as stand:
         # not to its end, of which 0.8.0 of the client can't be told: it knows no state of a playback
         heard = said_by_the_client(stand.port, f"/foxglove/{SID}?speed=2", subprotocol, 100, "/fast")
     assert not [one for one in heard if one["event"] in ("error", "status")]

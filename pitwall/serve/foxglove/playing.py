@@ -103,8 +103,9 @@ class Playing:
             if fresh:
                 await self._send_before(fresh)
             ended = player.ended
-            begin, end = player.step(loop.time())
-            if self._subscribed.topics and end > begin:
+            # it waits for somebody to look: else who subscribes would have missed the beginning
+            begin, end = player.step(loop.time()) if self._subscribed.topics else (player.at, player.at)
+            if end > begin:
                 for message in await self._due(begin, end):
                     await self._send(message)
                 await self._socket.send(protocol.time(past.started_at_ns + end))
