@@ -31,14 +31,14 @@ help: ## what there is to make
 
 setup: $(VENV)/.run ## everything that pitwall needs, in .venv
 
-setup-dev: $(VENV)/.dev setup-s3 ## and what its tests, its lint and its benchmarks need
+setup-dev: $(VENV)/.dev setup-s3 $(VENV)/.npm ## and what its tests, its lint and its benchmarks need
 
 setup-s3: $(VENV)/.s3 ## an S3 server, for the tests of the archive
 
 run: $(VENV)/.run ## a simulated car, recorded and served, until Ctrl-C (ARGS=…)
 	@exec $(BIN)/pitwall run --simulate --port $(PORT) $(ARGS)
 
-test: lint $(VENV)/.s3 ## lint, types, layers and every test (ARGS=… for pytest)
+test: lint $(VENV)/.s3 $(VENV)/.npm ## lint, types, layers and every test (ARGS=… for pytest)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev ## style, types, and which room may import which
@@ -72,7 +72,7 @@ docs: $(VENV)/.dev ## write docs/command-line.md and cars/car.schema.json
 
 lock: ## choose the newest versions that fit together (needs uv)
 	uv pip compile --quiet --upgrade $(LOCK) pyproject.toml -o requirements.lock
-	uv pip compile --quiet --upgrade $(LOCK) --extra mf4 -c requirements.lock pyproject.toml -o requirements-mf4.lock
+	uv pip compile --quiet --upgrade $(LOCK) --extra mf4 --extra mcap -c requirements.lock pyproject.toml -o requirements-mf4.lock
 	uv pip compile --quiet --upgrade $(LOCK) --all-extras -c requirements-mf4.lock pyproject.toml -o requirements-dev.lock
 	printf 'moto[s3]\nflask\nflask-cors\n' | uv pip compile --quiet --upgrade $(LOCK) - -o requirements-s3.lock
 
@@ -86,10 +86,11 @@ $(BIN)/python:
 	@echo "setting up $(VENV), once" >&2
 	@$(PYTHON) -m venv $(VENV)
 
-# MF4 captures need asammdf, which has no wheels everywhere (a Pi would have to compile): without it all else works.
+# MF4 captures need asammdf, MCAP exports zstandard, which have no wheels everywhere (a Pi would have to compile): without
+# them all else works.
 $(VENV)/.run: requirements.lock requirements-mf4.lock pyproject.toml | $(BIN)/python
 	@$(INSTALL) -r requirements.lock
-	@$(INSTALL) --only-binary :all: -r requirements-mf4.lock || echo "no MF4 captures here: asammdf has no wheel" >&2
+	@$(INSTALL) --only-binary :all: -r requirements-mf4.lock || echo "no MF4 captures and no MCAP exports here: there are no wheels" >&2
 	@$(INSTALL) --no-deps -e .
 	@touch $@
 
@@ -98,6 +99,13 @@ $(VENV)/.s3: requirements-s3.lock | $(BIN)/python
 	@$(PYTHON) -m venv $(VENV)/s3
 	@$(VENV)/s3/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-s3.lock \
 		|| { rm -rf $(VENV)/s3; echo "no S3 server here: the archive is not tested against one" >&2; }
+	@touch $@
+
+# Foxglove's own client, for the tests of /foxglove.  Without npm they skip, and say so.
+$(VENV)/.npm: tests/foxglove_client/package.json tests/foxglove_client/package-lock.json | $(BIN)/python
+	@mkdir -p $(VENV)/npm && cp tests/foxglove_client/package*.json $(VENV)/npm/
+	@cd $(VENV)/npm && npm ci --silent --no-audit --no-fund --ignore-scripts \
+		|| { rm -rf node_modules; echo "no npm here: Foxglove's own client is not asked" >&2; }
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run

@@ -28,10 +28,13 @@ FRAMES: Final = ("candump", "asc", "blf", "trc", "csv", "db", "mf4")
 CHANNELS: Final = {"parquet": "parquet", "arrow": "arrow", "channels-csv": "csv"}
 """Formats of channels (t, channel, value), and how an answer is written so."""
 
+MCAP: Final = "mcap"
+"""The session as Foxglove's tools read it: channels by table, position, laps, cues and incidents."""
+
 
 @click.command
 @click.argument("session")
-@option("--format", "form", type=click.Choice((*FRAMES, *CHANNELS)), help="Else the one that FILE ends in.")
+@option("--format", "form", type=click.Choice((*FRAMES, *CHANNELS, MCAP)), help="Else the one that FILE ends in.")
 @option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where to write it.")
 @option("--only", "channels", multiple=True, metavar="NAME", help="Only this channel; may be repeated.")
 @option("--from", "start", type=seconds, default=0.0, metavar="T", help="Begin there: 90.5 (s), or 1:30.")
@@ -55,6 +58,8 @@ def export(
       candump, asc, blf, trc, csv, db, mf4; .gz behind the name gzips
     Channels, in the car's own units, as rows (t in ns, channel, value):
       parquet, arrow, channels-csv
+    For Foxglove, Lichtblick and PlotJuggler, with position, laps and cues:
+      mcap
 
     \b
     Examples:
@@ -74,8 +79,10 @@ def export(
     span = round(start * 1e9), None if end is None else round(end * 1e9)
     if form in FRAMES:
         if channels:
-            raise UsageError(f"{form} holds frames, not channels", hint=f"--only goes with {', '.join(CHANNELS)}")
+            raise UsageError(f"{form} holds frames, not channels", hint=f"--only goes with {', '.join(CHANNELS)}, mcap")
         count, noun = _export_frames(found, form, output, span), "frame"
+    elif form == MCAP:
+        count, noun = _export_mcap(found, places, output, channels, span), "message"
     else:
         count, noun = _export_channels(found, places, CHANNELS[form], output, channels, span), "value"
     if as_json:
@@ -86,7 +93,7 @@ def export(
 
 def _form_of(output: Path) -> str:
     suffix = output.suffixes[-1].lower() if output.suffixes else ""
-    if suffix in (".parquet", ".arrow"):
+    if suffix in (".parquet", ".arrow", ".mcap"):
         return suffix[1:]
     from pitwall.bus.capture import form_of
     from pitwall.bus.formats import SUFFIXES
@@ -94,7 +101,7 @@ def _form_of(output: Path) -> str:
     last = output.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
     if last not in SUFFIXES:
         written = [name for name, forms in SUFFIXES.items() if any(form.write for form in forms)]
-        hint = f"{', '.join(written)}, each also with .gz behind it, or .parquet, .arrow; else --format"
+        hint = f"{', '.join(written)}, each also with .gz behind it, or .parquet, .arrow, .mcap; else --format"
         raise UsageError("its name ends in no format that is written", where=output, hint=hint)
     return form_of(output).name
 
@@ -154,6 +161,39 @@ def _export_channels(
         with ask(connection, sql, said) as answer, replacing(output) as part, part.open("wb") as file:
             WRITERS[form](answer.schema, counting(answer), file)
     return counted
+
+
+def _export_mcap(
+    session: Session,
+    places: Places,
+    output: Path,
+    channels: tuple[str, ...],
+    span: tuple[int, int | None],
+) -> int:
+    """The session's messages within `span` (ns, half open) as MCAP; how many there are."""
+    from pitwall.car import load
+    from pitwall.car.heard import heard
+    from pitwall.serve.foxglove import messages
+    from pitwall.serve.foxglove.mcap import McapFile, check
+    from pitwall.serve.foxglove.topics import topics
+
+    check()
+    about = session.header
+    roles = dict(heard(load(places.cars, about.car), about.buses).roles)
+    count = 0
+    with asking(session, places) as connection:
+        _check_channels(connection, channels)
+        known = [one for one in messages.channels(connection) if not channels or one.name in channels]
+        ends = messages.span(connection, known)
+        first, stop = max(span[0], ends.first), min(ends.last + 1, ends.last + 1 if span[1] is None else span[1])
+        found = topics(known, roles)
+        with replacing(output) as part, part.open("wb") as file, Bar(f"writing {output.name}") as bar:
+            out = McapFile(file, found, session=session.id, car=about.car, started_at_ns=about.started_at_ns)
+            for begin, end in messages.windows(first, stop):
+                count += out.write(messages.between(connection, found, about.started_at_ns, begin, end))
+                bar(count)
+            out.finish()
+    return count
 
 
 def _check_channels(connection: duckdb.DuckDBPyConnection, channels: tuple[str, ...]) -> None:

@@ -12,8 +12,10 @@ from sanic.response import HTTPResponse
 from pitwall.errors import PitwallError
 from pitwall.serve import (
     channels,
+    choosing,
     coach,
     compare,
+    export,
     guard,
     health,
     laps,
@@ -24,13 +26,15 @@ from pitwall.serve import (
     page,
     query,
     reference,
+    replaying,
     requests,
     sessions,
     signals,
     track,
 )
 from pitwall.serve.encoding import dumps
-from pitwall.serve.limits import MAX_REQUEST_BYTES
+from pitwall.serve.foxglove import routes
+from pitwall.serve.limits import MAX_REQUEST_BYTES, MAX_SAID_BYTES
 from pitwall.serve.problem import Problem
 from pitwall.serve.serving import UnchangedError
 
@@ -40,7 +44,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("pitwall.serve")
 
 RESOURCES: Final = (
-    health, metrics, sessions, requests, channels, signals, query, laps, track, compare, coach, live, login,
+    health, metrics, sessions, requests, channels, signals, query, export, laps, track, compare, coach, live,
+    replaying, login,
 )  # fmt: skip
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""
@@ -53,6 +58,7 @@ LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "REQUEST_TIMEOUT": 10,
     "RESPONSE_TIMEOUT": 30,  # idle, not total: a stream that pings lives on; a client that reads nothing is dropped
     "KEEP_ALIVE_TIMEOUT": 60,
+    "WEBSOCKET_MAX_SIZE": MAX_SAID_BYTES,
     "FALLBACK_ERROR_FORMAT": "json",
 }
 
@@ -81,6 +87,8 @@ def build(serving: Serving) -> App:
     coach.guard(app)
     operations.add(app, (*OPERATIONS, *reference.of(OPERATIONS)))
     page.add(app)
+    choosing.add(app)
+    routes.add(app)
     app.exception(UnchangedError)(_unchanged)
     app.exception(Exception)(_explain)
     return app

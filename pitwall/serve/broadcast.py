@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pitwall.frames import Int64
 from pitwall.serve.encoding import dumps
 from pitwall.serve.limits import ENCODED, MOST_ERRORS
 from pitwall.serve.newest import NEVER, Live, Picture
@@ -58,6 +59,15 @@ class Broadcast:
     def tick(self) -> int:
         """The number of the newest tick."""
         return self._tick
+
+    @property
+    def picture(self) -> Picture:
+        """The newest picture."""
+        return self._picture
+
+    def changed(self, since: int) -> Int64:
+        """Places of the channels with values that a client which has seen the tick `since` has not."""
+        return np.flatnonzero((self._changed > since) & (self._picture.t != NEVER))
 
     async def run(self) -> None:
         """Ticks until it is cancelled or closed."""
@@ -115,14 +125,17 @@ class Broadcast:
         """The event that brings a client that has seen `tick` (0: nothing) to the newest one."""
         if tick < self._cast_tick:
             tick = 0
-        event = self._encoded.get(tick)
-        if event is None:
-            event = self._event(tick)
+        encoded = self._encoded.get(tick)
+        if encoded is None:
+            encoded = event(*self.told(tick))
             if len(self._encoded) < ENCODED:
-                self._encoded[tick] = event
-        return event
+                self._encoded[tick] = encoded
+        return encoded
 
-    def _event(self, since: int) -> bytes:
+    def told(self, since: int, channels: frozenset[str] | None = None) -> tuple[str, str, dict[str, Any]]:
+        """Id, kind and body of what brings a client that has seen `since` to the newest tick.  channels: only these."""
+        if since < self._cast_tick:
+            since = 0
         picture = self._picture
         cast = picture.cast
         body: dict[str, Any] = {"session": cast.session if cast else None, "age_s": age_s(picture)}
@@ -134,8 +147,9 @@ class Broadcast:
             body["cue"] = _cue(picture.cue)
         # a value that was forgotten is told to who may have seen it
         rows = np.flatnonzero((self._changed > since) & ((picture.t != NEVER) | (since > 0)))
-        body["values"] = _values(picture, rows.tolist())
-        return event(f"{body['session'] or '-'}@{picture.status.projected}", "values" if since else "state", body)
+        values = _values(picture, rows.tolist())
+        body["values"] = values if channels is None else {name: v for name, v in values.items() if name in channels}
+        return f"{body['session'] or '-'}@{picture.status.projected}", "values" if since else "state", body
 
     def _wake(self) -> None:
         self._ticked.set()

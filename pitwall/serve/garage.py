@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
+from pitwall.car.heard import heard
 from pitwall.errors import PitwallError
 from pitwall.log.folder import header, header_by_name
 from pitwall.log.session import LATEST, Session, find, sessions
@@ -28,7 +29,7 @@ from pitwall.serve.limits import HEADERS, most_open
 from pitwall.serve.rebuilds import Rebuilds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pitwall.log.opening import Header
@@ -111,6 +112,14 @@ class Shelf:
             return origin(self._definitions.get(about.car).car, about).fingerprint
         except PitwallError:
             return ""
+
+    def roles(self, id: str) -> Mapping[str, str]:
+        """The channel of each role that the session's car has one for; none, where its car can't be had."""
+        try:
+            about = self.find(id).header
+            return dict(heard(self._definitions.get(about.car).car, about.buses).roles)
+        except PitwallError:
+            return {}
 
     def projected(self, id: str) -> bool:
         """Whether that session has a projection, stale or not."""

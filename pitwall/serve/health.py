@@ -80,6 +80,7 @@ def report(serving: Serving) -> dict[str, Any]:
             "limit": MAX_STREAMS,
             "refused": streams.refused,
             "skipped": streams.skipped,
+            "stalled": streams.stalled,
         },
         "limits": {
             "connections": serving.gate.open,

@@ -30,6 +30,14 @@ SEND_BYTES: Final = 8192
 it comes back: seconds of it, not the half minute that default buffers hold."""
 WRITE_BYTES: Final = 2048
 
+MAX_REPLAYS: Final = 16
+"""Each reads ahead some seconds of a session, and asks for more again and again."""
+
+SEND_S: Final = 10.0
+"""For a WebSocket's client to take a message: one that is out of sight for longer opens it anew."""
+MAX_SAID_BYTES: Final = 65_536
+"""Of one message that a client sends on a WebSocket: a thousand subscriptions fit."""
+
 ENCODED: Final = 64
 """Encodings of one tick, for clients that have seen different ones; beyond it they are made again each time."""
 

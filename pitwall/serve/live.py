@@ -42,7 +42,7 @@ async def live(request: Request, _: Nothing) -> None:
             headers={"Retry-After": "5"},
         )
     transport = cast("asyncio.Transport", request.transport)
-    _keep_buffers_small(transport)
+    keep_buffers_small(transport)
     streams.open.add(transport)
     try:
         response = await request.respond(content_type=EVENTS, headers={"X-Accel-Buffering": "no"})
@@ -73,6 +73,7 @@ async def _events(broadcast: Broadcast, streams: Streams) -> AsyncIterator[bytes
     yield event("-", "closing", {})
 
 
-def _keep_buffers_small(transport: asyncio.Transport) -> None:
+def keep_buffers_small(transport: asyncio.Transport) -> None:
+    """What a client that stalls finds waiting, out of date, when it comes back, is little."""
     transport.set_write_buffer_limits(high=WRITE_BYTES)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)

@@ -22,6 +22,7 @@ _REF: Final = "#/components/schemas/{name}"
 NAMES: Final = {
     "sid": ("a session's id, or `_live`: the one being recorded, or else the newest", "_live"),
     "lap": ("a timed lap's number, or `best`", "best"),
+    "replay": ("a replay's id, as the first event of its stream says it", "0123456789abcdef"),
     "car": ("a car's name", "bmw-e46-m3"),
 }
 """What stands in paths: what it is, and an example."""

@@ -41,9 +41,9 @@ class Problem(Exception):  # noqa: N818 — RFC 9457 calls it a problem
         self.headers = dict(headers or {})
         self.facts = facts
 
-    def response(self) -> HTTPResponse:
-        """The problem as a response."""
-        document = {
+    def document(self) -> dict[str, object]:
+        """The problem as RFC 9457 has it."""
+        return {
             "type": f"{TYPES}{self.name}",
             "title": self.title,
             "status": self.status,
@@ -51,7 +51,10 @@ class Problem(Exception):  # noqa: N818 — RFC 9457 calls it a problem
             "hint": self.hint,
             **self.facts,
         }
-        return HTTPResponse(dumps(document), self.status, self.headers, CONTENT_TYPE)
+
+    def response(self) -> HTTPResponse:
+        """The problem as a response."""
+        return HTTPResponse(dumps(self.document()), self.status, self.headers, CONTENT_TYPE)
 
 
 def _of_http(name: str) -> tuple[int, str]:
@@ -69,6 +72,7 @@ PROBLEMS: Final = {
     "unknown-agent": (404, "No such agent"),
     "unknown-channel": (404, "No such channel"),
     "unknown-lap": (404, "No such lap"),
+    "unknown-replay": (404, "No such replay"),
     "unknown-session": (404, "No such session"),
     "no-such-format": (406, "It can't be had so"),
     "too-slow": (408, "The request came too slowly"),

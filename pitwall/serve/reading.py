@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
@@ -46,6 +46,9 @@ class Garage(Protocol):
 
     def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
         """A cursor of its own on that session's projection, which is built if it must be."""
+
+    def roles(self, id: str) -> Mapping[str, str]:
+        """The channel of each role that the session's car has one for; none, where its car can't be had."""
 
     def fingerprint(self, id: str) -> str:
         """Of the pipeline that the session's projection would be built with now; empty: nobody can say."""
@@ -150,6 +153,10 @@ class Readings:
     async def sessions(self) -> list[Session]:
         """The sessions there are, oldest first."""
         return await self._run(self._garage.sessions)
+
+    async def roles(self, session: str) -> Mapping[str, str]:
+        """The channel of each role that the session's car has one for."""
+        return await self._run(lambda: self._garage.roles(session))
 
     async def find(self, name: str) -> Session:
         """The session of that name."""

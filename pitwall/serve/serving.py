@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pitwall.serve.coaching import Coaching
     from pitwall.serve.newest import Live
     from pitwall.serve.reading import Edition, Readings, Told
+    from pitwall.serve.replaying import Reel
 
 T = TypeVar("T")
 
@@ -38,11 +39,15 @@ LIVE: Final = "_live"
 
 @dataclass
 class Streams:
-    """The open live streams, and counts.  skipped: ticks that slow clients did not get one by one."""
+    """The open live streams, and counts.  skipped: ticks that slow clients did not get one by one.
+
+    stalled: WebSockets that were cut off, as they took nothing.
+    """
 
     open: set[asyncio.Transport] = field(default_factory=set)
     refused: int = 0
     skipped: int = 0
+    stalled: int = 0
 
     def abort(self) -> None:
         """Ends those that are still open, with whatever they have not read."""
@@ -73,6 +78,7 @@ class Serving:
     gate: Gate = field(default_factory=Gate)
     refused: Counter[str] = field(default_factory=Counter)
     rates: dict[Kind, Rates] = field(default_factory=lambda: {kind: Rates(kind.burst, kind.every_s) for kind in KINDS})
+    replays: dict[str, Reel] = field(default_factory=dict)
     started_s: float = field(default_factory=time.monotonic)
 
     async def session(self, name: str) -> str:

@@ -89,6 +89,9 @@ class FakeGarage:
     def fingerprint(self, id: str) -> str:
         return CAST.fingerprint
 
+    def roles(self, id: str) -> dict[str, str]:
+        return dict(CAST.roles)
+
     def projected(self, id: str) -> bool:
         return id in self.projections
 

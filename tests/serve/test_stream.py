@@ -129,6 +129,7 @@ def test_one_stream_more_than_there_may_be_is_refused():
             "limit": MAX_STREAMS,
             "refused": 1,
             "skipped": 0,
+            "stalled": 0,
         }
         for client in clients:
             client.close()
