@@ -191,6 +191,10 @@ class Follower(Companion):
         """Has a start line put into the session's log, recorded or ended.  LogError: it can't be."""
         requests.ask(self._logs, {"control": int(Control.START_LINE), "fact": dict(fact), "session": session})
 
+    def note(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Has a person's words put into the session's log, recorded or ended.  LogError: they can't be."""
+        requests.ask(self._logs, {"control": int(Control.NOTE), "fact": dict(fact), "session": session})
+
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         """Has what a model answered put into the session's log, recorded or ended.  LogError: it can't be."""
         request = {"control": int(Control.ANSWER), "fact": dict(fact), "session": session}

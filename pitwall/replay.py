@@ -25,7 +25,7 @@ class ReplayReport:
 
     reason: why it was rebuilt, in words; empty: it was current, and left as it is.
     rows: of the log, control rows too.  frames: of them, CAN frames.  seconds: it took.
-    damages: what of the log could not be read.
+    damages: what of the log could not be read.  problems: what of laps or coach failed, by a bug in pitwall.
     """
 
     session: str
@@ -34,6 +34,7 @@ class ReplayReport:
     frames: int
     seconds: float
     damages: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def frames_per_s(self) -> float:
@@ -87,4 +88,4 @@ def rebuilt(
         return ReplayReport(session.id, "", session.rows, session.frames, clock() - began)
     done = build(session, car, generations, progress, strict=strict)
     damages = tuple(str(damage) for damage in done.damages)
-    return ReplayReport(session.id, reason, done.built.offset, session.frames, clock() - began, damages)
+    return ReplayReport(session.id, reason, done.built.offset, session.frames, clock() - began, damages, done.problems)

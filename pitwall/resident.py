@@ -95,7 +95,7 @@ class Growth:
         return round(sum(steps) / MINUTES) if grows else 0
 
 
-class Watch:
+class MemoryWatch:
     """Over some processes.  pids: by name, those that live just then; tell: is given the line of each minute."""
 
     def __init__(self, pids: Callable[[], Mapping[str, int]], tell: Callable[[str], None] | None = None) -> None:
@@ -130,7 +130,7 @@ class Watch:
 def watched(name: str) -> Iterator[None]:
     """This process is, while the `with` lasts, in a thread that does nothing else."""
     stop = threading.Event()
-    watch = Watch(lambda: {name: os.getpid()})
+    watch = MemoryWatch(lambda: {name: os.getpid()})
 
     def run() -> None:
         while not stop.wait(LOOK_S):

@@ -6,6 +6,7 @@ than `FEWEST` laps nothing is said.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,8 @@ from pitwall.coach.driving import Driving
 from pitwall.coach.finding import Figure, Finding, Link, Priority
 from pitwall.coach.metrics import FIGURES
 from pitwall.coach.rule import SAID, rounded
+from pitwall.frames import Int64
+from pitwall.track.corners import Float64
 
 FEWEST: Final = 4
 FAST: Final = 3
@@ -23,6 +26,8 @@ AS_DEVIATION: Final = 1.4826
 """Of a normal distribution's median absolute deviation: its standard deviation."""
 APART: Final = 2.0
 """Deviations of the others that the fastest laps' median has to be off theirs."""
+BESIDE: Final = frozenset({"apex_off_m"})
+"""Figures beside the reference lap, which is another one as soon as a faster one is driven."""
 WIDE: Final = {"brake_m": ("brake-point-varies", 7.0), "min_mps": ("minimum-speed-varies", 0.9)}
 """The rules lap to lap: of which figure, and the deviation (m, m/s) that is wide: twice that of laps that are alike."""
 
@@ -50,55 +55,60 @@ class Common:
     rest: float
 
 
-def spreads(driving: Driving) -> list[Spread]:
+Cornered = Mapping[str, Mapping[str, Float64]]
+"""Each corner's figures, as `FIGURES` names them: float64 (n,), one of each lap, NaN where it is not known."""
+
+
+def cornered(driving: Driving) -> Cornered:
+    """How the laps of a drive went through its corners."""
+    return {
+        place.corner.name: {name: _values(driving, corner, name) for name in FIGURES}
+        for corner, place in enumerate(driving.places)
+    }
+
+
+def spreads(cornered: Cornered) -> list[Spread]:
     """Of every figure that can be said, corner by corner."""
     found = []
-    for corner, place in enumerate(driving.places):
-        for name, values in _said(driving, corner).items():
-            there = values[np.isfinite(values)]
-            if len(there) >= FEWEST:
-                said = SAID[name]
-                median, deviation = float(np.median(there)), deviation_of(there)
-                found.append(
-                    Spread(
-                        place.corner.name,
-                        said.name,
-                        said.unit,
-                        rounded(median, said),
-                        rounded(deviation, said),
-                        len(there),
-                    )
-                )
+    for corner, name, values in _said(cornered):
+        there = values[np.isfinite(values)]
+        if len(there) >= FEWEST:
+            said = SAID[name]
+            median, deviation = rounded(float(np.median(there)), said), rounded(deviation_of(there), said)
+            found.append(Spread(corner, said.name, said.unit, median, deviation, len(there)))
     return found
 
 
-def deviation_of(values: np.ndarray) -> float:
+def deviation_of(values: Float64) -> float:
     """Robustly."""
     return float(AS_DEVIATION * np.median(np.abs(values - np.median(values))))
 
 
-def in_common(driving: Driving) -> list[Common]:
+def fastest(times_s: Float64) -> Int64:
+    """The places of the fastest laps, the fastest first; none where the others are too few.  times_s: float64 (n,)."""
+    return np.argsort(times_s, kind="stable")[:FAST] if len(times_s) >= FAST + FEWEST - 1 else np.empty(0, np.int64)
+
+
+def in_common(cornered: Cornered, times_s: Float64) -> list[Common]:
     """What all of the fastest laps have on one side of the others' median, far from it; the farthest first."""
-    times = np.array([lap.t_s[-1] for lap in driving.laps])
-    if len(times) < FAST + FEWEST - 1:
+    fast = fastest(times_s)
+    if not len(fast):
         return []
-    fast = np.argsort(times, kind="stable")[:FAST]
-    rest = np.setdiff1d(np.arange(len(times)), fast)
+    rest = np.setdiff1d(np.arange(len(times_s)), fast)
     found: list[tuple[float, Common]] = []
-    for corner, place in enumerate(driving.places):
-        for name, values in _said(driving, corner).items():
-            if not np.isfinite(values).all():
-                continue
-            middle, deviation = float(np.median(values[rest])), deviation_of(values[rest])
-            away = values[fast] - middle
-            if not (np.all(away > 0) or np.all(away < 0)) or deviation == 0:
-                continue
-            apart = abs(float(np.median(away))) / deviation
-            if apart >= APART:
-                said = SAID[name]
-                quick = float(np.median(values[fast]))
-                common = Common(place.corner.name, said.name, said.unit, rounded(quick, said), rounded(middle, said))
-                found.append((apart, common))
+    for corner, name, values in _said(cornered):
+        if not np.isfinite(values).all():
+            continue
+        middle, deviation = float(np.median(values[rest])), deviation_of(values[rest])
+        away = values[fast] - middle
+        if not (np.all(away > 0) or np.all(away < 0)) or deviation == 0:
+            continue
+        apart = abs(float(np.median(away))) / deviation
+        if apart >= APART:
+            said = SAID[name]
+            quick, usual = rounded(float(np.median(values[fast])), said), rounded(middle, said)
+            if quick != usual:  # as they are said
+                found.append((apart, Common(corner, said.name, said.unit, quick, usual)))
     return [common for _, common in sorted(found, key=lambda each: -each[0])]
 
 
@@ -129,10 +139,13 @@ def unsteady(driving: Driving) -> list[Finding]:
     return found
 
 
-def _said(driving: Driving, corner: int) -> dict[str, np.ndarray]:
-    """Each figure that can be said, by lap."""
-    return {name: _values(driving, corner, name) for name in FIGURES if name in SAID}
+def _said(cornered: Cornered) -> Iterator[tuple[str, str, Float64]]:
+    """Each corner and figure that can be said of laps together, and its values."""
+    for corner, figures in cornered.items():
+        for name, values in figures.items():
+            if name in SAID and name not in BESIDE:
+                yield corner, name, values
 
 
-def _values(driving: Driving, corner: int, name: str) -> np.ndarray:
+def _values(driving: Driving, corner: int, name: str) -> Float64:
     return np.array([getattr(driving.cornering(lap, corner), name) for lap in range(len(driving.laps))])

@@ -21,7 +21,7 @@ import numpy as np
 from pitwall.coach.driven import Driven
 from pitwall.coach.finding import Finding, Level, Priority
 from pitwall.coach.incidents import Incident
-from pitwall.coach.metrics import Places, Rows, combined_g
+from pitwall.coach.metrics import Places, Rows
 from pitwall.coach.saying import cue as cue_words
 from pitwall.coach.ticks import Ticks
 from pitwall.coach.words import INCIDENT_CUES
@@ -81,7 +81,7 @@ def planned(findings: Sequence[Finding], places: Sequence[Places], reference: Dr
 
     The place is the last calm stretch that ends well before the driver acts, measured on the reference lap.
     """
-    calm = _calm(combined_g(reference))
+    calm = _calm(reference.combined_g)
     for place in places:
         calm[round(place.corner.begin_m / STEP_M) : round(place.corner.end_m / STEP_M) + 1] = False
     found: list[Planned] = []

@@ -6,25 +6,33 @@ samples that were there, no farther apart than `GAP_S`: elsewhere it is missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from pitwall.frames import Int64
 from pitwall.track.corners import STEP_M, Float64
 
+SHIFT_S: Final = 0.35
+"""Either side of a gear that changes, what the throttle does is part of the shift."""
+SPEED_MEAN_M: Final = 4.0
+HIGH_PERCENT: Final = 99.5
 GAP_S: Final = 0.5
 """A channel that is silent for longer has no value between: the slowest that corners are judged by come at 10 Hz."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Driven:
     """One lap: row `i` is `i` metres along the reference lap.  All columns float64 (n,), NaN where there is no value.
 
     t_s: seconds since the lap began, rising.  x_m, y_m: where the car was, in the track's plane.
     roles: channels by the role that they play, in the units of `UNITS`.
+
+    What many rules look at, corner by corner and lap after lap, is computed once and kept with the lap.
     """
 
     number: int
@@ -39,10 +47,55 @@ class Driven:
     def role(self, name: str) -> Float64:
         """Its column; missing throughout where the car has no such channel."""
         column = self.roles.get(name)
-        return np.full(len(self), np.nan) if column is None else column
+        return self._missing if column is None else column
 
     def has(self, name: str) -> bool:
-        return name in self.roles and bool(np.isfinite(self.roles[name]).any())
+        return name in self._known
+
+    @cached_property
+    def combined_g(self) -> Float64:
+        """Of lateral and longitudinal acceleration; of the lateral alone where there is no other."""
+        lateral, along = self.role("g_lat"), self.role("g_long")
+        return np.hypot(lateral, np.where(np.isnan(along), 0.0, along)) if self.has("g_lat") else np.abs(along)
+
+    @cached_property
+    def gain_mps2(self) -> Float64:
+        """What speed gains a second."""
+        return slope(self.role("speed"))
+
+    @cached_property
+    def brake_ordered(self) -> Float64:
+        """float64 (k,), what is known of it, the least first; so are `g_ordered` and `lateral_ordered`."""
+        return _ordered(self.role("brake"))
+
+    @cached_property
+    def g_ordered(self) -> Float64:
+        return _ordered(self.combined_g)
+
+    @cached_property
+    def lateral_ordered(self) -> Float64:
+        return _ordered(np.abs(self.role("g_lat")))
+
+    @cached_property
+    def shifting(self) -> npt.NDArray[np.bool_]:
+        """bool (n,), where a gear is changed: about the rows at which it differs."""
+        if not self.has("gear"):
+            return np.zeros(len(self), np.bool_)
+        gear = self.role("gear")
+        last = gear[np.maximum.accumulate(np.where(np.isnan(gear), 0, np.arange(len(gear))))]
+        changes = np.flatnonzero(np.diff(last) != 0)  # a gear that is not known yet is none that was changed
+        near = np.zeros(len(self) + 1, np.int64)
+        np.add.at(near, np.searchsorted(self.t_s, self.t_s[changes] - SHIFT_S), 1)
+        np.add.at(near, np.searchsorted(self.t_s, self.t_s[changes] + SHIFT_S), -1)
+        return np.asarray(np.cumsum(near)[:-1] > 0, np.bool_)
+
+    @cached_property
+    def _missing(self) -> Float64:
+        return np.full(len(self), np.nan)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(name for name, column in self.roles.items() if np.isfinite(column).any())
 
 
 UNITS: Final[Mapping[str, str]] = {
@@ -105,4 +158,44 @@ def between(samples: Samples, at_ns: Float64) -> Float64:
     behind = np.searchsorted(t, at_ns)
     gap_ns = t[np.minimum(behind, len(t) - 1)] - t[np.maximum(behind - 1, 0)]
     found = np.interp(at_ns, t, values, left=np.nan, right=np.nan)
-    return np.where((gap_ns <= GAP_S * 1e9) | np.isin(at_ns, t), found, np.nan)
+    met = t[np.minimum(behind, len(t) - 1)] == at_ns  # a sample's own time
+    return np.where((gap_ns <= GAP_S * 1e9) | met, found, np.nan)
+
+
+def percentile(ordered: Float64, percent: float) -> float:
+    """As `np.percentile` has it, to the bit, of values in their order: asking it takes longer than to compute."""
+    return _at(ordered, percent / 100 * (len(ordered) - 1))
+
+
+def high(columns: Sequence[Float64]) -> float:
+    """A hair below the greatest of all, so that one spike is not the limit; NaN where there is nothing.
+
+    columns: each in its order; only the end of each can matter.
+    """
+    count = sum(map(len, columns))
+    if not count:
+        return np.nan
+    place = HIGH_PERCENT / 100 * (count - 1)
+    above = count - int(place)
+    ends = np.sort(np.concatenate([column[-above:] for column in columns]))[-above:]
+    return _at(ends, place, first=count - above)
+
+
+def _at(ordered: Float64, place: float, first: int = 0) -> float:
+    """Between the two values about that place.  first: the place of the first one."""
+    low = int(place)
+    below, part = float(ordered[low - first]), place - low
+    above = float(ordered[min(low - first + 1, len(ordered) - 1)])
+    return below + (above - below) * part if part < 0.5 else above - (above - below) * (1 - part)
+
+
+def _ordered(values: Float64) -> Float64:
+    return np.sort(values[np.isfinite(values)])
+
+
+def slope(speed: Float64) -> Float64:
+    """m/s²: what speed gains a second, over distance."""
+    reach = round(SPEED_MEAN_M / STEP_M)
+    weights = np.ones(2 * reach + 1) / (2 * reach + 1)
+    mean = np.convolve(np.pad(speed, reach, mode="edge"), weights, "valid")
+    return np.asarray(np.gradient(np.square(mean) / 2, STEP_M), np.float64)

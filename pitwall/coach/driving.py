@@ -31,7 +31,7 @@ from pitwall.coach.metrics import (
     section_s,
     slowest_row,
 )
-from pitwall.coach.pace import LEAST_SHARE, TABLE_MPS, Pace, pace, slope
+from pitwall.coach.pace import LEAST_SHARE, TABLE_MPS, Pace, pace
 from pitwall.coach.straights import STRAIGHT_FIGURES, Straight, straight
 from pitwall.coach.worth import approach_s, around_s
 from pitwall.track.corners import STEP_M, Corner, Float64
@@ -47,9 +47,6 @@ ALLOWED_S: Final = 0.08
 bumps or a slope show as much."""
 BEFORE_M: Final = 3
 """Rows before a pedal's moving from which on what it cost is counted: throttles come at 10 to 50 Hz."""
-
-AROUND_ROWS: Final = 8
-"""What a slope needs on either side."""
 
 
 class Driving:
@@ -196,9 +193,7 @@ class Seen:
         speed, turned = self.lap.role("speed")[rows], self.lap.role("g_lat")[rows] / car.lateral_g
         most = car.slowing[np.minimum((speed / TABLE_MPS).astype(np.int64), len(car.slowing) - 1)]
         most = most * np.sqrt(np.maximum(LEAST_SHARE, 1 - np.square(turned)))
-        low = max(0, int(rows[0]) - AROUND_ROWS)
-        gain = slope(self.lap.role("speed")[low : int(rows[-1]) + AROUND_ROWS + 1])[rows - low]
-        return float(np.sum(-gain) / np.sum(most))
+        return float(np.sum(-self.lap.gain_mps2[rows]) / np.sum(most))
 
     def approach_s(self, from_m: float) -> float:
         """Lost from there to the slowest point, beyond what the others lose on the same metres."""

@@ -118,7 +118,7 @@ def fastest_before(ticks: Ticks) -> Float64:
     return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, reach + 1).max(axis=1), np.float64)
 
 
-class Watch:
+class Watching:
     """The incidents of a session, folded from its first tick on."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.coach.driven import Driven
+from pitwall.coach.driven import Driven, high
 from pitwall.track.corners import STEP_M, Corner, Float64
 
 Rows = npt.NDArray[np.bool_]
@@ -39,8 +39,6 @@ LIFT_PCT: Final = 10.0
 """A throttle that gives so much back was lifted."""
 COAST_S: Final = 0.3
 """A foot that goes from one pedal to the other, or a lever from gear to gear, is faster: that is no coasting."""
-SHIFT_S: Final = 0.35
-"""Either side of a gear that changes, what the throttle does is part of the shift."""
 G_MPS2: Final = 9.80665
 MEAN_ROWS: Final = 3
 NEAR_APEX_M: Final = 12.0
@@ -144,15 +142,8 @@ FIGURES: Final = tuple(field.name for field in fields(Cornering) if field.name n
 
 def limits(laps: Sequence[Driven]) -> Limits:
     """Of these laps together: a hair below the greatest, so that one spike is not the car's limit."""
-    brake = np.concatenate([lap.role("brake") for lap in laps])
-    g = np.concatenate([combined_g(lap) for lap in laps])
-    return Limits(_high(brake), _high(g))
-
-
-def combined_g(lap: Driven) -> Float64:
-    """Of lateral and longitudinal acceleration; of the lateral alone where there is no other."""
-    lateral, along = lap.role("g_lat"), lap.role("g_long")
-    return np.hypot(lateral, np.where(np.isnan(along), 0.0, along)) if lap.has("g_lat") else np.abs(along)
+    brake, g = high([lap.brake_ordered for lap in laps]), high([lap.g_ordered for lap in laps])
+    return Limits(*(0.0 if np.isnan(most) else most for most in (brake, g)))
 
 
 def places(corners: Sequence[Corner], reference: Driven) -> tuple[Places, ...]:
@@ -208,8 +199,8 @@ def measured(lap: Driven, reference: Driven, place: Places, most: Limits) -> Cor
         **_power(lap, braking, slowest, apex, to),
         exit_mps=float(speed[to - 1]),
         coast_s=_coasting(lap, braking, from_ if lifted is None else lifted, to),
-        g_peak=_most(combined_g(lap)[turn_in:to]),
-        grip_share=_mean(combined_g(lap)[turn_in:to]) / most.g if most.g > 0 else np.nan,
+        g_peak=_most(lap.combined_g[turn_in:to]),
+        grip_share=_mean(lap.combined_g[turn_in:to]) / most.g if most.g > 0 else np.nan,
         corrections=_corrections(lap, turn_in, to),
         time_s=section_s(lap, Part(place.entry.first, place.exit.last)),
         lost_s=sum(lost.values()),
@@ -223,7 +214,10 @@ def slowest_row(speed: Float64, corner: Corner) -> int:
     """Where in the corner the speed is least."""
     first, last = round(corner.begin_m / STEP_M), min(round(corner.end_m / STEP_M) + 1, len(speed))
     part = speed[first:last]
-    return first + (int(np.nanargmin(part)) if np.isfinite(part).any() else len(part) // 2)
+    if not len(part):
+        return first
+    at = int(np.argmin(np.where(np.isnan(part), np.inf, part)))
+    return first + (len(part) // 2 if np.isnan(part[at]) else at)
 
 
 def braking_rows(lap: Driven, most: Limits) -> Rows:
@@ -281,11 +275,11 @@ def _lifted(lap: Driven, applied: Part | None, slowest: int, floor: int) -> int 
 
 def _turn_in(lap: Driven, begin: int, apex: int, from_: int) -> int:
     """Where the car has turned in: from the apex back, the first row with less than its share of lateral g."""
-    lateral = np.abs(lap.role("g_lat"))
-    if not np.isfinite(lateral[begin : apex + 1]).any():
+    lateral = np.abs(lap.role("g_lat")[min(from_, begin) : apex + 1])
+    corner, before = lateral[max(0, begin - from_) :], lateral[max(0, from_ - begin) :]
+    if not np.isfinite(corner).any():
         return begin
-    least = TURNED_SHARE * np.nanmax(lateral[begin : apex + 1])
-    calm = np.flatnonzero(lateral[from_ : apex + 1] < least)
+    calm = np.flatnonzero(before < TURNED_SHARE * np.nanmax(corner))
     return from_ + int(calm[-1]) + 1 if len(calm) and calm[-1] + from_ < apex else begin
 
 
@@ -320,7 +314,7 @@ def _power(lap: Driven, braking: Rows, slowest: int, apex: int, to: int) -> dict
     full = np.flatnonzero(part >= FULL_PCT)
     there = at + (int(full[0]) if len(full) else len(part) - 1)
     falls = np.maximum.accumulate(part) - part  # how much less than it once was
-    lifted = (falls > LIFT_PCT) & ~shifting(lap)[at:to]
+    lifted = (falls > LIFT_PCT) & ~lap.shifting[at:to]
     return {
         "throttle_m": (at - apex) * STEP_M,
         "throttle_rise_s": float(lap.t_s[there] - lap.t_s[at]),
@@ -356,24 +350,10 @@ def _corrections(lap: Driven, turn_in: int, to: int) -> float:
     return float(max(0, turns - 1))  # winding on and unwinding is one turn, and a corner
 
 
-def shifting(lap: Driven) -> Rows:
-    """Where a gear is changed: about the rows at which it differs."""
-    if not lap.has("gear"):
-        return np.zeros(len(lap), np.bool_)
-    gear = lap.role("gear")
-    last = gear[np.maximum.accumulate(np.where(np.isnan(gear), 0, np.arange(len(gear))))]
-    changes = np.flatnonzero(np.diff(last) != 0)  # a gear that is not known yet is none that was changed
-    near = np.zeros(len(lap) + 1, np.int64)
-    np.add.at(near, np.searchsorted(lap.t_s, lap.t_s[changes] - SHIFT_S), 1)
-    np.add.at(near, np.searchsorted(lap.t_s, lap.t_s[changes] + SHIFT_S), -1)
-    return np.asarray(np.cumsum(near)[:-1] > 0, np.bool_)
-
-
 def _radius(lap: Driven, part: Part) -> float:
     """The tightest that was driven; of both channels' means over a few metres, which is where their noise goes."""
-    speed, lateral = (
-        _means(column[part.first : part.last]) for column in (lap.role("speed"), np.abs(lap.role("g_lat")))
-    )
+    rows = slice(part.first, part.last)
+    speed, lateral = _means(lap.role("speed")[rows]), _means(np.abs(lap.role("g_lat")[rows]))
     return _least(speed**2 / (G_MPS2 * np.maximum(lateral, 0.05)))
 
 
@@ -413,18 +393,14 @@ def _lost(lap: Driven, reference: Driven, part: Part) -> float:
     return section_s(lap, part) - section_s(reference, part)
 
 
-def _high(values: Float64) -> float:
-    values = values[np.isfinite(values)]
-    return float(np.percentile(values, 99.5)) if len(values) else 0.0
-
-
 def _most(values: Float64) -> float:
-    return float(np.nanmax(values)) if np.isfinite(values).any() else np.nan
+    return float(np.fmax.reduce(values, initial=np.nan))
 
 
 def _least(values: Float64) -> float:
-    return float(np.nanmin(values)) if np.isfinite(values).any() else np.nan
+    return float(np.fmin.reduce(values, initial=np.nan))
 
 
 def _mean(values: Float64) -> float:
-    return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
+    there = ~np.isnan(values)
+    return float(np.add.reduce(np.where(there, values, 0.0)) / np.count_nonzero(there)) if there.any() else np.nan

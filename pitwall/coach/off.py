@@ -6,6 +6,7 @@ was off, or as good as off: avoided somebody, or missed a corner altogether.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,14 +43,14 @@ def offs(driving: Driving, index: int) -> list[Off]:
     others = [other for i, other in enumerate(driving.laps) if i != index][-MOST:]
     if len(others) < FEWEST:
         return []
-    x, y = (np.median([getattr(other, name) for other in others], axis=0) for name in ("x_m", "y_m"))
-    apart = np.array([np.hypot(other.x_m - x, other.y_m - y) for other in others])
-    road = np.median(apart, axis=0)  # what good laps differ by; one of them may have been off there, too
+    x, y = _median([other.x_m for other in others]), _median([other.y_m for other in others])
+    # what good laps differ by; one of them may have been off there, too
+    road = _median([np.hypot(other.x_m - x, other.y_m - y) for other in others])
     away: Float64 = np.hypot(lap.x_m - x, lap.y_m - y) - road
     edges = np.flatnonzero(np.diff(np.concatenate([[False], away > AWAY_M, [False]])))
     if not len(edges):
         return []
-    usual_s = np.median([other.t_s for other in others], axis=0)
+    usual_s = _median([other.t_s for other in others])
     found: list[Off] = []
     reach, until = round(BEHIND_M / STEP_M), -1
     for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
@@ -62,3 +63,9 @@ def offs(driving: Driving, index: int) -> list[Off]:
             farthest = float(np.max(away[first:until])) if until > first else float(away[first])
             found.append(Off(first * STEP_M, float(lap.t_s[first]), farthest, lost_s))
     return found
+
+
+def _median(laps: Sequence[Float64]) -> Float64:
+    """Row by row; nothing is missing.  As `np.median` has it, in less time."""
+    ordered = np.sort(laps, axis=0)
+    return np.asarray((ordered[(len(laps) - 1) // 2] + ordered[len(laps) // 2]) / 2, np.float64)

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from pitwall.coach.driven import Driven
+from pitwall.coach.driven import Driven, high, percentile
 from pitwall.coach.metrics import FULL_PCT, Limits, Rows, braking_rows
 from pitwall.track.corners import STEP_M, Float64
 
 STEADY_M: Final = 10.0
 """A pedal that has been down for so long, and stays so: what is measured is not its going down."""
-SPEED_MEAN_M: Final = 4.0
 BIN_MPS: Final = 2.0
+FASTEST_MPS: Final = 250.0
+"""No car is faster: what says so is a sensor that errs."""
 FEWEST: Final = 15
 """Rows of a speed that are too few to say what the car does there."""
 BRAKING_PERCENTILE: Final = 70.0
@@ -56,17 +58,13 @@ UNKNOWN: Final = Pace(np.empty(0), np.empty(0), np.nan)
 
 def pace(laps: Sequence[Driven], most: Limits) -> Pace:
     """Of these laps together; `UNKNOWN` where a channel that it takes is missing."""
-    lateral = np.concatenate([np.abs(lap.role("g_lat")) for lap in laps] or [np.empty(0)])
-    lateral = lateral[np.isfinite(lateral)]
-    if not len(lateral):
-        return UNKNOWN
-    lateral_g = float(np.percentile(lateral, 99.5))
-    if lateral_g <= 0:
+    lateral_g = high([lap.lateral_ordered for lap in laps])
+    if not lateral_g > 0:
         return UNKNOWN
     parts: dict[str, list[tuple[Float64, Float64]]] = {"up": [], "down": []}
     for lap in laps:
         speed = lap.role("speed")
-        gain = slope(speed)
+        gain = lap.gain_mps2
         full = _steady(lap.role("throttle") >= FULL_PCT)
         parts["up"].append((speed[full], gain[full]))
         turned = np.abs(lap.role("g_lat")) / lateral_g
@@ -97,35 +95,29 @@ def approached(lap: Driven, car: Pace, first: int, last: int) -> Float64:
     return np.asarray(np.minimum(np.array(ahead), np.array(back[::-1])), np.float64)
 
 
-def slope(speed: Float64) -> Float64:
-    """m/s²: what speed gains a second, over distance."""
-    reach = round(SPEED_MEAN_M / STEP_M)
-    weights = np.ones(2 * reach + 1) / (2 * reach + 1)
-    mean = np.convolve(np.pad(speed, reach, mode="edge"), weights, "valid")
-    return np.asarray(np.gradient(np.square(mean) / 2, STEP_M), np.float64)
-
-
 def _steady(on: Rows) -> Rows:
     """Where it is on, and was and will be for `STEADY_M`."""
     reach = round(STEADY_M / STEP_M)
-    count = np.convolve(np.pad(on, reach, mode="edge").astype(np.int64), np.ones(2 * reach + 1, np.int64), "valid")
-    return np.asarray(count == 2 * reach + 1, np.bool_)
+    wide = np.concatenate(([False], np.full(reach, on[0]), on, np.full(reach, on[-1])))
+    count = np.cumsum(wide, dtype=np.int64)
+    return np.asarray(count[2 * reach + 1 :] - count[: -2 * reach - 1] == 2 * reach + 1, np.bool_)
 
 
-def _table(parts: list[tuple[Float64, Float64]], percentile: float) -> Float64 | None:
+def _table(parts: list[tuple[Float64, Float64]], percent: float) -> Float64 | None:
     """By speed; None where nothing is known.  Beyond what was driven it goes on as at its end."""
     speed, gain = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-    there = np.isfinite(speed) & np.isfinite(gain)
+    there = (speed >= 0) & (speed < FASTEST_MPS) & np.isfinite(gain)
     speed, gain = speed[there], gain[there]
     if len(speed) < FEWEST:
         return None
-    bins = (speed / BIN_MPS).astype(np.int64)
+    bins = (speed / BIN_MPS).astype(np.int16)
+    gain = gain[np.argsort(bins, kind="stable")]  # those of one bin together; of small whole numbers that is quick
+    ends = np.cumsum(np.bincount(bins)).tolist()
     at, values = [], []
-    for each in np.unique(bins).tolist():
-        inside = gain[bins == each]
-        if len(inside) >= FEWEST:
+    for each, (first, last) in enumerate(pairwise((0, *ends))):
+        if last - first >= FEWEST:
             at.append((each + 0.5) * BIN_MPS)
-            values.append(float(np.percentile(inside, percentile)))
+            values.append(percentile(np.sort(gain[first:last]), percent))
     if not at:
         return None
     return np.asarray(np.interp(np.arange(0.0, 120.0, TABLE_MPS), at, values), np.float64)

@@ -65,16 +65,16 @@ def around_s(
     last = min(place.after, slowest + round(after_m / STEP_M), len(lap) - 1)
     if not others or not car.known or last <= first:
         return np.nan
-    usual = np.median([other.role("speed") for other in others], axis=0)
-    if not np.isfinite(speed[place.before : last + 1]).all() or not np.isfinite(usual[[first, last]]).all():
+    usual = np.median([other.role("speed")[[first, last]] for other in others], axis=0)
+    if not np.isfinite(speed[place.before : last + 1]).all() or not np.isfinite(usual).all():
         return np.nan
     usual_s = float(np.median([other.t_s[last] - other.t_s[first] for other in others]))
     faster = (
         _grip(lap, others, place) ** GRIP_SHARE if as_gripping else 1.0
     )  # by so much this lap would have gone faster than the others
     lost_s = float(lap.t_s[last] - lap.t_s[first]) - usual_s / faster
-    lost_s += _carried_on(lap, car, float(usual[last]) * faster, last, place, slowest)
-    lost_s += _carried_back(lap, car, float(usual[first]) * faster, first, place)
+    lost_s += _carried_on(lap, car, float(usual[1]) * faster, last, place, slowest)
+    lost_s += _carried_back(lap, car, float(usual[0]) * faster, first, place)
     return lost_s
 
 

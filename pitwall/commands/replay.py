@@ -94,6 +94,7 @@ def replay(
         print_table(("SESSION", "FRAMES", "TIME", "FRAMES/S", "WHY"), [line(one) for one in reports], right=_NUMBERS)
     elif not wanted:
         click.echo(f"no sessions in {places.logs} yet", err=True)
+    tell([f"{report.session}: {problem} (a bug in pitwall)" for report in reports for problem in report.problems])
     if failures:
         tell(failures)
         raise PitwallError(f"{plural(len(failures), 'session')} could not be replayed")

@@ -28,7 +28,7 @@ from pitwall.commands.output import announce
 from pitwall.commands.serve import Door, address_options, door_options, speak_options
 from pitwall.commands.sources import Wanted, source_options
 from pitwall.errors import PitwallError
-from pitwall.resident import Watch
+from pitwall.resident import MemoryWatch
 
 if TYPE_CHECKING:
     from pitwall.serve.access import Access
@@ -110,7 +110,7 @@ def _supervise(children: Sequence[Child], page: _Page, logs: Path) -> int:
         signal.signal(number, ask)
     code: int | None = None
     recorded = False
-    watch = Watch(lambda: {child.name: child.pid for child in children if child.pid is not None})
+    watch = MemoryWatch(lambda: {child.name: child.pid for child in children if child.pid is not None})
     watched_s = time.monotonic()
     try:
         for child in children:

@@ -77,7 +77,7 @@ def lines(one: Why, t_ns: int) -> Iterator[str]:
     if one.t is None:
         yield from _wrapped("", f"{name} has no value at {_clock(t_ns)}: {one.missing}")
     else:
-        value = "missing" if one.missing else f"{one.value!r} {unit}".rstrip()
+        value = "missing" if one.missing else f"{_said(one.value)} {unit}".rstrip()
         yield from _wrapped("", f"{name} at {_clock(t_ns)}: {value}, {_age(t_ns - one.t)} old")
         if one.missing:
             yield from _wrapped("missing", one.missing)
@@ -97,12 +97,12 @@ def _of_frame(one: OfFrame) -> Iterator[str]:
     if found is not None:
         scale, signal_offset = one.signal.scale, one.signal.signal_offset
         scaled = f" * {scale!r}" * (scale != 1) + f" + {signal_offset!r}" * (signal_offset != 0)
-        words = f"{one.message.name}.{one.signal.name} = {found.raw!r}{scaled} = {found.value!r} {one.signal.unit}"
+        words = f"{one.message.name}.{one.signal.name} = {found.raw!r}{scaled} = {_said(found.value)} {one.signal.unit}"
         yield from _wrapped("signal", words.rstrip())
     if one.where:
         yield from _wrapped("YAML", _written(one.where))
     for step in one.steps:
-        value = "missing" if math.isnan(step.value) else f"{step.value!r} {one.unit}".rstrip()
+        value = "missing" if math.isnan(step.value) else f"{_said(step.value)} {one.unit}".rstrip()
         yield from _wrapped("step", f"{step.words}: {value}" + f" ({step.removed})" * bool(step.removed))
 
 
@@ -117,7 +117,7 @@ def _of_inputs(one: OfInputs) -> Iterator[str]:
 def _seen(each: Seen, t: int | None) -> str:
     if each.t is None:
         return "nothing yet"
-    value = "missing" if math.isnan(each.value) else f"{each.value!r} {each.unit}".rstrip()
+    value = "missing" if math.isnan(each.value) else f"{_said(each.value)} {each.unit}".rstrip()
     return value if t is None else f"{value}, {_age(t - each.t)} old"
 
 
@@ -213,6 +213,11 @@ def facts(one: Why) -> dict[str, Any]:
             {"step": step.words, "value": _plain(step.value), "removed": step.removed or None} for step in one.steps
         ],
     }
+
+
+def _said(value: float) -> str:
+    """The shortest that is the value in 12 digits: what is beyond is how binary fractions are written."""
+    return repr(float(f"{value:.12g}"))
 
 
 def _plain(value: float) -> float | str | None:

@@ -22,10 +22,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """built: what the projection was built from.  damages: what of the log could not be read."""
+    """built: what the projection was built from.  damages: what of the log could not be read.
+
+    problems: what of laps or coach failed, by a bug in pitwall.
+    """
 
     built: BuiltFrom
     damages: tuple[Damage, ...]
+    problems: tuple[str, ...] = ()
 
 
 def build(
@@ -46,7 +50,9 @@ def build(
     generations.room.check()
     with projecting(Pipeline(car, session.header, strict=strict), generations) as projector:
         damages = replay_into(projector, session, go_on)
-        return Build(projector.finish(), damages)
+        built = projector.finish()
+        problems = tuple(f"{part}: {reason}" for part, reason in projector.pipeline.problems())
+        return Build(built, damages, problems)
 
 
 def replay_into(projector: Projector, session: Session, progress: Progress | None = None) -> tuple[Damage, ...]:

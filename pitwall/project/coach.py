@@ -19,7 +19,7 @@ from pitwall.coach.coaching import Coaching
 from pitwall.coach.cues import Cue, Planned, Speaking
 from pitwall.coach.driven import UNITS, Driven, Samples, driven
 from pitwall.coach.finding import Figure, Finding, Level, Priority
-from pitwall.coach.incidents import WHEELS, Incident, Watch, detectors
+from pitwall.coach.incidents import WHEELS, Incident, Watching, detectors
 from pitwall.coach.metrics import FIGURES, Cornering
 from pitwall.coach.off import Off
 from pitwall.coach.ticks import Ticking, Ticks
@@ -108,7 +108,7 @@ class Coach:
         for table in laptime:
             self._live |= {name: _Channel(table.name, i, 1.0) for i, name in enumerate(("lap", "lap_distance"))}
         self._ticking = Ticking(tuple(self._live))
-        self._watch = Watch(detectors(watched, alarms, units_of))
+        self._watch = Watching(detectors(watched, alarms, units_of))
         self._speaking = Speaking()
         self._course: Cutter | None = None
         self._coaching: Coaching | None = None
@@ -148,7 +148,6 @@ class Coach:
     def small(self) -> Small:
         """The rows of its tables, as of now; the same object until they may differ."""
         if self._told != self._changes:
-            self._told = self._changes
             coaching = self._coaching
             self._small = {
                 "corners": [] if coaching is None else [_corner_row(each) for each in coaching.cornerings],
@@ -156,6 +155,7 @@ class Coach:
                 "incidents": [_incident_row(each) for each in sorted(self._incidents, key=_when)],
                 "cues": [_cue_row(each) for each in self._cues],
             }
+            self._told = self._changes
         return self._small
 
     def _close(self, closed: Sequence[Closed]) -> None:

@@ -102,6 +102,11 @@ class Gathered:
             self._last[i] = t[last]
             self._count[i] += n
 
+    def forget(self) -> None:
+        """Counts anew."""
+        for counted in (self._count, self._first, self._last):
+            counted[:] = 0
+
     def channels(self) -> list[tuple[object, ...]]:
         """The table's rows in `channels`."""
         table = self.table

@@ -70,7 +70,6 @@ class Laps:
         """The other tables, as of now; the same object until they may differ."""
         cutter = self._lapping.cutter
         if cutter is not None and self._lapping.changes != self._changes:
-            self._changes = self._lapping.changes
             length = None if cutter.judge.path is None else cutter.judge.path.length_m
             self._small = {
                 "track": [_track_row(cutter.track, length)],
@@ -78,6 +77,7 @@ class Laps:
                 "sectors": [(s.lap, s.number, s.t_start, s.t_end, s.time_s, s.best) for s in cutter.judge.sectors],
                 "crossings": [(c.t_ns, c.line, c.lap, c.counted, c.why or None, c.lat, c.lon) for c in cutter.crossed],
             }
+            self._changes = self._lapping.changes
         return self._small
 
     def behind(self) -> str:

@@ -1,8 +1,9 @@
 """A pipeline's tables in, the SQL that makes a projection's file out.  Pure.
 
 One table for each table of the pipeline (`t` and a column a channel), and beside them `channels`, `ids`, `control`,
-`rejected`, `built_from`, those of the laps (`track`, `laps`, `sectors`, `crossings`) and of the coach (`corners`,
-`findings`, `incidents`, `cues`), and the views `signals` and `bests`.  docs/projections.md tells every column.
+`rejected`, `problems`, `built_from`, those of the laps (`track`, `laps`, `sectors`, `crossings`) and of the coach
+(`corners`, `findings`, `incidents`, `cues`), and the views `signals` and `bests`.  docs/projections.md tells every
+column.
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ FIXED: Final = {
         ("id", "BIGINT"),
         ("reason", "VARCHAR"),
         ("payload", "VARCHAR"),
+    ),
+    "problems": (
+        ("part", "VARCHAR"),
+        ("reason", "VARCHAR"),
     ),
     "track": (
         ("name", "VARCHAR"),

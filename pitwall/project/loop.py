@@ -64,6 +64,7 @@ class Projector:
                 if not any(part is handed for handed in self._handed):
                     small.update(part)
             self._handed = parts
+            small["problems"] = self.pipeline.problems()
             with _writing(self.pipeline):
                 self.store.commit(self.pipeline.built, small)
 

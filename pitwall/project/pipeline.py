@@ -6,6 +6,7 @@ Laws:
 2. Its `fingerprint` differs whenever what comes out may: another car definition, other code, another session.
 3. Rows that the log can't give are counted, never guessed.
 4. A frame that can't be taken as it is stops nothing, unless it is to be `strict`: it is a row of `rejected`.
+5. What fails in laps or coach costs no signal: it is a row of `problems`.
 
 It folds state from batch to batch, and never saves it: a pipeline begins at offset 0.
 """
@@ -32,9 +33,9 @@ from pitwall.errors import CarError, LogError, RejectedError
 from pitwall.frames import Control, Flag, Frames
 from pitwall.log.opening import Header
 from pitwall.project.built import BuiltFrom
-from pitwall.project.coach import Coach
+from pitwall.project.fenced import Fenced
 from pitwall.project.gathered import rate_hz
-from pitwall.project.laps import Laps, Small
+from pitwall.project.laps import Small
 from pitwall.project.layout import RESERVED
 from pitwall.project.tracks import own
 
@@ -72,9 +73,8 @@ class Pipeline:
         self._deriver = Deriver(car, trace)
         self._strict = strict
         self._ids: dict[tuple[int, int, int], Seen] = {}
-        self._lapping = Laps(car, self._deriver.tables)
-        self._coach = Coach(car, self._deriver.tables, self._lapping.tables)
-        self.tables: tuple[Table, ...] = (*self._deriver.tables, *self._lapping.tables)
+        self._fenced = Fenced(car, self._deriver.tables)
+        self.tables: tuple[Table, ...] = (*self._deriver.tables, *self._fenced.tables)
         _check(self._deriver.tables, car)
         self.built = origin(car, header)
 
@@ -87,9 +87,7 @@ class Pipeline:
         if rejected and self._strict:
             raise RejectedError(f"offset {rejected[0].at}: {rejected[0].reason}", where=self.built.session)
         control = _control_rows(frames)
-        rows += self._lapping.fold(rows, control)
-        if len(frames):
-            self._coach.fold(rows, self._lapping.closed, self._lapping.course, int(frames.t.max()))
+        rows += self._fenced.fold(rows, control, int(frames.t.max()) if len(frames) else None)
         ended = any(row[2] == _kind(Control.SESSION_END) for row in control)
         self.built = replace(self.built, offset=frames.stop, complete=self.built.complete or ended)
         return Applied(rows, control, _rejected_rows(frames, rejected, self._buses))
@@ -108,20 +106,24 @@ class Pipeline:
 
     def laps(self) -> Small:
         """The rows of the tables of laps, as of now; the same object until they may differ."""
-        return self._lapping.small()
+        return self._fenced.laps()
 
     @property
     def cue(self) -> Cue | None:
         """What was said to the driver last."""
-        return self._coach.cue
+        return self._fenced.cue
 
     def behind_laps(self) -> str:
         """What the newest row of `laptime` stands on, in words."""
-        return self._lapping.behind()
+        return self._fenced.behind()
 
     def coached(self) -> Small:
         """The rows of the coach's tables, as of now; the same object until they may differ."""
-        return self._coach.small()
+        return self._fenced.coached()
+
+    def problems(self) -> list[tuple[object, ...]]:
+        """The rows of the table `problems`: what of laps or coach failed, and gives nothing."""
+        return self._fenced.problems()
 
     def _decode(self, frames: Frames) -> decode.Decoding:
         decoding = self._plan.decode(frames)

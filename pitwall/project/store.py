@@ -182,6 +182,8 @@ class Store:
 
     def _commit(self, built: BuiltFrom, given: Mapping[str, Sequence[tuple[object, ...]]]) -> None:
         self._begin()
+        for name in given.keys() & self._tables.keys():  # its rows go, whenever they came
+            self._tables[name].forget()
         channels = [row for gathered in self._tables.values() for row in gathered.channels()]
         origin = (built.session, built.fingerprint, built.code, built.offset, built.lost, built.complete)
         small: dict[str, Sequence[tuple[object, ...]]] = {**given, "channels": channels, "built_from": [origin]}

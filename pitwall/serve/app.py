@@ -19,6 +19,7 @@ from pitwall.serve import (
     laps,
     live,
     login,
+    metrics,
     operations,
     page,
     query,
@@ -38,7 +39,21 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pitwall.serve")
 
-RESOURCES: Final = (health, sessions, requests, channels, signals, query, laps, track, compare, coach, live, login)
+RESOURCES: Final = (
+    health,
+    sessions,
+    requests,
+    channels,
+    signals,
+    query,
+    laps,
+    track,
+    compare,
+    coach,
+    live,
+    login,
+    metrics,
+)
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""
 
@@ -74,6 +89,7 @@ def build(serving: Serving) -> App:
     for noisy in ("sanic.root", "sanic.server", "sanic.error"):
         logging.getLogger(noisy).setLevel(logging.ERROR)  # what it tells of clients, the answers do
     guard.add(app)
+    metrics.guard(app)
     coach.guard(app)
     operations.add(app, (*OPERATIONS, *reference.of(OPERATIONS)))
     page.add(app)

@@ -81,6 +81,7 @@ class Following:
             projected=self._projector.offset,
             committed=self._projector.committed.offset,
             damages=len(self.tail.damages),
+            problems=tuple(f"{part}: {reason}" for part, reason in self._projector.pipeline.problems()),
         )
         return replace(self._gauges.picture(number, self._cast, status), cue=self._cue())
 

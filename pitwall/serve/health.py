@@ -186,4 +186,5 @@ def _projection(picture: Picture) -> dict[str, Any]:
         "lag_rows": status.written - status.projected,
         "error": status.error or None,
         "failures": status.failures,
+        "problems": list(status.problems),
     }

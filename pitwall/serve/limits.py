@@ -78,6 +78,8 @@ MAX_QUESTION_BYTES: Final = 8_192
 """Of a question to the coach, with what comes along with it."""
 MAX_QUESTION: Final = 500
 """Characters of it: more is not a question."""
+MAX_NOTE: Final = 4_000
+"""Characters of a note: two pages."""
 MAX_LINKS: Final = 24
 """To places on laps, in one of the coach's answers."""
 CLIENTS: Final = 1024

@@ -62,6 +62,7 @@ class Status:
     frames_per_s: over the last two seconds of the session.  heard_at_s: time.monotonic() of the newest batch.
     written: offset behind the newest row of the log that was seen.  projected: offset behind the newest row applied.
     committed: offset behind the newest row that queries see.  damages: places of the log that could not be read.
+    problems: what of laps or coach failed, and gives nothing.
     """
 
     state: str = "waiting"
@@ -73,6 +74,7 @@ class Status:
     damages: int = 0
     error: str = ""
     failures: int = 0
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +122,9 @@ class Live(Protocol):
     def set_line(self, session: str, fact: Mapping[str, Any]) -> None:
         """Have a start line put into the session's log.  May take seconds; raises LogError where it can't be."""
 
+    def note(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Have a person's words put into the session's log.  May take seconds; raises LogError where it can't be."""
+
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         """Have what a model answered put into the session's log.  May take seconds; raises LogError: it can't be."""
 
@@ -136,6 +141,7 @@ class Still:
         self.ended: list[str] = []
         self.answers: list[tuple[str, Mapping[str, Any]]] = []
         self.lines: list[tuple[str, Mapping[str, Any]]] = []
+        self.notes: list[tuple[str, Mapping[str, Any]]] = []
 
     @property
     def shown(self) -> Picture:
@@ -177,6 +183,11 @@ class Still:
         if self.shown_recorder is None:
             raise LogError("nobody records here")
         self.lines.append((session, fact))
+
+    def note(self, session: str, fact: Mapping[str, Any]) -> None:
+        if self.shown_recorder is None:
+            raise LogError("nobody records here")
+        self.notes.append((session, fact))
 
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         if self.shown_recorder is None:

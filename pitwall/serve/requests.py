@@ -1,21 +1,25 @@
-"""What is asked of the recorder: a session's end, and where its laps begin.  Each becomes a row of the log."""
+"""What is asked of the recorder: an end, a start line, a note.  Each becomes a row of the session's log."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
 from pitwall.errors import LogError
+from pitwall.serve.answers import Ns, OfSession
+from pitwall.serve.limits import MAX_NOTE
 from pitwall.serve.operations import operation
 from pitwall.serve.parameters import Nothing
 from pitwall.serve.problem import Problem
-from pitwall.serve.serving import answer
+from pitwall.serve.serving import answer, asked
 from pitwall.track.definition import said
 
 if TYPE_CHECKING:
+    import duckdb
     from sanic.response import HTTPResponse
 
     from pitwall.serve.serving import Request
@@ -67,15 +71,74 @@ async def start_line(request: Request, wanted: StartLine, sid: str) -> HTTPRespo
     if isinstance(track, str):
         raise Problem("bad-parameter", track, hint='{"line": [[lat, lon], [lat, lon]]}')
     session = await request.app.ctx.session(sid)
-    await _written(request, session, fact)
+    await _written(request.app.ctx.live.set_line, session, fact)
     return answer({"session": session, **fact})
 
 
-OPERATIONS: Final = (end, start_line)
+class Note(Struct, frozen=True, forbid_unknown_fields=True):
+    """A person's words."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_NOTE, description="what is to be remembered")]
+    tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=40)]], Meta(max_length=16)] = []
 
 
-async def _written(request: Request, session: str, fact: dict[str, Any]) -> None:
+class NoteKept(Struct):
+    """It is in the log."""
+
+    session: str
+    text: str
+    tags: list[str]
+
+
+@operation("POST", "/session/<sid>/notes", takes=Note, answers=NoteKept, problems=("not-recording",))
+async def note(request: Request, wanted: Note, sid: str) -> HTTPResponse:
+    """Write a note into the session's log, at the present moment, or at its end where it is over."""
+    session = await request.app.ctx.session(sid)
+    fact = msgspec.to_builtins(wanted)
+    await _written(request.app.ctx.live.note, session, fact)
+    return answer({"session": session, **fact})
+
+
+class OneNote(Struct):
+    """t: when it was written."""
+
+    t: Ns
+    text: str
+    tags: list[str]
+
+
+class Notes(OfSession):
+    """In the order that they were written."""
+
+    notes: list[OneNote]
+
+
+@operation("GET", "/session/<sid>/notes", answers=Notes)
+async def notes(request: Request, _: Nothing, sid: str) -> HTTPResponse:
+    """What people wrote of the session."""
+    session = await request.app.ctx.session(sid)
+    told = await asked(request, session, _notes)
+    return answer({"session": session, **told.pipeline(), "notes": told.answer})
+
+
+OPERATIONS: Final = (end, start_line, note, notes)
+
+
+def _notes(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    rows = cursor.execute("SELECT t, fact FROM control WHERE kind = 'note' ORDER BY log_offset").fetchall()
+    return [{"t": t, **_said(fact)} for t, fact in rows]
+
+
+def _said(fact: str) -> dict[str, Any]:
+    """What a note's row says; one that is no JSON of ours is shown as it is."""
     try:
-        await asyncio.to_thread(request.app.ctx.live.set_line, session, fact)
+        return msgspec.to_builtins(msgspec.json.decode(fact, type=Note))  # type: ignore[no-any-return]
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return {"text": fact, "tags": []}
+
+
+async def _written(write: Callable[[str, dict[str, Any]], None], session: str, fact: dict[str, Any]) -> None:
+    try:
+        await asyncio.to_thread(write, session, fact)
     except LogError as error:
         raise Problem("not-recording", error.what, hint=error.hint or "start `pitwall record`") from error

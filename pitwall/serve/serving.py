@@ -16,6 +16,7 @@ from sanic.response import HTTPResponse
 
 from pitwall.errors import UsageError
 from pitwall.serve.access import Access
+from pitwall.serve.counting import Requests
 from pitwall.serve.encoding import dumps
 from pitwall.serve.gate import Gate
 from pitwall.serve.problem import Problem
@@ -71,6 +72,7 @@ class Serving:
     gate: Gate = field(default_factory=Gate)
     refused: Counter[str] = field(default_factory=Counter)
     rates: dict[Kind, Rates] = field(default_factory=lambda: {kind: Rates(kind.burst, kind.every_s) for kind in KINDS})
+    requests: Requests = field(default_factory=Requests)
     started_s: float = field(default_factory=time.monotonic)
 
     async def session(self, name: str) -> str:

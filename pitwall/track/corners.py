@@ -35,8 +35,7 @@ NAMED_WITHIN_M: Final = 75.0
 class Corner:
     """One corner of a lap.  begin_m, apex_m, end_m: along the lap.  turn_deg: positive to the right.
 
-    radius_m: of the path where it turns most tightly, which is its apex.  straight_m: where what leads to it begins,
-    which is where the corner before it ends (of the first: negative, behind the start line).
+    radius_m: of the path where it turns most tightly, which is its apex.
     """
 
     name: str
@@ -45,7 +44,6 @@ class Corner:
     end_m: float
     turn_deg: float
     radius_m: float
-    straight_m: float
 
     @property
     def right(self) -> bool:
@@ -75,13 +73,9 @@ def found(x_m: Float64, y_m: Float64, *, closed: bool) -> tuple[Corner, ...]:
             continue
         apex = first + int(np.argmax(np.abs(kappa[first:last])))
         begin, end = first * STEP_M, (last - 1) * STEP_M
-        straight = corners[-1].end_m if corners else 0.0
         radius = float(1 / abs(kappa[apex]))
         name = f"T{len(corners) + 1}"
-        corners.append(Corner(name, begin, apex * STEP_M, end, turn_deg, radius, straight))
-    if corners and closed:
-        around = len(kappa) * STEP_M
-        corners[0] = replace(corners[0], straight_m=corners[-1].end_m - around)
+        corners.append(Corner(name, begin, apex * STEP_M, end, turn_deg, radius))
     return tuple(corners)
 
 

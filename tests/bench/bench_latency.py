@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +35,8 @@ ROOT = Path(__file__).parents[2]
 
 def bench() -> Iterator[Result]:
     """The age, and what each process took for it."""
-    with tempfile.TemporaryDirectory() as folder, _running(Path(folder)) as run:
-        _, port = _address(run)
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), str(RATE)) as run:
+        _, port = address(run)
         events = _events(port)
         _until(events, WARM_S)
         pids = {name: pid for pid, name in family(run.pid).items() if name in ("record", "serve")}
@@ -66,12 +67,13 @@ def ages(stamps: np.ndarray, received: np.ndarray) -> np.ndarray:
     return received[np.searchsorted(stamps, arrivals)] - arrivals
 
 
-def _running(folder: Path) -> subprocess.Popen[str]:
+def running(folder: Path, channel: str, *more: str) -> subprocess.Popen[str]:
+    """`pitwall run` on that channel of the source, all of it in `folder`, which ends where the `with` does."""
     path = [str(plugin(folder / "driver")), str(ROOT)]
-    return _Run(
+    return Run(
         [
-            *(sys.executable, "-m", "pitwall", "run", "--port", "0", "--car", "bmw-e46-m3"),
-            *("--interface", INTERFACE, "--channel", str(RATE)),
+            *(sys.executable, "-m", "pitwall", "run", "--port", "0", "--car", "bmw-e46-m3", *more),
+            *("--interface", INTERFACE, "--channel", channel),
             *("--logs", str(folder / "logs"), "--projections", str(folder / "projections")),
         ],
         stdin=subprocess.DEVNULL,
@@ -82,7 +84,7 @@ def _running(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-class _Run(subprocess.Popen[str]):
+class Run(subprocess.Popen[str]):
     """Asked to end where the `with` does."""
 
     def __exit__(self, *raised: object) -> None:
@@ -91,7 +93,8 @@ class _Run(subprocess.Popen[str]):
         super().__exit__(None, None, None)
 
 
-def _address(run: subprocess.Popen[str]) -> tuple[str, int]:
+def address(run: subprocess.Popen[str]) -> tuple[str, int]:
+    """Where its page is."""
     assert run.stdout is not None
     match = re.search(r"http://([\d.]+):(\d+)/", run.stdout.readline())
     assert match, "it serves no page"
@@ -100,14 +103,19 @@ def _address(run: subprocess.Popen[str]) -> tuple[str, int]:
 
 def _events(port: int) -> Iterator[tuple[int, int]]:
     """When the newest frame shown arrived, and when the event that shows it came, both ns."""
+    for now, body in bodies(port):
+        shown = body.get("values", {}).get("rpm")
+        if shown is not None:
+            yield now - since_ns(shown[1], now), now
+
+
+def bodies(port: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """When each event of `/live` came, in ns, and what it says."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
         for line in connection.makefile("rb"):
             if line.startswith(b"data: "):
-                now = time.monotonic_ns()
-                shown = json.loads(line[6:]).get("values", {}).get("rpm")
-                if shown is not None:
-                    yield now - since_ns(shown[1], now), now
+                yield time.monotonic_ns(), json.loads(line[6:])
 
 
 def _until(events: Iterator[tuple[int, int]], seconds: float) -> tuple[np.ndarray, np.ndarray]:

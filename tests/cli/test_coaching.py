@@ -56,19 +56,61 @@ def test_corners_are_a_table_for_the_eye_and_a_list_for_programs(driven: tuple[P
     assert "there is no lap 9" in pitwall("corners", "latest", "--lap", 9).line()
 
 
+def test_a_spread_is_what_the_database_says_of_the_same_figures(driven: tuple[Pitwall, dict]) -> None:
+    pitwall, _ = driven
+    found = pitwall("corners", "latest", "--spread", "--json").json
+    assert found["laps"] == [1, 2, 3, 4, 5, 6]
+    by_time = pitwall(
+        "query", "latest", "SELECT number FROM laps WHERE flying AND valid ORDER BY time_s", "--json"
+    ).json
+    assert found["fastest"] == [row["number"] for row in by_time[:3]]
+    asked = (
+        "SELECT corner, median(brake_m) AS m, 1.4826 * mad(brake_m) AS d, count(brake_m) AS n, "
+        "median(min_mps) * 3.6 AS slow, 1.4826 * 3.6 * mad(min_mps) AS by FROM corners GROUP BY ALL"
+    )
+    said = {(row["corner"], row["figure"]): row for row in found["spreads"]}
+    rows = pitwall("query", "latest", asked, "--json").json
+    assert len(rows) > 5
+    for row in rows:
+        brake, slow = said.get((row["corner"], "brake_point")), said[row["corner"], "minimum_speed"]
+        assert (brake is None) == (row["n"] < 4)
+        if brake is not None:
+            assert brake["median"] == pytest.approx(row["m"], abs=0.51)
+            assert brake["deviation"] == pytest.approx(row["d"], abs=0.51)
+            assert brake["laps"] == row["n"]
+        assert slow["median"] == pytest.approx(row["slow"], abs=0.051)
+        assert slow["deviation"] == pytest.approx(row["by"], abs=0.051)
+    for row in found["in_common"]:
+        assert row["fast"] != row["rest"]
+
+
+def test_a_spread_fits_a_terminal_of_all_corners_and_of_one(driven: tuple[Pitwall, dict]) -> None:
+    pitwall, _ = driven
+    for more in ((), ("--corner", "T3")):
+        answer = pitwall("corners", "latest", "--spread", *more)
+        assert answer.code == 0
+        assert max(map(len, answer.out.splitlines())) <= 80
+        assert "The fastest laps (" in answer.out
+    one = pitwall("corners", "latest", "--spread", "--corner", "T3", "--json").json
+    assert {row["corner"] for row in one["spreads"]} == {"T3"}
+    assert "there is no corner T33" in pitwall("corners", "latest", "--spread", "--corner", "T33").line()
+    assert "--lap: one lap has no spread" in pitwall("corners", "latest", "--spread", "--lap", 1).line()
+
+
 def test_a_session_without_laps_has_nothing_to_say_and_says_so(pitwall: Pitwall) -> None:
     pitwall("simulate", "--hours", "0.01", "--session", "short")
     assert pitwall("debrief", "short").line().startswith("pitwall: nothing to say")
     assert pitwall("corners", "short").line().startswith("pitwall: no corners")
     assert pitwall("debrief", "short", "--json").json["points"] == []
     assert pitwall("corners", "short", "--json").json == []
+    assert pitwall("corners", "short", "--spread").line().startswith("pitwall: no spread: 0 flying laps")
+    nothing = {"laps": [], "fastest": [], "spreads": [], "in_common": []}
+    assert pitwall("corners", "short", "--spread", "--json").json == nothing
 
 
 def test_a_debrief_is_held_against_another_session(driven: tuple[Pitwall, dict]) -> None:
     pitwall, _ = driven
     pitwall("simulate", "--laps", 5, "--seed", 21, "--session", "better")
-    answer = pitwall("debrief", "better", "--against", "a-drive", "--json")
-    print(answer)
-    said = answer.json
+    said = pitwall("debrief", "better", "--against", "a-drive", "--json").json
     assert said["against"] == "a-drive"
     assert any(change["gained_s"] > 0 for change in said["changes"])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitwall.resident import GROWTH_BYTES, MINUTES, Growth, Watch, rss_bytes, since_ns
+from pitwall.resident import GROWTH_BYTES, MINUTES, Growth, MemoryWatch, rss_bytes, since_ns
 
 MB = 1_000_000
 
@@ -60,7 +60,7 @@ def test_all_processes_are_told_of_in_one_line_a_minute_and_one_that_is_gone_in_
     monkeypatch.setattr("pitwall.resident.TELL_S", 0.0)
     told: list[str] = []
     pids = {"the recorder": os.getpid(), "the server": os.getpid()}
-    watch = Watch(lambda: pids, told.append)
+    watch = MemoryWatch(lambda: pids, told.append)
     watch.look()
     assert re.fullmatch(r"memory: the recorder \d+ MB, the server \d+ MB", told[0])
     del pids["the server"]

@@ -47,7 +47,7 @@ def test_it_shows_the_frame_its_bits_and_every_step(mine: Pitwall) -> None:
     answer = mine("why", "one", "water_temp", "0.02")
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines() == [
-        "water_temp at 0.02 s: 7.722222222222221 degC, 0 ms old",
+        "water_temp at 0.02 s: 7.72222222222 degC, 0 ms old",
         "  frame    offset 4 at 0.02 s, can0 0x100",
         "  payload  12 27 28",
         "                 ^^",
@@ -56,15 +56,15 @@ def test_it_shows_the_frame_its_bits_and_every_step(mine: Pitwall) -> None:
         '  DBC      my.dbc:5  SG_ temp : 19|5@1- (1,40) [0|0] "degF" ECU',
         "  signal   Engine.temp = 5 + 40 = 45.0 degF",
         "  YAML     car.yaml:4  water_temp:",
-        "  step     degF to degC: 7.222222222222221 degC",
-        "  step     offset 0.5: 7.722222222222221 degC",
-        "  step     limits 0 to 8: 7.722222222222221 degC",
+        "  step     degF to degC: 7.22222222222 degC",
+        "  step     offset 0.5: 7.72222222222 degC",
+        "  step     limits 0 to 8: 7.72222222222 degC",
     ]
 
 
 def test_it_says_which_step_removed_a_value_and_what_newer_frames_lack(mine: Pitwall) -> None:
     gone = mine("why", "one", "water_temp", "15").out
-    assert "water_temp at 15 s: 7.722222222222221 degC, 15.0 s old" in gone
+    assert "water_temp at 15 s: 7.72222222222 degC, 15.0 s old" in gone
     assert "newer frames of Engine did not hold it: the frame has 1 byte, and temp needs 3" in " ".join(gone.split())
     gone = mine("why", "one", "water_temp", "0.015s").out
     assert "water_temp at 0.015 s: missing, 5 ms old" in gone
@@ -77,9 +77,9 @@ def test_it_says_which_step_removed_a_value_and_what_newer_frames_lack(mine: Pit
 
 def test_a_derived_value_is_told_with_what_it_saw_and_deep_down_to_the_frames(mine: Pitwall) -> None:
     out = mine("why", "one", "both", "0.04").out
-    assert out.startswith("both at 0.04 s: 2508.222222222222, 20 ms old\n")
+    assert out.startswith("both at 0.04 s: 2508.22222222, 20 ms old\n")
     assert "  formula  rpm + water_temp" in out
-    assert "  input    water_temp = 7.722222222222221 degC, 0 ms old" in out
+    assert "  input    water_temp = 7.72222222222 degC, 0 ms old" in out
     deep = mine("why", "one", "both", "0.04", "--deep")
     assert [line.split()[0] for line in deep.out.splitlines() if line[:1].strip()] == ["both", "rpm", "water_temp"]
     told = mine("why", "one", "both", "0.04", "--deep", "--json").json["channels"]

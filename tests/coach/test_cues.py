@@ -154,7 +154,7 @@ def course() -> tuple[Driven, tuple[Corner, ...]]:
     """At 40 m/s: T1 from 700 m, T2 right behind it, T3 far behind."""
     n = 2400
     corners = tuple(
-        Corner(name, begin, begin + 40, begin + 80, 90.0, 40.0, 0.0)
+        Corner(name, begin, begin + 40, begin + 80, 90.0, 40.0)
         for name, begin in (("T1", 700.0), ("T2", 820.0), ("T3", 1800.0))
     )
     g = np.zeros(n)

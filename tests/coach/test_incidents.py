@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.car.definition import Alarm
-from pitwall.coach.incidents import WHEELS, Incident, Watch, detectors
+from pitwall.coach.incidents import WHEELS, Incident, Watching, detectors
 from pitwall.coach.ticks import OLD_NS, TICK_NS, Ticking, Ticks
 from tests.coach.laps_of import CARS, decoded
 
@@ -33,7 +33,7 @@ def ticks(**changes: np.ndarray) -> Ticks:
 
 
 def told(what: Ticks, *, cuts: tuple[int, ...] = ()) -> list[Incident]:
-    watch = Watch(detectors(ROLES, ALARMS, UNITS))
+    watch = Watching(detectors(ROLES, ALARMS, UNITS))
     edges = [0, *sorted(cuts), len(what)]
     return [one for a, b in itertools.pairwise(edges) for one in watch.fold(what.part(slice(a, b)))]
 
@@ -154,4 +154,4 @@ def test_a_clean_drive_has_no_incidents() -> None:
     samples = {n: (channels[c].t_ns, channels[c].values) for n, c in sources.items() if c in channels}
     made = Ticking(tuple(sources)).fold(samples, max(int(t[-1]) for t, _ in samples.values()))
     assert len(made) > 1000
-    assert Watch(detectors(roles, car.alarms, units)).fold(made) == []
+    assert Watching(detectors(roles, car.alarms, units)).fold(made) == []

@@ -138,7 +138,7 @@ def lap_by_hand(**roles: np.ndarray) -> Driven:
 def corner_by_hand():
     from pitwall.track.corners import Corner
 
-    return Corner("T1", 120.0, 150.0, 190.0, 90.0, 30.0, 0.0)
+    return Corner("T1", 120.0, 150.0, 190.0, 90.0, 30.0)
 
 
 def test_a_lap_drawn_by_hand_is_measured_as_drawn() -> None:

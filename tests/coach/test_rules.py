@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.coach.coaching import REMEMBERED, Coaching
-from pitwall.coach.consistency import in_common, spreads, unsteady
+from pitwall.coach.consistency import cornered, in_common, spreads, unsteady
 from pitwall.coach.driven import Driven
 from pitwall.coach.driving import Driving
 from pitwall.coach.finding import Level, Priority
@@ -25,7 +25,7 @@ from pitwall.track.corners import Corner
 N = 900
 ROWS = np.arange(N, dtype=np.float64)
 APEX, BEGIN, END = 400, 360, 450
-CORNER = Corner("T1", float(BEGIN), float(APEX), float(END), 90.0, 40.0, 0.0)
+CORNER = Corner("T1", float(BEGIN), float(APEX), float(END), 90.0, 40.0)
 G = 9.80665
 NORMAL: dict[str, Any] = {
     "lift": None, "release": 395, "decel_g": 1.0, "rise_m": 5, "fall_m": 25, "again": 0.0, "later_m": 0,
@@ -199,8 +199,12 @@ def test_no_rule_stumbles_over_channels_that_fall_silent_for_a_while(gaps: list[
         assert np.isfinite(each.worth_s)
         assert all(np.isfinite(figure.value) for figure in each.figures)
         assert "{" not in said(each, Level.ADVANCED)
-    spreads(driving)
-    in_common(driving)
+    spreads(cornered(driving))
+    in_common(cornered(driving), lap_times(driving))
+
+
+def lap_times(driving: Driving) -> Any:
+    return np.array([each.t_s[-1] for each in driving.laps])
 
 
 def unsteady_laps(brake_by: float, min_by: float, count: int = 6) -> Driving:
@@ -222,7 +226,7 @@ def test_what_differs_from_lap_to_lap_is_told_from_four_laps_on() -> None:
 
 def test_a_spread_is_robust_against_one_lap() -> None:
     laps = [*(lap(k) for k in range(1, 6)), lap(6, decel_g=0.6)]
-    (brake,) = [each for each in spreads(Driving(laps, laps[0], [CORNER])) if each.figure == "brake_point"]
+    (brake,) = [each for each in spreads(cornered(Driving(laps, laps[0], [CORNER]))) if each.figure == "brake_point"]
     assert brake.deviation == 0
 
 
@@ -232,10 +236,12 @@ def test_what_the_fastest_laps_have_in_common_is_found() -> None:
         *(lap(k + 1, power=404 - k % 2) for k in range(3)),
         *(lap(4 + k, power=416 + m) for k, m in enumerate(late)),
     ]
-    found = in_common(Driving(laps, laps[0], [CORNER]))
+    driving = Driving(laps, laps[0], [CORNER])
+    found = in_common(cornered(driving), lap_times(driving))
     power = next(each for each in found if each.figure == "power_point")
     assert power.fast < power.rest - 8
-    assert in_common(Driving(laps[:4], laps[0], [CORNER])) == []
+    few = Driving(laps[:4], laps[0], [CORNER])
+    assert in_common(cornered(few), lap_times(few)) == []
 
 
 def test_in_a_long_session_the_newest_laps_are_remembered_and_every_lap_has_its_corners() -> None:

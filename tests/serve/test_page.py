@@ -259,8 +259,10 @@ def test_a_cue_is_shown_in_the_chosen_words_and_spoken_where_that_was_asked_for(
         visit(page, stand)
         sync_api.expect(page.locator("#state")).to_have_text("recording")
         page.locator("#level").select_option("novice")
+        below = row(page, "rpm").bounding_box()
         live.shown = replace(picture(2, rpm=900.0), cue=cue(1))
         sync_api.expect(page.locator("#cue")).to_have_text(WORDS[Level.NOVICE])
+        assert row(page, "rpm").bounding_box() == below  # its place was kept
         assert page.evaluate("window.spoken") == []
         page.locator("#speak").check()
         page.locator("#level").select_option("advanced")

@@ -25,6 +25,13 @@ def fixes(t_s: list[float], lat: list[float], lon: list[float], speed: list[floa
     return Fixes(np.arange(n, dtype=np.int64), t, np.array(lat), np.array(lon), mps, np.full(n, np.nan))
 
 
+def okc_heading() -> np.ndarray:
+    """What okc-kart.dovex says of the heading at each of its fixes, in degrees."""
+    lines = (FOLDER / "okc-kart.dovex").read_text().splitlines()
+    head = next(i for i, line in enumerate(lines) if line.startswith("timestamp"))
+    return np.array([float(row["heading_deg"]) for row in csv.DictReader(lines[head:])])
+
+
 def okc() -> Fixes:
     """okc-kart.dovex: a CSV behind two heads; milliseconds since 1970."""
     lines = (FOLDER / "okc-kart.dovex").read_text().splitlines()
@@ -54,6 +61,15 @@ def vbo(name: str) -> tuple[Fixes, list[list[tuple[float, float]]]]:
             lines.append([(b, -a), (d, -c)] if first else [(a, -b), (c, -d)])
     speed = [float(v) / 3.6 for v in columns["velocity"]]
     return fixes(t, lat, lon, speed), lines
+
+
+def vbo_heading(name: str) -> np.ndarray:
+    """What a .vbo says of the heading at each of its fixes, in degrees."""
+    text = (FOLDER / name).read_text(encoding="utf-8", errors="replace")
+    sections = {part.split("]", 1)[0]: part.split("]", 1)[1].split("\n") for part in text.split("[")[1:]}
+    names = next(line for line in sections["column names"] if line.strip()).split()
+    rows = [line.split() for line in sections["data"] if len(line.split()) == len(names)]
+    return np.array([float(row[names.index("heading")]) for row in rows])
 
 
 def tianma(lap: int) -> tuple[Fixes, list[int]]:

@@ -86,4 +86,3 @@ def test_bends_between_straights_are_found_whatever_they_are_and_however_the_gps
         assert corner.turn_deg == pytest.approx(side * turn, rel=0.25, abs=LEAST_TURN_DEG)
     for before, behind in pairwise(corners):
         assert before.end_m <= behind.begin_m
-        assert behind.straight_m == before.end_m

@@ -28,19 +28,19 @@ def test_lagged_is_the_plain_recurrence(n, decay, seed, columns):
     assert lagged(inputs, decay, before) == pytest.approx(np.array(slow), rel=1e-9, abs=1e-9)
 
 
-def test_the_error_is_most_of_a_metre_remembers_for_minutes_and_jumps_by_centimetres():
-    error = GpsError(np.random.default_rng(1), 0.05).next(20 * 3600 * 20)[:, 0]
-    assert 0.5 < error.std() < 1.0
-    assert np.diff(error).std() < 0.06
-    centred = error - error.mean()
+def test_the_error_is_a_metre_of_which_half_is_left_a_lap_later_and_jumps_by_centimetres():
+    errors = np.concatenate([GpsError(np.random.default_rng(seed), 0.05).next(20 * 600) for seed in range(150)], axis=1)
+    assert np.sqrt(np.mean(errors**2) * 2) == pytest.approx(1.06, rel=0.08)  # of both axes
+    assert np.diff(errors, axis=0).std() < 0.06
 
-    def memory(seconds):
-        lag = int(seconds * 20)
-        return np.mean(centred[:-lag] * centred[lag:]) / np.mean(centred**2)
+    def moved(seconds):
+        """How far the error goes in that time, on each axis."""
+        lag = seconds * 20
+        return np.sqrt(np.mean((errors[lag:] - errors[:-lag]) ** 2))
 
-    assert memory(10) > 0.85
-    assert 0.3 < memory(120) < 0.7
-    assert abs(memory(1200)) < 0.15
+    assert moved(1) == pytest.approx(0.085, abs=0.02)
+    assert moved(100) == pytest.approx(0.45, abs=0.04)
+    assert moved(500) == pytest.approx(0.68, abs=0.08)
 
 
 def test_the_error_goes_on_from_lap_to_lap_as_if_it_were_asked_for_at_once():
