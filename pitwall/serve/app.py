@@ -11,6 +11,7 @@ from sanic.response import HTTPResponse
 
 from pitwall.errors import PitwallError
 from pitwall.serve import (
+    cars,
     channels,
     choosing,
     coach,
@@ -45,7 +46,7 @@ logger = logging.getLogger("pitwall.serve")
 
 RESOURCES: Final = (
     health, metrics, sessions, requests, channels, signals, query, export, laps, track, compare, coach, live,
-    replaying, login,
+    replaying, login, cars,
 )  # fmt: skip
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""

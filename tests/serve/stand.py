@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 from sanic import Sanic
 
+from pitwall.car import Car, load, names
 from pitwall.errors import UsageError
 from pitwall.log.session import Header, Session
 from pitwall.serve.access import Access
@@ -26,6 +27,7 @@ from pitwall.serve.server import bind, serve
 
 Sanic.test_mode = True  # Sanic rewrites its own methods when it starts; without this, once in a process
 
+CARS = Path(__file__).parents[2] / "cars"
 SID = "20261123T140511Z-bmw-e46-m3"
 STARTED_AT_NS = 1_795_529_111_000_000_000
 
@@ -70,6 +72,7 @@ class FakeGarage:
 
     projections: dict[str, duckdb.DuckDBPyConnection] = field(default_factory=dict)
     closed: bool = False
+    folder: Path = CARS
     rebuilds: Rebuilds = field(default_factory=Rebuilds)
 
     def sessions(self) -> list[Session]:
@@ -88,6 +91,12 @@ class FakeGarage:
 
     def fingerprint(self, id: str) -> str:
         return CAST.fingerprint
+
+    def cars(self) -> list[str]:
+        return names(self.folder)
+
+    def car(self, name: str) -> Car:
+        return load(self.folder, name)
 
     def roles(self, id: str) -> dict[str, str]:
         return dict(CAST.roles)

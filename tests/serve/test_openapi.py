@@ -92,7 +92,9 @@ def test_every_operation_has_a_name_of_its_own_a_summary_and_words_for_each_para
 def test_what_is_answered_is_of_the_type_that_is_declared(stand: Stand, one: Operation) -> None:
     if one.media[0] != "application/json":
         return  # another test's
-    path = one.path.replace("<sid>", SESSION).replace("<lap>", "best") + ARGUMENTS.get(one.name, "")
+    path = one.path.replace("<sid>", SESSION).replace("<lap>", "best").replace("<car>", CAR) + ARGUMENTS.get(
+        one.name, ""
+    )
     body = stand.json(path)
     known = msgspec.convert(body, one.answers, strict=True)
     # and nothing is answered that is not declared
