@@ -65,6 +65,14 @@ class Broadcast:
         """The newest picture."""
         return self._picture
 
+    @property
+    def id(self) -> str:
+        """Of an event that shows the newest picture: `session@offset@t`; no t before the first value."""
+        picture = self._picture
+        newest = int(picture.t.max(initial=NEVER))
+        place = f"{picture.cast.session if picture.cast else '-'}@{picture.status.projected}"
+        return place if newest == NEVER else f"{place}@{newest}"
+
     def changed(self, since: int) -> Int64:
         """Places of the channels with values that a client which has seen the tick `since` has not."""
         return np.flatnonzero((self._changed > since) & (self._picture.t != NEVER))
@@ -149,7 +157,7 @@ class Broadcast:
         rows = np.flatnonzero((self._changed > since) & ((picture.t != NEVER) | (since > 0)))
         values = _values(picture, rows.tolist())
         body["values"] = values if channels is None else {name: v for name, v in values.items() if name in channels}
-        return f"{body['session'] or '-'}@{picture.status.projected}", "values" if since else "state", body
+        return self.id, "values" if since else "state", body
 
     def _wake(self) -> None:
         self._ticked.set()

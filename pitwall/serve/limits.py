@@ -30,6 +30,11 @@ SEND_BYTES: Final = 8192
 it comes back: seconds of it, not the half minute that default buffers hold."""
 WRITE_BYTES: Final = 2048
 
+MISSED_NS: Final = 60_000_000_000
+"""Of a live session, for a client that comes back: what its page plots."""
+MISSED_POINTS: Final = 200
+"""Of each channel of it: three a second, with every peak; a car with 100 channels makes half a megabyte."""
+
 MAX_REPLAYS: Final = 16
 """Each reads ahead some seconds of a session, and asks for more again and again."""
 

@@ -73,11 +73,21 @@ def _lines(health: Mapping[str, Any]) -> Iterator[str]:
     yield from family("resident_bytes", "gauge", "Of a process.", rss)
     yield from family("free_bytes", "gauge", "On the disk.", [({}, health["projection"]["free_bytes"])])
     for group, gauges, counters in (
-        ("streams", ("open",), ("refused", "skipped")),
+        ("streams", ("open",), ("refused", "skipped", "stalled")),
         ("queries", ("running",), ("answered", "refused", "interrupted")),
     ):
         for name in gauges:
             yield from family(f"{group}_{name}", "gauge", f"{group}: {name}.", [({}, health[group][name])])
         for name in counters:
             yield from family(f"{group}_{name}_total", "counter", f"{group}: {name}.", [({}, health[group][name])])
+    limits = health["limits"]
+    yield from family("connections", "gauge", "Open.", [({}, limits["connections"])])
+    yield from family("requests_under_way", "gauge", "Being answered.", [({}, limits["under_way"])])
+    for name, label, about in (
+        ("closed", "why", "Connections closed at a limit."),
+        ("refused", "problem", "Requests refused at a limit."),
+        ("too_often", "kind", "Requests refused, as a client asked too often."),
+    ):
+        counts = [({label: key}, n) for key, n in sorted(limits[name].items())]
+        yield from family(f"limits_{name}_total", "counter", about, counts)
     yield from family("llm_up", "gauge", "1 while a language model answers.", [({}, float(bool(health["llm"]["up"])))])

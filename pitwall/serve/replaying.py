@@ -2,7 +2,7 @@
 
 Its first event, `replay`, says the id. Then it is what `/live` is, as of where it is played: a picture of the newest
 values, at most 50 a second. After a seek every channel has its last value before it at once. At its end it stays, for
-a seek back. A replay lives as long as its stream. An event's id is `session@t`, t in ns.
+a seek back. A replay lives as long as its stream. An event's id begins with `session@t`, t in ns.
 
 Law: no more than WINDOW_NS of samples is held; who can't keep up gets the newest state, as on `/live`.
 """
@@ -152,11 +152,11 @@ async def replay(request: Request, wanted: Wanted) -> None:
         raise Problem("too-busy", what, hint="close some, and try again", headers={"Retry-After": "5"})
     id = secrets.token_hex(8)
     transport = cast("asyncio.Transport", request.transport)
-    reel = await _reel(serving, wanted)
-    serving.replays[id] = reel
-    keep_buffers_small(transport)
+    serving.replays[id] = None  # counted before anything is waited for: others may begin meanwhile
     streams.open.add(transport)
     try:
+        serving.replays[id] = reel = await _reel(serving, wanted)
+        keep_buffers_small(transport)
         response = await request.respond(content_type=EVENTS, headers={"X-Accel-Buffering": "no"})
         async for chunk in _events(serving, id, reel):
             await response.send(chunk)

@@ -66,7 +66,10 @@ class About:
 
 @dataclass
 class Serving:
-    """One server's state, `app.ctx`.  refused: how often, by problem.  rates: of clients, by what is asked."""
+    """One server's state, `app.ctx`.  refused: how often, by problem.  rates: of clients, by what is asked.
+
+    replays: by id; None: its beginning is still being read.
+    """
 
     live: Live
     broadcast: Broadcast
@@ -78,7 +81,7 @@ class Serving:
     gate: Gate = field(default_factory=Gate)
     refused: Counter[str] = field(default_factory=Counter)
     rates: dict[Kind, Rates] = field(default_factory=lambda: {kind: Rates(kind.burst, kind.every_s) for kind in KINDS})
-    replays: dict[str, Reel] = field(default_factory=dict)
+    replays: dict[str, Reel | None] = field(default_factory=dict)
     started_s: float = field(default_factory=time.monotonic)
 
     async def session(self, name: str) -> str:

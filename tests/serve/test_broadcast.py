@@ -25,7 +25,7 @@ def test_the_first_event_holds_everything():
     broadcast = Broadcast(Still(picture(5, rpm=900.0)))
     broadcast.look()
     id, kind, body = parsed(broadcast.since(0))
-    assert (id, kind, body["session"], body["car"]) == (f"{SID}@5", "state", SID, "bmw-e46-m3")
+    assert (id, kind, body["session"], body["car"]) == (f"{SID}@5@1000000000", "state", SID, "bmw-e46-m3")
     assert {name: facts["unit"] for name, facts in body["channels"].items()} == {c.name: c.unit for c in CHANNELS}
     assert body["channels"]["rpm"]["hold_s"] is None
     assert body["values"] == {"rpm": [10**9, 900.0]}

@@ -35,6 +35,7 @@ def test_what_health_reports_and_how_requests_went_is_read_by_prometheus(live: S
     with standing(live, FakeGarage({"s": projection({})})) as stand:
         stand.json("/sessions")
         stand.json("/nothing", expect=404)
+        assert stand.ask("/health", Host="elsewhere.example")[0] == 421
         status, headers, body = stand.ask("/metrics")
     assert status == 200
     assert headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -43,6 +44,11 @@ def test_what_health_reports_and_how_requests_went_is_read_by_prometheus(live: S
     assert found["pitwall_frames_total"] == {of_bus: 7.0}
     assert found["pitwall_source_up"] == {of_bus: 0.0}
     assert found["pitwall_lost_total"] == {(("bus", "dash"), ("cause", "adapter")): 3.0}
+    assert found["pitwall_streams_stalled_total"] == {(): 0.0}
+    assert found["pitwall_limits_refused_total"] == {(("problem", "foreign-host"),): 1.0}
+    assert (("kind", "signals"),) in found["pitwall_limits_too_often_total"]
+    assert found["pitwall_connections"][()] >= 1
+    assert found["pitwall_requests_under_way"][()] >= 1
     requests = found["pitwall_http_requests_total"]
     assert requests[("operation", "sessions"), ("status", "200")] == 1
     assert requests[("operation", "none"), ("status", "404")] == 1

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
+import duckdb
 import orjson
 
+from pitwall.serve.limits import MAX_REPLAYS
 from tests.serve.stand import SID, FakeGarage, projection, standing
 
 
@@ -54,3 +59,31 @@ def test_it_is_played_paused_and_sought_and_slow_channels_have_their_values_at_o
         connection.close()
         assert stand.post("/replay/none", {"pause": True})[0] == 404
         assert stand.post(f"/replay/{first['replay']}", {"speed": 1000})[0] == 400
+
+
+@dataclass
+class Slow(FakeGarage):
+    """Its projections are had only once it is told so."""
+
+    ready: threading.Event = field(default_factory=threading.Event)
+
+    def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
+        self.ready.wait(60)
+        return super().cursor(id)
+
+
+def test_one_more_than_may_be_open_is_refused_though_none_of_them_has_begun():
+    slow = Slow(garage().projections)
+    with standing(garage=slow) as stand, contextlib.ExitStack() as open_:
+        open_.callback(slow.ready.set)
+        opened = [stand.connect() for _ in range(MAX_REPLAYS)]
+        for connection in opened:
+            open_.callback(connection.close)
+            connection.request("GET", f"/replay?session={SID}")
+        while stand.json("/health")["streams"]["open"] < MAX_REPLAYS:
+            pass
+        status, _, body = stand.ask(f"/replay?session={SID}")
+        assert status == 503
+        assert orjson.loads(body)["detail"].startswith(f"{MAX_REPLAYS} replays of at most {MAX_REPLAYS}")
+        slow.ready.set()
+        assert next(events(opened[-1].getresponse()))[0] == "replay"

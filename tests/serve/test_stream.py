@@ -52,11 +52,11 @@ def test_the_first_event_is_everything_and_then_comes_what_changes():
     with standing(live) as stand:
         events = iter(stand.stream())
         id, kind, body = next(events)
-        assert (id, kind, body["values"]) == (f"{SID}@1", "state", {"rpm": [10**9, 900.0]})
+        assert (id, kind, body["values"]) == (f"{SID}@1@1000000000", "state", {"rpm": [10**9, 900.0]})
         assert body["channels"]["speed"]["unit"] == "m/s"
         live.shown = picture(2, t=2 * 10**9, rpm=950.0, speed=10.0)
         id, kind, body = next(events)
-        assert (id, kind) == (f"{SID}@2", "values")
+        assert (id, kind) == (f"{SID}@2@2000000000", "values")
         assert body["values"] == {"rpm": [2 * 10**9, 950.0], "speed": [2 * 10**9, 10.0]}
         live.shown = picture(3, cast=replace(CAST, session="20261123T150000Z-other"))
         _, kind, body = next(events)
