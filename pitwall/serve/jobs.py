@@ -35,7 +35,7 @@ class Job(Struct, kw_only=True):
     id: str
     kind: Literal["import", "rebuild"]
     state: Literal["waiting", "running", "done", "failed"]
-    progress: Annotated[float, Meta(ge=0, le=1, description="0 to 1; null: it has not said yet")] | None = None
+    progress: Annotated[float | None, Meta(description="0 to 1; null: it has not said yet")] = None
     session: str | None = None
     car: str | None = None
     file: str | None = None

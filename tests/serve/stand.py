@@ -224,13 +224,15 @@ def standing(
     model: Settings = NONE,
     findings_of: FindingsOf = stored,
     access: Access | None = None,
+    importer: Importer | None = None,
 ) -> Iterator[Stand]:
     """A server in a thread of this process, on `port` or any that is free, until the block ends."""
     live, garage = live or Still(), garage or FakeGarage()
     sock = bind("127.0.0.1", port)
     port = sock.getsockname()[1]
     nowhere = Path("nowhere")
-    importer = Importer(Uploads(nowhere, Room(nowhere)), Definitions(nowhere), nowhere, nowhere)  # is never begun
+    # that is never begun
+    importer = importer or Importer(Uploads(nowhere, Room(nowhere)), Definitions(nowhere), nowhere, nowhere)
     ready, stop = threading.Event(), threading.Event()
     failures: list[BaseException] = []
 

@@ -25,10 +25,14 @@ from hypothesis import strategies as st
 
 from pitwall.log.session import sessions
 from pitwall.project.room import Room
-from pitwall.serve import uploads
+from pitwall.serve import connection, importing, uploads
+from pitwall.serve.connection import Connection
+from pitwall.serve.definitions import Definitions
+from pitwall.serve.importer import Importer
 from pitwall.serve.limits import MAX_CAPTURE_BYTES, MAX_IMPORTS, MAX_NAME
 from pitwall.serve.problem import Problem
 from pitwall.serve.uploads import Uploads, file_name
+from tests.serve.stand import SID, FakeGarage, Stand, projection, standing
 
 CARS = Path(__file__).parents[2] / "cars"
 CAR = "bmw-e46-m3"
@@ -319,6 +323,83 @@ def importers(folder: Path) -> list[int]:
             if b"--errand" in words and any(word == f"--logs={folder}/logs".encode() for word in words):
                 found.append(int(process.name))
     return found
+
+
+HEAD = f"POST /import?car={CAR}&name=x.blf HTTP/1.1\r\nHost: localhost\r\nContent-Length: 25\r\n\r\n".encode()
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    """A server of this process, whose importer is never begun."""
+    here = Uploads(tmp_path, Room(tmp_path, floor=0))
+    with contextlib.closing(here):
+        importer = Importer(here, Definitions(CARS), tmp_path, tmp_path)
+        with standing(garage=FakeGarage({SID: projection({})}), importer=importer) as made:
+            yield made
+
+
+def test_an_upload_that_drips_is_ended_in_time_and_leaves_nothing(
+    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BODY_S", 0.3)
+    monkeypatch.setattr(connection, "BODY_BYTES_PER_S", 1 << 40)
+    with socket.create_connection(("127.0.0.1", stand.port), timeout=PATIENCE_S) as one:
+        one.sendall(HEAD + b"x")
+        assert b" 408 " in one.recv(65536).splitlines()[0]
+    wait_for(lambda: not list(tmp_path.glob(".imports-*/*")))
+    assert stand.json("/jobs")["jobs"] == []
+
+
+def test_each_block_of_an_upload_has_a_time_of_its_own(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+    real = Connection.expect
+
+    def expect(self: Connection, request: Any, more_s: float) -> None:
+        given.append(more_s)
+        real(self, request, more_s)
+
+    monkeypatch.setattr(Connection, "expect", expect)
+    monkeypatch.setattr(importing, "BLOCK_BYTES", 10)
+    monkeypatch.setattr(importing, "CAPTURE_BYTES_PER_S", 0.5)
+    with socket.create_connection(("127.0.0.1", stand.port), timeout=PATIENCE_S) as one:
+        one.sendall(HEAD + b"x" * 10)
+        wait_for(lambda: len(given) == 2)
+        one.sendall(b"x" * 15)
+        assert b" 202 " in one.recv(65536).splitlines()[0]
+    assert set(given[1:]) == {20.0}
+    (job,) = stand.json("/jobs")["jobs"]
+    assert (job["state"], job["progress"], job["started_at"]) == ("waiting", None, None)
+    assert stand.json("/health")["imports"] == {"running": 0, "waiting": 1, "done": 0, "failed": 0}
+
+
+def test_rebuilds_are_jobs(stand: Stand) -> None:
+    rebuilds = stand.garage.rebuilds
+    rebuilds.running, rebuilds.began = {"a": (30, 120)}, {"a": 1_795_529_111_000_000_000}
+    rebuilds.waiting, rebuilds.ended, rebuilds.failed, rebuilds.held = ("b",), ("c",), {"d": "why"}, "no room"
+    told = stand.json("/jobs")
+    assert told["held"] == "no room"
+    assert [(one["id"], one["kind"], one["state"], one["progress"], one["session"]) for one in told["jobs"]] == [
+        ("rebuild-a", "rebuild", "running", 0.25, "a"),
+        ("rebuild-b", "rebuild", "waiting", None, "b"),
+        ("rebuild-c", "rebuild", "done", 1.0, "c"),
+        ("rebuild-d", "rebuild", "failed", None, "d"),
+    ]
+    assert stand.json("/jobs/rebuild-a")["started_at"] == "2026-11-24T14:05:11.000Z"
+    assert stand.json("/jobs/rebuild-d")["error"] == "why"
+    assert stand.json("/jobs/rebuild-e", 404)["type"].endswith(":unknown-job")
+
+
+def test_what_is_said_of_an_upload_is_what_it_takes(stand: Stand) -> None:
+    said = stand.json("/openapi.json")["paths"]["/import"]["post"]
+    assert [(one["name"], one["in"], one["required"]) for one in said["parameters"]] == [
+        ("car", "query", True),
+        ("name", "query", True),
+        ("start_line", "query", False),
+    ]
+    assert list(said["requestBody"]["content"]) == ["application/octet-stream"]
+    assert {"202", "400", "413", "503", "507"} <= said["responses"].keys()
+    assert "200" not in said["responses"]
+    assert b"/import" in stand.ask("/docs")[2]
 
 
 class Disk:
