@@ -65,7 +65,7 @@ LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "FALLBACK_ERROR_FORMAT": "json",
 }
 
-NAMES: Final = {408: "too-slow", 413: "too-large"}
+NAMES: Final = {404: "unknown-path", 405: "wrong-method", 408: "too-slow", 413: "too-large"}
 """What Sanic finds out, by our names."""
 
 COUNTED: Final = frozenset({401, 403, 408, 413, 421, 429, 503, 504, 507})

@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from pitwall import __version__
+from pitwall.serve.access import COOKIE
+from pitwall.serve.answers import OfSession
 from pitwall.serve.operations import EVENTS, JSON, Operation
 from pitwall.serve.parameters import Nothing, meaning
 from pitwall.serve.problem import CONTENT_TYPE, PROBLEMS, TYPES
@@ -30,6 +32,13 @@ NAMES: Final = {
 
 FILE: Final = "application/octet-stream"
 """What a file is sent as; nobody looks at what it says."""
+
+SECURITY: Final = {
+    "token": {"type": "apiKey", "in": "header", "name": "X-Pitwall-Token"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "browser": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
+"""Where a server has tokens; docs/security.md tells how one is come by."""
 
 TITLE: Final = "Pitwall"
 ABOUT: Final = (
@@ -61,7 +70,8 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": __version__, "description": ABOUT},
         "paths": dict(paths),
-        "components": {"schemas": named},
+        "components": {"schemas": named, "securitySchemes": SECURITY},
+        "security": [{}, *({name: []} for name in SECURITY)],
     }
 
 
@@ -82,8 +92,14 @@ def _operation(
     if parameters:
         said["parameters"] = parameters
     answer = {"description": "The answer.", "content": _content(one, answers)}
-    said["responses"] = {str(one.status): answer, **_problems(one)}
+    unchanged = {"304": {"description": "As it was when its tag was given (`If-None-Match`)."}} if _tagged(one) else {}
+    said["responses"] = {str(one.status): answer, **unchanged, **_problems(one)}
     return said
+
+
+def _tagged(one: Operation) -> bool:
+    """Whether an answer may have a tag: those from one session's projection."""
+    return isinstance(one.answers, type) and issubclass(one.answers, OfSession)
 
 
 def _of_path(name: str) -> dict[str, Any]:
@@ -170,7 +186,7 @@ def _section(path: str, method: str, one: Mapping[str, Any]) -> str:
         kind, what = ("JSON", f"<code>{escape(name)}</code>") if media == JSON else (escape(media), "the file")
         parameters += f"<tr><td>body</td><td>{kind}</td><td>{what}</td></tr>"
     answers = "".join(
-        f"<tr><td>{status}</td><td>{', '.join(f'<code>{escape(media)}</code>' for media in each['content'])}</td>"
+        f"<tr><td>{status}</td><td>{', '.join(f'<code>{escape(media)}</code>' for media in each.get('content', ()))}</td>"
         f"<td>{_marked(each['description'])}</td></tr>"
         for status, each in one["responses"].items()
     )

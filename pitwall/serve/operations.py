@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pitwall.serve.parameters import JSON as JSON
 from pitwall.serve.parameters import Nothing, reader
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Handler = Callable[..., Coroutine[Any, Any, "HTTPResponse | None"]]
 """Given the request, what it takes as a Struct, and the path's names by keyword; None: it has answered by itself."""
 
-JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 
 ALWAYS: Final = ("foreign-host", "no-token", "read-only", "too-busy", "too-slow", "too-large", "internal")
@@ -84,6 +84,8 @@ def operation(
 
     def of(handler: Handler) -> Operation:
         named = (*problems, *OF_A_SESSION) if "<sid>" in path else tuple(problems)
+        if method == "POST" and not upload:
+            named = (*named, "not-json")
         return Operation(method, path, handler, takes, answers, (*named, "bad-parameter", *ALWAYS), media, upload)
 
     return of
