@@ -11,6 +11,7 @@ from sanic.response import HTTPResponse
 
 from pitwall.errors import PitwallError
 from pitwall.serve import (
+    cars,
     channels,
     choosing,
     coach,
@@ -47,7 +48,7 @@ logger = logging.getLogger("pitwall.serve")
 
 RESOURCES: Final = (
     health, metrics, sessions, requests, channels, signals, query, export, laps, track, compare, coach, live,
-    replaying, importing, jobs, login,
+    replaying, importing, jobs, login, cars,
 )  # fmt: skip
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""

@@ -161,7 +161,8 @@ class Chase:
                 if course.projector.keeping and room.look().why:
                     logger.warning("%s: not kept from here on: %s", folder.name, room.why)
                     course.projector.rest()
-                self._look_for_an_edit(folder, course, right)
+                if not self._stop.is_set():
+                    self._look_for_an_edit(folder, course, right)
             if self._stop.is_set():
                 time.sleep(POLL_S)
             elif batches:
@@ -180,7 +181,9 @@ class Chase:
         """Until it is stopped, and a little longer: whoever stops all at once has the recorder end its session, too."""
         if not self._stop.is_set():
             return True
-        self._over_s = min(self._over_s, time.monotonic() + self._last_s)
+        if self._over_s == math.inf:
+            self._over_s = time.monotonic() + self._last_s
+            self._cancel()  # whoever stops has no time for what is not shown yet
         course = self.course
         recording = course is not None and course.following.recording and not course.following.behind
         return recording and time.monotonic() < self._over_s

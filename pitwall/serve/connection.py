@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sanic.exceptions import RequestTimeout
 from sanic.http import Stage
-from sanic.server.protocols.http_protocol import HttpProtocol
+from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
 from pitwall.serve.gate import BODY, HEAD, Gate
 from pitwall.serve.limits import BODY_BYTES_PER_S, BODY_S, HEAD_S, MAX_REQUEST_BYTES, MAX_UNDER_WAY
@@ -26,7 +26,7 @@ LEAVE_S: Final = 1.0
 NO_ROOM: Final = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: 5\r\n\r\n"
 
 
-class Connection(HttpProtocol):
+class Connection(WebSocketProtocol):
     """One client's."""
 
     __slots__ = ("_gate", "_inside", "_timer", "client")
@@ -59,9 +59,10 @@ class Connection(HttpProtocol):
     def data_received(self, data: bytes) -> None:
         if not self._inside:
             return
-        if self._timer is None and self._stage() in (None, Stage.IDLE, Stage.REQUEST):
+        # what comes over a socket that was a request once is no head of another
+        if self.websocket is None and self._timer is None and self._stage() in (None, Stage.IDLE, Stage.REQUEST):
             self._time_head()
-        super().data_received(data)
+        super().data_received(data)  # type: ignore[no-untyped-call]
 
     def leave(self) -> None:
         """Ends at once."""

@@ -51,13 +51,11 @@ class ProblemDocument(Struct):
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """The whole document."""
     operations = tuple(operations)
-    answers = [each.answers for each in operations]
-    taken = [each.takes for each in operations if each.takes is not Nothing]
-    schemas, named = msgspec.json.schema_components([*answers, *taken, ProblemDocument], ref_template=_REF)
-    of_answers = dict(zip(map(id, operations), schemas, strict=False))
+    types = [of for each in operations for of in (each.answers, each.takes)]
+    schemas, named = msgspec.json.schema_components([*types, ProblemDocument], ref_template=_REF)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
-    for each in operations:
-        said = _operation(each, of_answers[id(each)], named)
+    for each, answers, takes in zip(operations, schemas[::2], schemas[1::2], strict=False):
+        said = _operation(each, answers, takes, named)
         paths[_NAME.sub(r"{\1}", each.path)][each.method.lower()] = said
     return {
         "openapi": "3.1.0",
@@ -67,17 +65,18 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
     }
 
 
-def _operation(one: Operation, answers: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
+def _operation(
+    one: Operation, answers: Mapping[str, Any], takes: Mapping[str, Any], named: Mapping[str, Any]
+) -> dict[str, Any]:
     summary, more = one.about
     said: dict[str, Any] = {"operationId": one.name, "summary": summary}
     if more:
         said["description"] = more
     parameters = [_of_path(name) for name in _NAME.findall(one.path)]
     if one.in_body and one.takes is not Nothing:
-        reference = {"$ref": _REF.format(name=one.takes.__name__)}
-        said["requestBody"] = {"required": True, "content": {JSON: {"schema": reference}}}
+        said["requestBody"] = {"required": True, "content": {JSON: {"schema": takes}}}
     elif one.takes is not Nothing:
-        parameters += _of_query(named[one.takes.__name__])
+        parameters += _of_query(named[takes["$ref"].rpartition("/")[2]])
     if one.upload:
         said["requestBody"] = {"required": True, "content": {FILE: {"schema": {"type": "string", "format": "binary"}}}}
     if parameters:
@@ -114,11 +113,11 @@ def _of_query(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _content(one: Operation, answers: Mapping[str, Any]) -> dict[str, Any]:
     binary = {"schema": {"type": "string", "format": "binary"}}
+    told = {JSON: {"schema": answers}, EVENTS: {}}  # events are of several kinds; docs/api.md tells them
+    text = {"schema": {"type": "string"}}
     return {
-        media.partition(";")[0]: {"schema": answers} if media == JSON else {"schema": {"type": "string"}}
-        if media == EVENTS or media.startswith("text/") else binary
-        for media in one.media
-    }  # fmt: skip
+        media.partition(";")[0]: told.get(media, text if media.startswith("text/") else binary) for media in one.media
+    }
 
 
 def _problems(one: Operation) -> dict[str, Any]:

@@ -70,6 +70,7 @@ PROBLEMS: Final = {
     "foreign-page": (403, "Only pages of this server may change anything"),
     "no-live-session": (404, "No session has been recorded yet"),
     "unknown-agent": (404, "No such agent"),
+    "unknown-car": (404, "No such car"),
     "unknown-job": (404, "No such job"),
     "unknown-channel": (404, "No such channel"),
     "unknown-lap": (404, "No such lap"),

@@ -72,7 +72,8 @@ class Successor:
         try:
             self._course = course = self._make()
             course.run(self._bites(course))
-            course.settle()
+            if not self._stop.is_set():
+                course.settle()
         except Exception as error:  # the rim of this thread: whatever it is, the live one goes on
             expected = isinstance(error, PitwallError)
             self.why_not = str(error) if expected else f"{type(error).__name__}: {error}"

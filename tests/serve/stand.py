@@ -15,12 +15,12 @@ import numpy as np
 import orjson
 from sanic import Sanic
 
+from pitwall.car import Car, load, names
 from pitwall.errors import UsageError
 from pitwall.log.session import Header, Session
 from pitwall.project.room import Room
 from pitwall.serve.access import Access
 from pitwall.serve.advising import FindingsOf, stored
-from pitwall.serve.definitions import Definitions
 from pitwall.serve.importer import Importer
 from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
@@ -30,6 +30,7 @@ from pitwall.serve.uploads import Uploads
 
 Sanic.test_mode = True  # Sanic rewrites its own methods when it starts; without this, once in a process
 
+CARS = Path(__file__).parents[2] / "cars"
 SID = "20261123T140511Z-bmw-e46-m3"
 STARTED_AT_NS = 1_795_529_111_000_000_000
 
@@ -74,6 +75,7 @@ class FakeGarage:
 
     projections: dict[str, duckdb.DuckDBPyConnection] = field(default_factory=dict)
     closed: bool = False
+    folder: Path = CARS
     rebuilds: Rebuilds = field(default_factory=Rebuilds)
 
     def sessions(self) -> list[Session]:
@@ -92,6 +94,12 @@ class FakeGarage:
 
     def fingerprint(self, id: str) -> str:
         return CAST.fingerprint
+
+    def cars(self) -> list[str]:
+        return names(self.folder)
+
+    def car(self, name: str) -> Car:
+        return load(self.folder, name)
 
     def roles(self, id: str) -> dict[str, str]:
         return dict(CAST.roles)
@@ -223,7 +231,7 @@ def standing(
     port = sock.getsockname()[1]
     nowhere = Path("nowhere")
     # that is never begun
-    importer = importer or Importer(Uploads(nowhere, Room(nowhere)), Definitions(nowhere), nowhere, nowhere)
+    importer = importer or Importer(Uploads(nowhere, Room(nowhere)), nowhere, nowhere, nowhere)
     ready, stop = threading.Event(), threading.Event()
     failures: list[BaseException] = []
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -21,10 +22,11 @@ from pitwall.project.build import build
 from pitwall.project.generations import Generations
 from pitwall.project.pipeline import origin
 from pitwall.serve.course import Course
-from pitwall.serve.definitions import Definitions
+from pitwall.serve.definitions import Definition, Definitions
 from pitwall.serve.edits import MAX_FACT_BYTES, fact
 from pitwall.serve.garage import Shelf
 from pitwall.serve.rebuilder import Rebuilder
+from pitwall.serve.successor import Successor
 from tests.project.sessions import opened
 from tests.serve.stand import Stand, standing
 from tests.serve.test_live import CAR, CARS, begin, drive, status, until, write
@@ -245,3 +247,31 @@ def test_what_the_log_says_of_an_edit_is_bounded() -> None:
         assert bounded["text"] is None
         assert bounded["dbcs"] == said["dbcs"]
         assert len(json.dumps(bounded)) <= MAX_FACT_BYTES
+
+
+def test_what_an_edit_is_built_by_is_let_go_of_at_once_when_all_stops(drive: Frames) -> None:
+    class Endless:
+        """A course with always more to come."""
+
+        def __init__(self) -> None:
+            self.tail, self.offset, self.settled, self.closed = self, 0, 0, 0
+            self.began = threading.Event()
+
+        def poll(self, rows: int) -> list[Frames]:
+            return [drive]
+
+        def run(self, bites: Iterator[Frames | None]) -> None:
+            for _ in bites:
+                self.began.set()
+
+        def settle(self) -> None:  # minutes of writing, for nobody
+            self.settled += 1
+
+        def close(self) -> None:
+            self.closed += 1
+
+    course = Endless()
+    successor = Successor(cast(Definition, None), lambda: cast(Course, course))
+    assert course.began.wait(60)
+    successor.cancel()
+    assert (course.settled, course.closed) == (0, 1)
