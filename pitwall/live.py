@@ -93,7 +93,7 @@ def run(
         )
 
         uploads = Uploads(folder, room)
-        importer = Importer(uploads, definitions, logs, projections)
+        importer = Importer(uploads, logs, projections, cars)
         companions: list[Companion] = [follower, definitions, edits, tender, rebuilder, importer]
         if speaks is not None:
             companions.append(Speaker(follower.picture, speaks.level, speaks.command))

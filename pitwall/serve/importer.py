@@ -26,7 +26,6 @@ from pitwall.workers import Process, how
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pitwall.serve.definitions import Definitions
     from pitwall.serve.uploads import Upload, Uploads
 
 logger = logging.getLogger("pitwall.serve")
@@ -66,22 +65,17 @@ class Import:
 class Importer(Companion):
     """The thread, from `start` to `stop`."""
 
-    def __init__(self, uploads: Uploads, definitions: Definitions, logs: Path, projections: Path) -> None:
-        """projections: the folder that was named."""
+    def __init__(self, uploads: Uploads, logs: Path, projections: Path, cars: Path) -> None:
+        """projections: the folder that was named, private or not."""
         super().__init__("pitwall-importer")
         self.uploads = uploads
-        self._definitions = definitions
-        self._places = (logs, projections, definitions.cars)
+        self._places = (logs, projections, cars)
         self._lock = threading.Lock()
         self._waiting: deque[Import] = deque()
         self._running: Import | None = None
         self._ended: deque[Import] = deque(maxlen=MOST_ENDED)
         self._count: Counter[str] = Counter()  # of those that ended
         self._asked = threading.Event()
-
-    def check_car(self, name: str) -> None:
-        """UsageError: there is no such car; CarError: it was never right."""
-        self._definitions.get(name)
 
     def put(self, upload: Upload, car: str, start_line: str = "") -> Import:
         """A capture that is whole: it is imported in its turn, and removed.  start_line: as `--start-line` takes it."""

@@ -41,7 +41,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start_line: Annotated[str | None, Meta(description=f"where laps begin: {LINE}")] = None
 
 
-@operation("POST", "/import", takes=Wanted, answers=Job, problems=("no-room",), upload=True)
+@operation("POST", "/import", takes=Wanted, answers=Job, problems=("unknown-car", "no-room"), upload=True)
 async def upload(request: Request, wanted: Wanted) -> HTTPResponse:
     """Upload a capture, which becomes a session.
 
@@ -79,12 +79,15 @@ async def _checked(request: Request, wanted: Wanted) -> str:
     kind = request.headers.get("content-type", "")
     if kind.startswith("multipart/"):
         raise Problem("bad-parameter", "the body is a form", hint="send the file itself: curl --data-binary @drive.blf")
+    readings = request.app.ctx.readings
+    names = await asyncio.to_thread(readings.cars)
+    if wanted.car not in names:
+        there = ", ".join(names) or "none"
+        raise Problem("unknown-car", f"there is no car {wanted.car[:80]!r}", hint=f"there are {there}")
     try:
-        await asyncio.to_thread(request.app.ctx.importer.check_car, wanted.car)
+        await asyncio.to_thread(readings.car, wanted.car)
     except PitwallError as error:
-        raise Problem(
-            "bad-parameter", f"car={wanted.car[:80]}: {error.what}", hint=error.hint or "see /health"
-        ) from error
+        raise Problem("bad-parameter", f"car={wanted.car}: {error.what}", hint=f"see /car/{wanted.car}") from error
     return _line(wanted.start_line) if wanted.start_line is not None else ""
 
 

@@ -21,7 +21,6 @@ from pitwall.log.session import Header, Session
 from pitwall.project.room import Room
 from pitwall.serve.access import Access
 from pitwall.serve.advising import FindingsOf, stored
-from pitwall.serve.definitions import Definitions
 from pitwall.serve.importer import Importer
 from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
@@ -232,7 +231,7 @@ def standing(
     port = sock.getsockname()[1]
     nowhere = Path("nowhere")
     # that is never begun
-    importer = importer or Importer(Uploads(nowhere, Room(nowhere)), Definitions(nowhere), nowhere, nowhere)
+    importer = importer or Importer(Uploads(nowhere, Room(nowhere)), nowhere, nowhere, nowhere)
     ready, stop = threading.Event(), threading.Event()
     failures: list[BaseException] = []
 
