@@ -64,7 +64,8 @@ class Load:
     def stop(self) -> None:
         self._over.set()
         for thread in self._threads:
-            thread.join(60)
+            if thread.is_alive():
+                thread.join(60)
 
     def _watched(self, job: Callable[[], None]) -> None:
         try:
