@@ -23,9 +23,13 @@ NAMES: Final = {
     "sid": ("a session's id, or `_live`: the one being recorded, or else the newest", "_live"),
     "lap": ("a timed lap's number, or `best`", "best"),
     "replay": ("a replay's id, as the first event of its stream says it", "0123456789abcdef"),
+    "job": ("a job's id, as `/jobs` and `/import` say it", "import-0123456789abcdef"),
     "car": ("a car's name", "bmw-e46-m3"),
 }
 """What stands in paths: what it is, and an example."""
+
+FILE: Final = "application/octet-stream"
+"""What a file is sent as; nobody looks at what it says."""
 
 TITLE: Final = "Pitwall"
 ABOUT: Final = (
@@ -69,13 +73,16 @@ def _operation(
     if more:
         said["description"] = more
     parameters = [_of_path(name) for name in _NAME.findall(one.path)]
-    if one.method == "POST" and one.takes is not Nothing:
+    if one.in_body and one.takes is not Nothing:
         said["requestBody"] = {"required": True, "content": {JSON: {"schema": takes}}}
     elif one.takes is not Nothing:
         parameters += _of_query(named[takes["$ref"].rpartition("/")[2]])
+    if one.upload:
+        said["requestBody"] = {"required": True, "content": {FILE: {"schema": {"type": "string", "format": "binary"}}}}
     if parameters:
         said["parameters"] = parameters
-    said["responses"] = {"200": {"description": "The answer.", "content": _content(one, answers)}, **_problems(one)}
+    answer = {"description": "The answer.", "content": _content(one, answers)}
+    said["responses"] = {str(one.status): answer, **_problems(one)}
     return said
 
 
@@ -158,8 +165,10 @@ def _section(path: str, method: str, one: Mapping[str, Any]) -> str:
     )
     body = one.get("requestBody")
     if body:
-        name = body["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
-        parameters += f"<tr><td>body</td><td>JSON</td><td><code>{escape(name)}</code></td></tr>"
+        ((media, content),) = body["content"].items()
+        name = content["schema"].get("$ref", "").rpartition("/")[2]
+        kind, what = ("JSON", f"<code>{escape(name)}</code>") if media == JSON else (escape(media), "the file")
+        parameters += f"<tr><td>body</td><td>{kind}</td><td>{what}</td></tr>"
     answers = "".join(
         f"<tr><td>{status}</td><td>{', '.join(f'<code>{escape(media)}</code>' for media in each['content'])}</td>"
         f"<td>{_marked(each['description'])}</td></tr>"

@@ -90,7 +90,7 @@ def test_every_operation_has_a_name_of_its_own_a_summary_and_words_for_each_para
 
 @pytest.mark.parametrize("one", [each for each in OPERATIONS if each.method == "GET"], ids=lambda each: each.name)
 def test_what_is_answered_is_of_the_type_that_is_declared(stand: Stand, one: Operation) -> None:
-    if one.media[0] != "application/json":
+    if one.media[0] != "application/json" or "<job>" in one.path:
         return  # another test's
     path = one.path.replace("<sid>", SESSION).replace("<lap>", "best").replace("<car>", CAR) + ARGUMENTS.get(
         one.name, ""
