@@ -186,7 +186,8 @@ def _section(path: str, method: str, one: Mapping[str, Any]) -> str:
         kind, what = ("JSON", f"<code>{escape(name)}</code>") if media == JSON else (escape(media), "the file")
         parameters += f"<tr><td>body</td><td>{kind}</td><td>{what}</td></tr>"
     answers = "".join(
-        f"<tr><td>{status}</td><td>{', '.join(f'<code>{escape(media)}</code>' for media in each.get('content', ()))}</td>"
+        f"<tr><td>{status}</td>"
+        f"<td>{', '.join(f'<code>{escape(media)}</code>' for media in each.get('content', ()))}</td>"
         f"<td>{_marked(each['description'])}</td></tr>"
         for status, each in one["responses"].items()
     )
