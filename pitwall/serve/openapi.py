@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from pitwall import __version__
+from pitwall.serve.access import COOKIE
+from pitwall.serve.answers import OfSession
 from pitwall.serve.operations import EVENTS, JSON, Operation
 from pitwall.serve.parameters import Nothing, meaning
 from pitwall.serve.problem import CONTENT_TYPE, PROBLEMS, TYPES
@@ -23,9 +25,20 @@ NAMES: Final = {
     "sid": ("a session's id, or `_live`: the one being recorded, or else the newest", "_live"),
     "lap": ("a timed lap's number, or `best`", "best"),
     "replay": ("a replay's id, as the first event of its stream says it", "0123456789abcdef"),
+    "job": ("a job's id, as `/jobs` and `/import` say it", "import-0123456789abcdef"),
     "car": ("a car's name", "bmw-e46-m3"),
 }
 """What stands in paths: what it is, and an example."""
+
+FILE: Final = "application/octet-stream"
+"""What a file is sent as; nobody looks at what it says."""
+
+SECURITY: Final = {
+    "token": {"type": "apiKey", "in": "header", "name": "X-Pitwall-Token"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "browser": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
+"""Where a server has tokens; docs/security.md tells how one is come by."""
 
 TITLE: Final = "Pitwall"
 ABOUT: Final = (
@@ -57,7 +70,8 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": __version__, "description": ABOUT},
         "paths": dict(paths),
-        "components": {"schemas": named},
+        "components": {"schemas": named, "securitySchemes": SECURITY},
+        "security": [{}, *({name: []} for name in SECURITY)],
     }
 
 
@@ -69,14 +83,23 @@ def _operation(
     if more:
         said["description"] = more
     parameters = [_of_path(name) for name in _NAME.findall(one.path)]
-    if one.method == "POST" and one.takes is not Nothing:
+    if one.in_body and one.takes is not Nothing:
         said["requestBody"] = {"required": True, "content": {JSON: {"schema": takes}}}
     elif one.takes is not Nothing:
         parameters += _of_query(named[takes["$ref"].rpartition("/")[2]])
+    if one.upload:
+        said["requestBody"] = {"required": True, "content": {FILE: {"schema": {"type": "string", "format": "binary"}}}}
     if parameters:
         said["parameters"] = parameters
-    said["responses"] = {"200": {"description": "The answer.", "content": _content(one, answers)}, **_problems(one)}
+    answer = {"description": "The answer.", "content": _content(one, answers)}
+    unchanged = {"304": {"description": "As it was when its tag was given (`If-None-Match`)."}} if _tagged(one) else {}
+    said["responses"] = {str(one.status): answer, **unchanged, **_problems(one)}
     return said
+
+
+def _tagged(one: Operation) -> bool:
+    """Whether an answer may have a tag: those from one session's projection."""
+    return isinstance(one.answers, type) and issubclass(one.answers, OfSession)
 
 
 def _of_path(name: str) -> dict[str, Any]:
@@ -158,10 +181,13 @@ def _section(path: str, method: str, one: Mapping[str, Any]) -> str:
     )
     body = one.get("requestBody")
     if body:
-        name = body["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
-        parameters += f"<tr><td>body</td><td>JSON</td><td><code>{escape(name)}</code></td></tr>"
+        ((media, content),) = body["content"].items()
+        name = content["schema"].get("$ref", "").rpartition("/")[2]
+        kind, what = ("JSON", f"<code>{escape(name)}</code>") if media == JSON else (escape(media), "the file")
+        parameters += f"<tr><td>body</td><td>{kind}</td><td>{what}</td></tr>"
     answers = "".join(
-        f"<tr><td>{status}</td><td>{', '.join(f'<code>{escape(media)}</code>' for media in each['content'])}</td>"
+        f"<tr><td>{status}</td>"
+        f"<td>{', '.join(f'<code>{escape(media)}</code>' for media in each.get('content', ()))}</td>"
         f"<td>{_marked(each['description'])}</td></tr>"
         for status, each in one["responses"].items()
     )

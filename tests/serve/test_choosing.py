@@ -24,7 +24,11 @@ def test_first_comes_everything_and_then_what_changes():
     live = Still(picture(1, rpm=900.0))
     with standing(live) as stand, connect(address(stand), open_timeout=60) as client:
         first = json.loads(client.recv(60))
-        assert (first["event"], first["id"], first["values"]) == ("state", f"{SID}@1@1000000000", {"rpm": [10**9, 900.0]})
+        assert (first["event"], first["id"], first["values"]) == (
+            "state",
+            f"{SID}@1@1000000000",
+            {"rpm": [10**9, 900.0]},
+        )
         live.shown = picture(2, t=2 * 10**9, rpm=950.0)
         second = json.loads(client.recv(60))
         assert (second["event"], second["values"]) == ("values", {"rpm": [2 * 10**9, 950.0]})

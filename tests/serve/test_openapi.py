@@ -25,6 +25,7 @@ from pitwall.serve import app
 from pitwall.serve.openapi import document
 from pitwall.serve.operations import EVENTS, Operation
 from pitwall.serve.problem import PROBLEMS, TYPES
+from pitwall.serve.rebuilds import Rebuilds
 from pitwall.serve.reference import of
 from pitwall.stored import store_frames
 from tests.serve.stand import FakeGarage, Stand, standing
@@ -33,6 +34,7 @@ from tests.serve.test_live import CAR, CARS
 OPERATIONS = (*app.OPERATIONS, *of(app.OPERATIONS))
 DOCUMENT = orjson.loads(orjson.dumps(document(OPERATIONS)))
 SESSION = "drive"
+JOB = f"rebuild-{SESSION}"
 SIGNALS = f"/session/{SESSION}/signals?channels=rpm,speed&t_from=60000000000&t_to=65000000000"
 ARGUMENTS = {
     "signals": "?channels=rpm,speed&lap=best&points=100",
@@ -64,7 +66,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     (file,) = (folder / "projections").rglob("*.duckdb")
     with (
         duckdb.connect(str(file), read_only=True) as connection,
-        standing(garage=Garage({SESSION: connection})) as one,
+        standing(garage=Garage({SESSION: connection}, rebuilds=Rebuilds(ended=(SESSION,)))) as one,
     ):
         yield one
 
@@ -90,11 +92,11 @@ def test_every_operation_has_a_name_of_its_own_a_summary_and_words_for_each_para
 
 @pytest.mark.parametrize("one", [each for each in OPERATIONS if each.method == "GET"], ids=lambda each: each.name)
 def test_what_is_answered_is_of_the_type_that_is_declared(stand: Stand, one: Operation) -> None:
-    if one.media[0] != "application/json":
+    if one.media[0] != "application/json" or "<job>" in one.path:
         return  # another test's
-    path = one.path.replace("<sid>", SESSION).replace("<lap>", "best").replace("<car>", CAR) + ARGUMENTS.get(
-        one.name, ""
-    )
+    path = one.path.replace("<sid>", SESSION).replace("<lap>", "best").replace("<car>", CAR).replace(
+        "<job>", JOB
+    ) + ARGUMENTS.get(one.name, "")
     body = stand.json(path)
     known = msgspec.convert(body, one.answers, strict=True)
     # and nothing is answered that is not declared
@@ -183,6 +185,26 @@ def test_an_id_that_tries_to_leave_the_folders_is_none(stand: Stand, sid: str, o
     assert headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "status", "name"),
+    [
+        ("GET", "/nothing", None, 404, "unknown-path"),
+        ("PUT", "/sessions", None, 405, "wrong-method"),
+        ("POST", "/coach/ask", "text/plain", 415, "not-json"),
+        ("POST", "/coach/ask", "application/x-www-form-urlencoded", 415, "not-json"),
+    ],
+)
+def test_what_is_asked_in_a_wrong_way_has_a_name(
+    stand: Stand, method: str, path: str, kind: str | None, status: int, name: str
+) -> None:
+    connection = stand.connect()
+    body = b'{"question": "where"}' if method == "POST" else None
+    connection.request(method, path, body, {"Content-Type": kind} if kind else {})
+    answer = connection.getresponse()
+    assert (answer.status, orjson.loads(answer.read())["type"]) == (status, f"{TYPES}{name}")
+    connection.close()
+
+
 def test_every_problem_has_a_status_that_http_knows() -> None:
     assert all(400 <= status < 600 and title for status, title in PROBLEMS.values())
 
@@ -199,7 +221,7 @@ def test_whatever_is_asked_is_answered_as_the_document_says(stand: Stand) -> Non
             continue
 
         @hypothesis.settings(
-            max_examples=15, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+            max_examples=8, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
         )
         @hypothesis.seed(7)
         @hypothesis.given(case=operation.as_strategy())
@@ -207,8 +229,8 @@ def test_whatever_is_asked_is_answered_as_the_document_says(stand: Stand) -> Non
             nonlocal asked
             asked += 1
             response = case.call(base_url=f"http://127.0.0.1:{stand.port}", timeout=30)
-            assert response.status_code < 500 or response.status_code in (503, 504), response.text
+            assert response.status_code < 500 or response.status_code in (503, 504, 507), response.text
             case.validate_response(response, checks=CHECKED)
 
         hold()
-    assert asked > 200
+    assert asked > 120
