@@ -40,6 +40,7 @@ from pitwall.serve.definitions import Definitions
 from pitwall.serve.edits import Edits
 from pitwall.serve.following import finished
 from pitwall.serve.garage import Shelf
+from pitwall.serve.importer import Importer
 from pitwall.serve.latest import Latest
 from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.newest import Picture
@@ -47,6 +48,7 @@ from pitwall.serve.rebuilder import Rebuilder
 from pitwall.serve.server import bind, serve
 from pitwall.serve.speaker import Speaker, Speaking
 from pitwall.serve.tender import Tender, presses
+from pitwall.serve.uploads import Uploads
 
 logger = logging.getLogger("pitwall.live")
 
@@ -90,7 +92,9 @@ def run(
             Rebuilder(logs, shelf, definitions, follower, leave_free=leave_free),
         )
 
-        companions: list[Companion] = [follower, definitions, edits, tender, rebuilder]
+        uploads = Uploads(folder, room)
+        importer = Importer(uploads, logs, projections, cars)
+        companions: list[Companion] = [follower, definitions, edits, tender, rebuilder, importer]
         if speaks is not None:
             companions.append(Speaker(follower.picture, speaks.level, speaks.command))
 
@@ -102,9 +106,12 @@ def run(
                 ready(url)
 
         try:
-            serve(follower, shelf, sock, model=model, access=access, ready=answering, stop=stop)
+            serve(follower, shelf, sock, importer=importer, model=model, access=access, ready=answering, stop=stop)
         finally:
-            stop_all(companions)
+            try:
+                stop_all(companions)
+            finally:
+                uploads.close()
 
 
 class Follower(Companion):

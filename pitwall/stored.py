@@ -1,12 +1,18 @@
 """Frames that are there already, in capture files or made by the simulator, in; one ended session of the log out.
 
-Law: all of it is in the log, or nothing: where anything fails the session is removed again.
+    <logs>/.importing-<random>/<session>    on its way, in a logs folder of its own
+
+Laws:
+
+1. All of it is in the log, or nothing, however this process ends: a session is renamed into its place once it is whole.
+   What a process that was killed has left is swept by the next.
+2. It waits for nobody who records there, and keeps nobody from recording.
 """
 
 from __future__ import annotations
 
 import contextlib
-import shutil
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +21,15 @@ import numpy as np
 
 from pitwall.bus.capture import Progress, Timeline, read_captures
 from pitwall.bus.gps import fact_row
-from pitwall.errors import UsageError
+from pitwall.errors import LogError, UsageError
 from pitwall.frames import Control, Flag, Frames, concat, cut, in_log_order, take, without_control
-from pitwall.log.writer import Writer
+from pitwall.log import durable
+from pitwall.log.disk import DISK
+from pitwall.log.writer import Writer, session_name
+from pitwall.project.private import passing, sweep
+
+PREFIX = ".importing-"
+"""Of the folders that sessions are written in."""
 
 Line = tuple[tuple[float, float], tuple[float, float]]
 """Two points, lat and lon in degrees."""
@@ -59,8 +71,7 @@ def import_captures(
     arrange: puts the captures' buses as the car's definition will look for them, before anything is written.
     start_line: where laps begin, whatever the captures say.
 
-    All is read before anything is written, so that a file that is no capture (UsageError) leaves nothing behind; and
-    where writing fails, the session is removed again.
+    All is read before anything is written, so that a file that is no capture (UsageError) leaves nothing behind.
     """
     _check_free(logs, session_id)
     timeline = arrange(read_captures(paths, progress))
@@ -89,7 +100,6 @@ def store_frames(
     """Frames that are there already, as one ended session.
 
     batches: in the order of their times, `t` ns since the session's start.  progress: told the frames so far.
-    Where making or writing them fails, the session is removed again.
     """
     _check_free(logs, session_id)
     count = 0
@@ -107,16 +117,27 @@ def store_frames(
 def _stored(
     logs: Path, car: str, buses: Sequence[str], started_at_ns: int, session_id: str | None
 ) -> Iterator[tuple[Writer, list[int]]]:
-    """A session to be written at once: ended at the last time put into the list, or removed where anything fails."""
-    writer = Writer.create(logs, car=car, buses=buses, started_at_ns=started_at_ns, session_id=session_id)
-    ends = [0]
+    """A session to be written at once, which is in the log when the `with` ends: ended at the last time in the list."""
     try:
-        yield writer, ends
-        writer.end(ends[-1])
-    except BaseException:
-        writer.close()
-        shutil.rmtree(writer.path, ignore_errors=True)
-        raise
+        durable.make_folder(logs)
+    except OSError as error:
+        raise LogError(f"the logs folder can't be made: {error.strerror}", where=logs) from error
+    sweep(logs, PREFIX)
+    with passing(logs, PREFIX, option="--logs") as aside:
+        name = session_id or _free_name(logs, session_name(started_at_ns, car))
+        writer = Writer.create(aside, car=car, buses=buses, started_at_ns=started_at_ns, session_id=name)
+        ends = [0]
+        try:
+            yield writer, ends
+            writer.end(ends[-1])
+        except BaseException:
+            writer.close()
+            raise
+        try:
+            writer.path.rename(logs / name)
+            DISK.sync_folder(logs)
+        except OSError as error:
+            raise LogError(f"the session can't be put there: {error.strerror}", where=logs / name) from error
 
 
 def _with_imports(timeline: Timeline) -> Iterator[tuple[Frames, Mapping[str, object] | None]]:
@@ -148,6 +169,12 @@ def _with_start_line(rows: Frames, line: Line) -> Frames:
 def _pieces(rows: Frames) -> Iterator[Frames]:
     for first in range(0, len(rows), APPEND_FRAMES):
         yield cut(rows, first, first + APPEND_FRAMES)
+
+
+def _free_name(logs: Path, name: str) -> str:
+    """That name, or where it is taken the first with a number behind it that is not."""
+    names = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
+    return next(one for one in names if not (logs / one).exists())
 
 
 def _check_free(logs: Path, session_id: str | None) -> None:

@@ -1,4 +1,4 @@
-"""A process a session: one that replays it, told to go on or to pause, telling how far it is.
+"""Work in processes of its own: each tells how far it is, in lines of JSON, and ends with who started it.
 
 `Worker` starts `python -m pitwall.rebuild`, which reads `pause` and `go` as lines, and writes lines of JSON:
 `{"done", "rows"}` now and then; last `{"report"}`, `{"busy"}` or `{"error"}`.
@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,56 +57,42 @@ class Order:
         return cls(**said)
 
 
-class Worker:
-    """One process, from its making to `close`.  done, rows: of the session's log, so far as was told."""
+class Process:
+    """`python -m ARGUMENTS`, from its making to `close`.  done, rows: how far it is, so far as it told."""
 
-    def __init__(self, order: Order) -> None:
-        self.order = order
+    def __init__(self, name: str, arguments: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+        """env: as of `Popen`."""
         self.done = self.rows = 0
-        self._outcome: dict[str, Any] | None = None
-        self._paused = False
+        self._last: dict[str, Any] | None = None
         self._said: deque[str] = deque(maxlen=TAIL_LINES)
         self._process = subprocess.Popen(  # noqa: S603  our own command line, no shell
-            [sys.executable, "-m", "pitwall.rebuild", order.encoded()],
+            [sys.executable, "-m", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
             text=True,
             errors="replace",
+            env=env,
         )
         self._threads = [
-            threading.Thread(target=listen, name=f"pitwall-worker-{order.session}", daemon=True)
+            threading.Thread(target=listen, name=f"pitwall-worker-{name}", daemon=True)
             for listen in (self._listen, self._listen_to_trouble)
         ]
         for thread in self._threads:
             thread.start()
-
-    def pause(self, paused: bool) -> None:
-        """Have it rest, or go on: after the batch that it is at."""
-        if paused != self._paused:
-            self._paused = paused
-            with suppress(OSError, ValueError):
-                assert self._process.stdin is not None
-                self._process.stdin.write("pause\n" if paused else "go\n")
-                self._process.stdin.flush()
 
     @property
     def over(self) -> bool:
         """Whether it has ended, and all that it said was heard."""
         return self._process.poll() is not None and not any(thread.is_alive() for thread in self._threads)
 
-    def outcome(self) -> dict[str, Any]:
-        """What it said last, once it is over: `report`, `busy`, or `error` with a text."""
-        self._process.wait()
+    def ended(self) -> tuple[int, dict[str, Any] | None, list[str]]:
+        """Its exit code, what it said last, and the end of what it had to say of trouble; once it is over."""
+        code = self._process.wait()
         for thread in self._threads:
             thread.join()
-        if self._outcome is not None:
-            return self._outcome
-        code = self._process.returncode
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        said = f": {self._said[-1]}" if self._said else ""
-        return {"error": f"{self.order.session}: the process that replayed it {how}{said}"}
+        return code, self._last, list(self._said)
 
     def close(self) -> None:
         """Ends it, wherever it is."""
@@ -125,6 +111,13 @@ class Worker:
             assert stream is not None
             stream.close()
 
+    def tell(self, order: str) -> None:
+        """A line to it."""
+        with suppress(OSError, ValueError):
+            assert self._process.stdin is not None
+            self._process.stdin.write(f"{order}\n")
+            self._process.stdin.flush()
+
     def _listen(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -135,11 +128,39 @@ class Worker:
                 if "rows" in said:
                     self.done, self.rows = said["done"], said["rows"]
                 else:
-                    self._outcome = said
+                    self._last = said
 
     def _listen_to_trouble(self) -> None:
         assert self._process.stderr is not None
         self._said.extend(line.strip() for line in self._process.stderr if line.strip())
+
+
+class Worker(Process):
+    """One session's.  done, rows: of its log."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(order.session, ["pitwall.rebuild", order.encoded()])
+        self.order = order
+        self._paused = False
+
+    def pause(self, paused: bool) -> None:
+        """Have it rest, or go on: after the batch that it is at."""
+        if paused != self._paused:
+            self._paused = paused
+            self.tell("pause" if paused else "go")
+
+    def outcome(self) -> dict[str, Any]:
+        """What it said last, once it is over: `report`, `busy`, or `error` with a text."""
+        code, last, said = self.ended()
+        if last is not None:
+            return last
+        trouble = f": {said[-1]}" if said else ""
+        return {"error": f"{self.order.session}: the process that replayed it {how(code)}{trouble}"}
+
+
+def how(code: int) -> str:
+    """How a process ended, in words."""
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 def together(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from pitwall.commands.errand import errand as run_for_another
 from pitwall.commands.options import Places, json_option, option, places, start_line
 from pitwall.commands.output import plural, print_json
 from pitwall.commands.progress import Bar
@@ -16,7 +18,9 @@ from pitwall.errors import UsageError
 
 if TYPE_CHECKING:
     from pitwall.bus.capture import Timeline
-    from pitwall.stored import Line
+    from pitwall.commands.errand import Progress
+    from pitwall.replay import ReplayReport
+    from pitwall.stored import ImportReport, Line
 
 
 @click.command("import")
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 @option("--session", "session_id", metavar="ID", help="The session's id, instead of one made of time and car.")
 @places("logs", "projections", "cars")
 @json_option
+@option("--errand", is_flag=True, hidden=True, help="For a server, which reads how far it is; implies --json.")
 def import_(
     places: Places,
     files: tuple[Path, ...],
@@ -38,6 +43,7 @@ def import_(
     start_line: Line | None,
     session_id: str | None,
     as_json: bool,
+    errand: bool,
 ) -> None:
     """Bring recorded captures into one session, project it, and print its id.
 
@@ -60,40 +66,72 @@ def import_(
       pitwall import k.nmea --car gps-logger --start-line 45.73,13.07,45.74,13.08
       pitwall import front.log.gz rear.log.gz --car bmw-e46-m3 --session practice
     """
+    if car is None:
+        raise UsageError("no car is named", hint="--car CAR: which car was recorded")
+    capture = _Captures(files, car, start_line, session_id)
+    if errand:
+        with run_for_another() as told:
+            done, report = _brought_in(capture, places, told.part(0.0, 0.5), told.part(0.5, 1.0))
+            told.say(_facts(done, report))
+    else:
+        with Bar("reading") as bar:
+            done, report = _brought_in(capture, places, bar)
+        for note in done.notes:
+            click.echo(f"pitwall: {note}", err=True)
+        if as_json:
+            print_json(_facts(done, report))
+        else:
+            _tell(done, report, places)
+    end_with_losses(done.problems, "imported what could be read; what is above was lost")
+
+
+@dataclass(frozen=True, slots=True)
+class _Captures:
+    """What is to be imported, as it was said."""
+
+    files: tuple[Path, ...]
+    car: str
+    start_line: Line | None
+    session_id: str | None
+
+
+def _brought_in(
+    captures: _Captures, places: Places, reading: Progress, projecting: Progress | None = None
+) -> tuple[ImportReport, ReplayReport | None]:
+    """Imports and projects them.  projecting: None: a bar shows it."""
     from pitwall.car import heard, load
     from pitwall.commands.arranging import arranged, remarked
     from pitwall.log.session import find
     from pitwall.stored import import_captures
 
-    if car is None:
-        raise UsageError("no car is named", hint="--car CAR: which car was recorded")
-    definition = load(places.cars, car)  # what is wrong with the car is said before anything is written
+    definition = load(places.cars, captures.car)  # what is wrong with the car is said before anything is written
 
     def arrange(timeline: Timeline) -> Timeline:
         whole = heard(definition, timeline.buses)
         return remarked(whole, arranged(whole, timeline))
 
-    with Bar("reading") as bar:
-        done = import_captures(
-            files,
-            logs=places.logs,
-            car=car,
-            session_id=session_id,
-            progress=bar,
-            arrange=arrange,
-            start_line=start_line,
-        )
-    report = project(find(places.logs, done.session), places)
-    for note in done.notes:
-        click.echo(f"pitwall: {note}", err=True)
-    if as_json:
-        projection = facts(report) if report else None
-        said = {"session": done.session, "frames": done.frames, "problems": done.problems, "notes": done.notes}
-        print_json({**said, "projection": projection})
-    else:
-        click.echo(done.session)
-        projected = f", projected {speed(report)}" if report else ", projected by the server that follows it"
-        click.echo(f"pitwall: imported {plural(done.frames, 'frame')}{projected}", err=True)
-        if (latest := find(places.logs, "latest").id) != done.session:
-            click.echo(f"pitwall: `latest` is {latest}, driven later: ask for {done.session}", err=True)
-    end_with_losses(done.problems, "imported what could be read; what is above was lost")
+    done = import_captures(
+        captures.files,
+        logs=places.logs,
+        car=captures.car,
+        session_id=captures.session_id,
+        progress=reading,
+        arrange=arrange,
+        start_line=captures.start_line,
+    )
+    return done, project(find(places.logs, done.session), places, progress=projecting)
+
+
+def _facts(done: ImportReport, report: ReplayReport | None) -> dict[str, Any]:
+    said = {"session": done.session, "frames": done.frames, "problems": done.problems, "notes": done.notes}
+    return {**said, "projection": facts(report) if report else None}
+
+
+def _tell(done: ImportReport, report: ReplayReport | None, places: Places) -> None:
+    from pitwall.log.session import find
+
+    click.echo(done.session)
+    projected = f", projected {speed(report)}" if report else ", projected by the server that follows it"
+    click.echo(f"pitwall: imported {plural(done.frames, 'frame')}{projected}", err=True)
+    if (latest := find(places.logs, "latest").id) != done.session:
+        click.echo(f"pitwall: `latest` is {latest}, driven later: ask for {done.session}", err=True)

@@ -10,16 +10,23 @@ from pitwall.commands.progress import Bar
 from pitwall.errors import LogError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pitwall.log.session import Session
     from pitwall.replay import ReplayReport
 
 
-def project(session: Session, places: Places, *, force: bool = False, strict: bool = False) -> ReplayReport | None:
+def project(
+    session: Session,
+    places: Places,
+    *,
+    force: bool = False,
+    strict: bool = False,
+    progress: Callable[[float, float | None], None] | None = None,
+) -> ReplayReport | None:
     """Rebuild the session's projection if it is stale, or forced; strictly, in any case.
 
-    None: another process is at it, as a server is.
+    progress: None: a bar.  None comes: another process is at it, as a server is.
     """
     from pitwall.project.turn import BusyError
     from pitwall.replay import replay
@@ -27,7 +34,9 @@ def project(session: Session, places: Places, *, force: bool = False, strict: bo
     check_header(session)
     try:
         with Bar(f"projecting {session.id}") as bar:
-            return replay(session, places.projections, places.cars, force=force, strict=strict, progress=bar)
+            return replay(
+                session, places.projections, places.cars, force=force, strict=strict, progress=progress or bar
+            )
     except BusyError:
         return None
 

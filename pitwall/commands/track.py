@@ -31,7 +31,7 @@ def tracks(as_json: bool) -> None:
     Example:
       pitwall tracks --tracks ~/tracks
     """
-    from pitwall.project.tracks import known, own
+    from pitwall.project.tracks import facts, known, own
 
     mine = {track.fingerprint for track in own()}
     found = [facts(track, mine=track.fingerprint in mine) for track in known()]
@@ -109,16 +109,3 @@ def _driven(session: Any, places: Places) -> Track:
     if row is None:
         raise UsageError("it has no track: no loop was closed", where=session.id, hint="--start-line says where")
     return given(json.loads(row[0]))
-
-
-def facts(track: Track, *, mine: bool) -> dict[str, Any]:
-    """A track as `--json` has it."""
-    return {
-        "name": track.name,
-        "own": mine,
-        "kind": "circuit" if track.finish is None else "point to point",
-        "start": [list(track.start.a), list(track.start.b)],
-        "sectors": len(track.sectors) + 1 if track.sectors else 0,
-        "corners": len(track.corners),
-        "source": track.source,
-    }

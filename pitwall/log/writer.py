@@ -108,7 +108,7 @@ class Writer:
         name won't do.
         """
         _check_names(session_id, car, buses)
-        name = session_id or f"{datetime.fromtimestamp(started_at_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}-{car}"
+        name = session_id or session_name(started_at_ns, car)
         path = _new_folder(hold, name, exactly=session_id is not None)
         boot = "" if zero_ns is None else boot_id()
         header = Header(
@@ -301,6 +301,11 @@ def _check_names(session: str | None, car: str, buses: Sequence[str]) -> None:
     for bus in buses:
         if magic in bus or len(bus) > MAX_NAME:
             raise UsageError(f"{bus[:40]!r} can't name a bus", hint=f"at most {MAX_NAME} characters, no {magic!r}")
+
+
+def session_name(started_at_ns: int, car: str) -> str:
+    """What a session that begins then is called, where nobody says otherwise: `YYYYmmddTHHMMSSZ-<car>`."""
+    return f"{datetime.fromtimestamp(started_at_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}-{car}"
 
 
 def _new_folder(hold: Hold, name: str, *, exactly: bool) -> Path:

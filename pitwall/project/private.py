@@ -3,6 +3,8 @@
     /dev/shm/pitwall-<uid>-<random>/       in memory, where there is enough of it
     <projections>/.private-<random>/       else on the disk
 
+And what is only passing through (`passing`), which goes the same way.
+
 Laws:
 
 1. A private folder is made new, for its owner alone (0700), by the process that wipes it; nobody names one.  It is
@@ -54,23 +56,24 @@ def kept(projections: Path, *, rows: int = 0, memory: Path = MEMORY) -> Iterator
     With a key set, plain generations in `projections` are removed.
     """
     for folder, prefix in ((memory, _IN_MEMORY), (projections, _ON_DISK)):
-        _sweep(folder, prefix)
+        sweep(folder, prefix)
     if not keys.in_use():
         yield projections
         return
     _remove_plain(projections)
     in_memory = _free(memory) >= max(MEMORY_WANTED, BYTES_A_ROW * rows)
-    with _ended_by_signals(), _private(*((memory, _IN_MEMORY) if in_memory else (projections, _ON_DISK))) as folder:
+    with ended_by_signals(), passing(*((memory, _IN_MEMORY) if in_memory else (projections, _ON_DISK))) as folder:
         yield folder
 
 
 @contextlib.contextmanager
-def _private(parent: Path, prefix: str) -> Iterator[Path]:
+def passing(parent: Path, prefix: str, *, option: str = "--projections") -> Iterator[Path]:
+    """A new folder within `parent`, which `option` names, wiped when the `with` ends.  WriteError: it can't be made."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
         folder, lock = _made(parent, prefix)
     except OSError as error:
-        hint = "name another folder: --projections"
+        hint = f"name another folder: {option}"
         raise WriteError(f"can't be written: {error.strerror}", where=parent, hint=hint) from error
     try:
         yield folder
@@ -96,7 +99,7 @@ def _made(parent: Path, prefix: str) -> tuple[Path, int]:
             os.close(fd)
 
 
-def _sweep(parent: Path, prefix: str) -> None:
+def sweep(parent: Path, prefix: str) -> None:
     """Removes the private folders of processes that are no more."""
     try:
         left = [folder for folder in parent.iterdir() if folder.name.startswith(prefix)]
@@ -157,7 +160,7 @@ def _remove_plain(projections: Path) -> None:
 
 
 @contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end the process by way of every `finally`, where nobody handles them."""
     taken: list[int] = []
 

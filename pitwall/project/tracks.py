@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pitwall.errors import UsageError
 from pitwall.log import durable
@@ -42,6 +42,19 @@ def known() -> tuple[Track, ...]:
     mine = own()
     names = {track.name for track in mine}
     return (*mine, *(track for track in shipped() if track.name not in names))
+
+
+def facts(track: Track, *, mine: bool) -> dict[str, Any]:
+    """A track as programs are told of it."""
+    return {
+        "name": track.name,
+        "own": mine,
+        "kind": "circuit" if track.finish is None else "point to point",
+        "start": [list(track.start.a), list(track.start.b)],
+        "sectors": len(track.sectors) + 1 if track.sectors else 0,
+        "corners": len(track.corners),
+        "source": track.source,
+    }
 
 
 def save(track: Track) -> Path:

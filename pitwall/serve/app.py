@@ -11,6 +11,7 @@ from sanic.response import HTTPResponse
 
 from pitwall.errors import PitwallError
 from pitwall.serve import (
+    cars,
     channels,
     choosing,
     coach,
@@ -18,6 +19,8 @@ from pitwall.serve import (
     export,
     guard,
     health,
+    importing,
+    jobs,
     laps,
     live,
     login,
@@ -45,7 +48,7 @@ logger = logging.getLogger("pitwall.serve")
 
 RESOURCES: Final = (
     health, metrics, sessions, requests, channels, signals, query, export, laps, track, compare, coach, live,
-    replaying, login,
+    replaying, importing, jobs, login, cars,
 )  # fmt: skip
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""
@@ -62,10 +65,10 @@ LIMITS: Final[dict[str, str | bool | int | float | None]] = {
     "FALLBACK_ERROR_FORMAT": "json",
 }
 
-NAMES: Final = {408: "too-slow", 413: "too-large"}
+NAMES: Final = {404: "unknown-path", 405: "wrong-method", 408: "too-slow", 413: "too-large"}
 """What Sanic finds out, by our names."""
 
-COUNTED: Final = frozenset({401, 403, 408, 413, 421, 429, 503, 504})
+COUNTED: Final = frozenset({401, 403, 408, 413, 421, 429, 503, 504, 507})
 """Refusals: what a limit or the guard answers with."""
 
 HINTS: Final = {

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from pitwall.coach.advice import Brief, Debrief, as_facts
 from pitwall.coach.finding import Level, Link
@@ -102,6 +102,8 @@ class Advice(Struct):
     """What the coach says: `words`, and the figures and laps that they stand on.
 
     source: `rules`, or `model` where a language model worded it; why: it did not.  pending: it is still at it.
+    points: three things to work on at most; sessions: that a brief looked back on; changes: against what a debrief is
+    held, worth what.
     """
 
     kind: str
@@ -116,6 +118,16 @@ class Advice(Struct):
     fingerprint: str
     stale: bool
     complete: bool
+    points: list[Row] | UnsetType = UNSET
+    sessions: list[str] | UnsetType = UNSET
+    best_lap: int | UnsetType | None = UNSET
+    best_s: float | UnsetType | None = UNSET
+    laps: int | UnsetType = UNSET
+    changes: list[Row] | UnsetType = UNSET
+    against: str | UnsetType = UNSET
+    question: str | UnsetType = UNSET
+    understood: str | UnsetType | None = UNSET
+    looked_up: list[Row] | UnsetType = UNSET
 
 
 class Agents(Struct):

@@ -69,6 +69,11 @@ class Connection(WebSocketProtocol):
         if self.transport is not None:
             self.transport.abort()
 
+    def expect(self, request: Request, more_s: float) -> None:
+        """From now on the rest of the request's body has BODY_S, and so much more."""
+        self._stop_timing()
+        self._timer = self.loop.call_later(BODY_S + more_s, self._late_body, request)
+
     async def _answer(self, request: Request) -> None:
         self._stop_timing()
         self._gate.asks(self)
@@ -76,8 +81,7 @@ class Connection(WebSocketProtocol):
             http = self._http
             if http.request_body:
                 length = http.request_bytes_left if http.request_body is True else MAX_REQUEST_BYTES
-                allowed_s = BODY_S + min(length, MAX_REQUEST_BYTES) / BODY_BYTES_PER_S
-                self._timer = self.loop.call_later(allowed_s, self._late_body, request)
+                self.expect(request, min(length, MAX_REQUEST_BYTES) / BODY_BYTES_PER_S)
             if self._gate.under_way > MAX_UNDER_WAY and request.path != "/health":
                 raise Problem(
                     "too-busy",

@@ -21,10 +21,11 @@ Write = Callable[[pa.Schema, Iterable[pa.RecordBatch], IO[bytes]], None]
 
 
 def write_json(schema: pa.Schema, batches: Iterable[pa.RecordBatch], out: IO[bytes]) -> None:
-    """A list of objects, one a row and a line."""
+    """A list of objects, one a row and a line; times to the microsecond, which is all that Python's hold."""
     before = b"[\n"
+    held = pa.schema([pa.field(one.name, _held(one.type)) for one in schema])
     for batch in batches:
-        for row in batch.to_pylist():
+        for row in pa.Table.from_batches([batch]).cast(held, safe=False).to_pylist():
             out.write(before + dumps(row, plain))
             before = b",\n"
     out.write(b"\n]\n" if before == b",\n" else b"[]\n")
@@ -68,6 +69,10 @@ def _holding(name: str) -> Iterator[None]:
         yield
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
         raise UsageError(f"{name} can't hold this answer: {error}", hint="cast it to VARCHAR, or use json") from error
+
+
+def _held(kind: pa.DataType) -> pa.DataType:
+    return pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) and kind.unit == "ns" else kind
 
 
 def plain(value: Any) -> Any:

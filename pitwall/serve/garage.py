@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
+from pitwall.car import names
 from pitwall.car.heard import heard
 from pitwall.errors import PitwallError
 from pitwall.log.folder import header, header_by_name
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pitwall.car import Car
     from pitwall.log.opening import Header
     from pitwall.project.room import Room
     from pitwall.serve.definitions import Definitions
@@ -112,6 +114,14 @@ class Shelf:
             return origin(self._definitions.get(about.car).car, about).fingerprint
         except PitwallError:
             return ""
+
+    def cars(self) -> list[str]:
+        """The names of the cars that there are."""
+        return names(self._definitions.cars)
+
+    def car(self, name: str) -> Car:
+        """The car by its newest definition that was valid.  UsageError: there is none; CarError: none ever was."""
+        return self._definitions.get(name).car
 
     def roles(self, id: str) -> Mapping[str, str]:
         """The channel of each role that the session's car has one for; none, where its car can't be had."""

@@ -44,6 +44,7 @@ class Health(Struct):
     llm: Row
     cars: dict[str, list[str]]
     rebuilds: Row
+    imports: Row
     streams: Row
     queries: Row
     limits: Row
@@ -75,6 +76,7 @@ def report(serving: Serving) -> dict[str, Any]:
         "llm": serving.coaching.report(),
         "cars": {name: list(lines) for name, lines in serving.live.problems().items()},
         "rebuilds": readings.rebuilds.report(),
+        "imports": serving.importer.report(),
         "streams": {
             "open": len(streams.open),
             "limit": MAX_STREAMS,

@@ -97,6 +97,27 @@ KEEPING: Final = 8
 
 MOST_ERRORS: Final = 20
 """Of cars as they are saved, in the stream; /health has them all."""
+MAX_CAPTURE_BYTES: Final = 1 << 30
+"""Of a capture that is uploaded: more than half an hour of 8,000 frames/s as candump's text.  An import holds all of it
+in memory, so that more would have no chance on a small machine."""
+MAX_IMPORTS: Final = 4
+"""Captures on the disk: being uploaded, waiting, and being imported, one at a time."""
+BLOCK_BYTES: Final = 1 << 20
+"""Of an upload, written at once."""
+CAPTURE_BYTES_PER_S: Final = 131_072
+"""An upload's each block has BODY_S and so much more: slow Wi-Fi in a paddock does it, and who drips does not."""
+HEARD_OUT_BYTES: Final = 64 << 20
+"""Of a capture that is refused, so much is taken in all the same: who still sends finds a connection cut off, and no
+reason."""
+MAX_NAME: Final = 60
+"""Characters of a capture's name: at four bytes each they fit any file system."""
+MAX_LOSSES: Final = 20
+"""Of a damaged capture that are told one by one: more tell nothing new."""
+MOST_ENDED: Final = 50
+"""Jobs that are over and still told of, of each kind."""
+MOST_WAITING: Final = 100
+"""Sessions waiting to be rebuilt that are told of as jobs; /health counts all."""
+
 MOST_FAILED: Final = 20
 """Rebuilds that are told of; the rest are counted."""
 

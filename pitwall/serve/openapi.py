@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from pitwall import __version__
+from pitwall.serve.access import COOKIE
+from pitwall.serve.answers import OfSession
 from pitwall.serve.operations import EVENTS, JSON, Operation
 from pitwall.serve.parameters import Nothing, meaning
 from pitwall.serve.problem import CONTENT_TYPE, PROBLEMS, TYPES
@@ -23,9 +25,20 @@ NAMES: Final = {
     "sid": ("a session's id, or `_live`: the one being recorded, or else the newest", "_live"),
     "lap": ("a timed lap's number, or `best`", "best"),
     "replay": ("a replay's id, as the first event of its stream says it", "0123456789abcdef"),
+    "job": ("a job's id, as `/jobs` and `/import` say it", "import-0123456789abcdef"),
     "car": ("a car's name", "bmw-e46-m3"),
 }
 """What stands in paths: what it is, and an example."""
+
+FILE: Final = "application/octet-stream"
+"""What a file is sent as; nobody looks at what it says."""
+
+SECURITY: Final = {
+    "token": {"type": "apiKey", "in": "header", "name": "X-Pitwall-Token"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "browser": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
+"""Where a server has tokens; docs/security.md tells how one is come by."""
 
 TITLE: Final = "Pitwall"
 ABOUT: Final = (
@@ -47,37 +60,46 @@ class ProblemDocument(Struct):
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """The whole document."""
     operations = tuple(operations)
-    answers = [each.answers for each in operations]
-    taken = [each.takes for each in operations if each.takes is not Nothing]
-    schemas, named = msgspec.json.schema_components([*answers, *taken, ProblemDocument], ref_template=_REF)
-    of_answers = dict(zip(map(id, operations), schemas, strict=False))
+    types = [of for each in operations for of in (each.answers, each.takes)]
+    schemas, named = msgspec.json.schema_components([*types, ProblemDocument], ref_template=_REF)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
-    for each in operations:
-        said = _operation(each, of_answers[id(each)], named)
+    for each, answers, takes in zip(operations, schemas[::2], schemas[1::2], strict=False):
+        said = _operation(each, answers, takes, named)
         paths[_NAME.sub(r"{\1}", each.path)][each.method.lower()] = said
     return {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": __version__, "description": ABOUT},
         "paths": dict(paths),
-        "components": {"schemas": named},
+        "components": {"schemas": named, "securitySchemes": SECURITY},
+        "security": [{}, *({name: []} for name in SECURITY)],
     }
 
 
-def _operation(one: Operation, answers: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
+def _operation(
+    one: Operation, answers: Mapping[str, Any], takes: Mapping[str, Any], named: Mapping[str, Any]
+) -> dict[str, Any]:
     summary, more = one.about
     said: dict[str, Any] = {"operationId": one.name, "summary": summary}
     if more:
         said["description"] = more
     parameters = [_of_path(name) for name in _NAME.findall(one.path)]
-    if one.method == "POST" and one.takes is not Nothing:
-        reference = {"$ref": _REF.format(name=one.takes.__name__)}
-        said["requestBody"] = {"required": True, "content": {JSON: {"schema": reference}}}
+    if one.in_body and one.takes is not Nothing:
+        said["requestBody"] = {"required": True, "content": {JSON: {"schema": takes}}}
     elif one.takes is not Nothing:
-        parameters += _of_query(named[one.takes.__name__])
+        parameters += _of_query(named[takes["$ref"].rpartition("/")[2]])
+    if one.upload:
+        said["requestBody"] = {"required": True, "content": {FILE: {"schema": {"type": "string", "format": "binary"}}}}
     if parameters:
         said["parameters"] = parameters
-    said["responses"] = {"200": {"description": "The answer.", "content": _content(one, answers)}, **_problems(one)}
+    answer = {"description": "The answer.", "content": _content(one, answers)}
+    unchanged = {"304": {"description": "As it was when its tag was given (`If-None-Match`)."}} if _tagged(one) else {}
+    said["responses"] = {str(one.status): answer, **unchanged, **_problems(one)}
     return said
+
+
+def _tagged(one: Operation) -> bool:
+    """Whether an answer may have a tag: those from one session's projection."""
+    return isinstance(one.answers, type) and issubclass(one.answers, OfSession)
 
 
 def _of_path(name: str) -> dict[str, Any]:
@@ -107,11 +129,11 @@ def _of_query(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _content(one: Operation, answers: Mapping[str, Any]) -> dict[str, Any]:
     binary = {"schema": {"type": "string", "format": "binary"}}
+    told = {JSON: {"schema": answers}, EVENTS: {}}  # events are of several kinds; docs/api.md tells them
+    text = {"schema": {"type": "string"}}
     return {
-        media.partition(";")[0]: {"schema": answers} if media == JSON else {"schema": {"type": "string"}}
-        if media == EVENTS or media.startswith("text/") else binary
-        for media in one.media
-    }  # fmt: skip
+        media.partition(";")[0]: told.get(media, text if media.startswith("text/") else binary) for media in one.media
+    }
 
 
 def _problems(one: Operation) -> dict[str, Any]:
@@ -159,10 +181,13 @@ def _section(path: str, method: str, one: Mapping[str, Any]) -> str:
     )
     body = one.get("requestBody")
     if body:
-        name = body["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
-        parameters += f"<tr><td>body</td><td>JSON</td><td><code>{escape(name)}</code></td></tr>"
+        ((media, content),) = body["content"].items()
+        name = content["schema"].get("$ref", "").rpartition("/")[2]
+        kind, what = ("JSON", f"<code>{escape(name)}</code>") if media == JSON else (escape(media), "the file")
+        parameters += f"<tr><td>body</td><td>{kind}</td><td>{what}</td></tr>"
     answers = "".join(
-        f"<tr><td>{status}</td><td>{', '.join(f'<code>{escape(media)}</code>' for media in each['content'])}</td>"
+        f"<tr><td>{status}</td>"
+        f"<td>{', '.join(f'<code>{escape(media)}</code>' for media in each.get('content', ()))}</td>"
         f"<td>{_marked(each['description'])}</td></tr>"
         for status, each in one["responses"].items()
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pitwall.serve.parameters import JSON as JSON
 from pitwall.serve.parameters import Nothing, reader
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Handler = Callable[..., Coroutine[Any, Any, "HTTPResponse | None"]]
 """Given the request, what it takes as a Struct, and the path's names by keyword; None: it has answered by itself."""
 
-JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 
 ALWAYS: Final = ("foreign-host", "no-token", "read-only", "too-busy", "too-slow", "too-large", "internal")
@@ -34,6 +34,8 @@ OF_A_SESSION: Final = ("unknown-session", "no-live-session", "no-projection", "t
 class Operation:
     """takes: of the query, or, where the method is POST, of the body as JSON.  answers: the type of the JSON.
 
+    upload: the body is a file, which the handler reads as it comes, and `takes` is of the query; what becomes of it is
+    told later (202).
     problems: names of `problem.PROBLEMS`.  media: what it may answer in, the default first.
     """
 
@@ -44,6 +46,17 @@ class Operation:
     answers: Any
     problems: tuple[str, ...]
     media: tuple[str, ...]
+    upload: bool = False
+
+    @property
+    def in_body(self) -> bool:
+        """Whether what it takes is its body."""
+        return self.method == "POST" and not self.upload
+
+    @property
+    def status(self) -> int:
+        """Of its answer."""
+        return 202 if self.upload else 200
 
     @property
     def name(self) -> str:
@@ -65,12 +78,15 @@ def operation(
     takes: type[Struct] = Nothing,
     problems: Iterable[str] = (),
     media: tuple[str, ...] = (JSON,),
+    upload: bool = False,
 ) -> Callable[[Handler], Operation]:
     """Makes an operation of a handler."""
 
     def of(handler: Handler) -> Operation:
         named = (*problems, *OF_A_SESSION) if "<sid>" in path else tuple(problems)
-        return Operation(method, path, handler, takes, answers, (*named, "bad-parameter", *ALWAYS), media)
+        if method == "POST" and not upload:
+            named = (*named, "not-json")
+        return Operation(method, path, handler, takes, answers, (*named, "bad-parameter", *ALWAYS), media, upload)
 
     return of
 
@@ -79,11 +95,11 @@ def add(app: App, operations: Iterable[Operation]) -> None:
     """Their routes; what can be got can be asked for its head, too."""
     for each in operations:
         methods = ["GET", "HEAD"] if each.method == "GET" and EVENTS not in each.media else [each.method]
-        app.add_route(_route(each), each.path, methods=methods, name=each.name)
+        app.add_route(_route(each), each.path, methods=methods, name=each.name, stream=each.upload)
 
 
 def _route(one: Operation) -> Handler:
-    taken, handler = reader(one.takes, in_body=one.method == "POST"), one.handler
+    taken, handler = reader(one.takes, in_body=one.in_body), one.handler
 
     async def handle(request: Request, **names: str) -> HTTPResponse | None:
         return await handler(request, taken(request), **names)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=Struct)
 
+JSON: Final = "application/json"
 SHOWN: Final = 80
 """Characters of what came that an error says again."""
 
@@ -94,6 +95,9 @@ def _of_body(request: Request, about: Mapping[str, tuple[str, bool]]) -> tuple[d
         raise Problem("bad-parameter", f"{name[:SHOWN]!r} stands in the query", hint="what it takes is its body, JSON")
     if not request.body:
         return {}, True
+    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if kind != JSON and not kind.endswith("+json"):  # and so no page's form can post it: a browser asks first
+        raise Problem("not-json", f"the body is said to be {kind[:SHOWN]}", hint=f"Content-Type: {JSON}")
     hint = f"a JSON object of {', '.join(about)}" if about else "it takes no body"
     try:
         given = msgspec.json.decode(request.body)

@@ -69,7 +69,12 @@ PROBLEMS: Final = {
     "read-only": (403, "This token may only read"),
     "foreign-page": (403, "Only pages of this server may change anything"),
     "no-live-session": (404, "No session has been recorded yet"),
+    "unknown-path": (404, "Nothing is there"),
+    "wrong-method": (405, "It can't be asked so"),
+    "not-json": (415, "Its body is JSON"),
     "unknown-agent": (404, "No such agent"),
+    "unknown-car": (404, "No such car"),
+    "unknown-job": (404, "No such job"),
     "unknown-channel": (404, "No such channel"),
     "unknown-lap": (404, "No such lap"),
     "unknown-replay": (404, "No such replay"),
@@ -86,6 +91,7 @@ PROBLEMS: Final = {
     "internal": (500, "Pitwall failed"),
     "no-projection": (503, "The session can't be projected"),
     "too-busy": (503, "Too much is asked at once"),
+    "no-room": (507, "There is no room for it"),
     "query-timeout": (504, "The query took too long"),
 }
 """Every kind of problem: its status and its title.  The names are stable: scripts go by them."""

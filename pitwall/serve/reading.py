@@ -21,6 +21,7 @@ from pitwall.serve.limits import QUESTION_THREADS, QUESTIONS
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
+    from pitwall.car import Car
     from pitwall.log.session import Session
     from pitwall.serve.newest import Live
     from pitwall.serve.rebuilds import Rebuilds
@@ -46,6 +47,12 @@ class Garage(Protocol):
 
     def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
         """A cursor of its own on that session's projection, which is built if it must be."""
+
+    def cars(self) -> Sequence[str]:
+        """The names of the cars that there are."""
+
+    def car(self, name: str) -> Car:
+        """The car by its newest definition that was valid.  PitwallError: there is none."""
 
     def roles(self, id: str) -> Mapping[str, str]:
         """The channel of each role that the session's car has one for; none, where its car can't be had."""
@@ -153,6 +160,14 @@ class Readings:
     async def sessions(self) -> list[Session]:
         """The sessions there are, oldest first."""
         return await self._run(self._garage.sessions)
+
+    def cars(self) -> Sequence[str]:
+        """The names of the cars that there are.  To be called off the loop, as is `car`."""
+        return self._garage.cars()
+
+    def car(self, name: str) -> Car:
+        """The car by its newest definition that was valid.  PitwallError: there is none."""
+        return self._garage.car(name)
 
     async def roles(self, session: str) -> Mapping[str, str]:
         """The channel of each role that the session's car has one for."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pitwall.errors import PitwallError
 from pitwall.serve.companion import Companion
+from pitwall.serve.limits import MOST_ENDED
 from pitwall.workers import CORES, Order, Worker
 
 if TYPE_CHECKING:
@@ -126,13 +127,16 @@ class Rebuilder(Companion):
             leave_free=self._leave_free,
         )
         self._workers[session] = Worker(order)
+        self._shelf.rebuilds.began[session] = time.time_ns()
 
     def _end(self, session: str, worker: Worker) -> None:
         outcome = worker.outcome()
         worker.close()
         rebuilds = self._shelf.rebuilds
+        rebuilds.began.pop(session, None)
         if "report" in outcome:
             rebuilds.done += bool(outcome["report"]["reason"])
+            rebuilds.ended = (session, *(one for one in rebuilds.ended if one != session))[:MOST_ENDED]
             rebuilds.failed.pop(session, None)
         elif "error" in outcome:
             logger.warning("%s was not rebuilt: %s", session, outcome["error"])

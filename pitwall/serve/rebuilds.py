@@ -14,6 +14,7 @@ class Rebuilds:
 
     running: session -> rows done, rows in all.  waiting: in their turn.  done: since the server began.
     failed: session -> why.  held: why nothing goes on just now; empty: it does.
+    began: session -> when, in ns since 1970, of those that run.  ended: those that are done, the newest first.
     """
 
     running: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -21,6 +22,8 @@ class Rebuilds:
     done: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     held: str = ""
+    began: dict[str, int] = field(default_factory=dict)
+    ended: tuple[str, ...] = ()
 
     def report(self) -> dict[str, Any]:
         """As `/health` has it."""

@@ -30,6 +30,7 @@ from pitwall.serve.serving import Serving
 if TYPE_CHECKING:
     from sanic.server.async_server import AsyncioServer
 
+    from pitwall.serve.importer import Importer
     from pitwall.serve.newest import Live
 
 GRACE_S: Final = 3.0
@@ -72,6 +73,7 @@ def serve(
     garage: Garage,
     sock: socket.socket,
     *,
+    importer: Importer,
     model: Settings = NONE,
     findings_of: FindingsOf = stored,
     access: Access | None = None,
@@ -80,13 +82,16 @@ def serve(
 ) -> None:
     """Serves on `sock` until a signal (in the main thread) or `stop`; closes both when done.
 
+    importer: of captures that are uploaded; whoever serves starts and stops it.
     model: that words what the rules say.  findings_of: where the rules' findings are.
     access: who may ask; None: whoever reaches the socket, by a name of loopback's.
     ready: called with the page's address once requests are answered.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(
-            _serve(live, garage, sock, model, findings_of, access or Access(), ready or (lambda url: None), stop)
+            _serve(
+                live, garage, sock, importer, model, findings_of, access or Access(), ready or (lambda url: None), stop
+            )
         )
 
 
@@ -94,6 +99,7 @@ async def _serve(
     live: Live,
     garage: Garage,
     sock: socket.socket,
+    importer: Importer,
     model: Settings,
     findings_of: FindingsOf,
     access: Access,
@@ -102,7 +108,7 @@ async def _serve(
 ) -> None:
     readings = Readings(live, garage)
     broadcast = Broadcast(live)
-    serving = Serving(live, broadcast, readings, Coaching(model, readings, live, findings_of), access=access)
+    serving = Serving(live, broadcast, readings, Coaching(model, readings, live, findings_of), importer, access=access)
     app = build(serving)
     ticking = asyncio.create_task(broadcast.run())
     server = await app.create_server(

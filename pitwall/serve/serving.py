@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from pitwall.serve.broadcast import Broadcast
     from pitwall.serve.coaching import Coaching
+    from pitwall.serve.importer import Importer
     from pitwall.serve.newest import Live
     from pitwall.serve.reading import Edition, Readings, Told
     from pitwall.serve.replaying import Reel
@@ -72,6 +73,7 @@ class Serving:
     broadcast: Broadcast
     readings: Readings
     coaching: Coaching
+    importer: Importer
     streams: Streams = field(default_factory=Streams)
     requests: Requests = field(default_factory=Requests)
     access: Access = field(default_factory=Access)
@@ -135,9 +137,9 @@ def _tag(request: Request, session: str, edition: Edition) -> str:
     return f'"{hashlib.sha256(said.encode()).hexdigest()[:20]}"'
 
 
-def answer(body: object) -> HTTPResponse:
+def answer(body: object, status: int = 200) -> HTTPResponse:
     """`body` as JSON; numpy arrays become lists, NaN becomes null."""
-    return HTTPResponse(dumps(body), content_type="application/json")
+    return HTTPResponse(dumps(body), status, content_type="application/json")
 
 
 def _is_name(name: str) -> bool:

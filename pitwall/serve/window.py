@@ -146,12 +146,19 @@ def _check(counts: dict[str, int], points: int | None, span_ns: int) -> None:
 
 
 def _counts(cursor: duckdb.DuckDBPyConnection, places: list[Place], t_from: int, t_to: int) -> dict[str, int]:
+    tables: dict[str, list[Place]] = {}
+    for place in places:
+        tables.setdefault(place.table, []).append(place)
+    # a table is read once for all of its channels
     each = [
-        f"SELECT {i} AS place, count({quoted(place.column)}) AS n FROM {quoted(place.table)} WHERE {WITHIN}"  # noqa: S608
-        for i, place in enumerate(places)
+        f"SELECT {i}, [{', '.join(f'count({quoted(place.column)})' for place in held)}] "  # noqa: S608
+        f"FROM {quoted(table)} WHERE {WITHIN}"
+        for i, (table, held) in enumerate(tables.items())
     ]
-    counts = _columns(cursor, each, {"t_from": t_from, "t_to": t_to}, "ORDER BY place")["n"].tolist()
-    return {place.name: count for place, count in zip(places, counts, strict=True)}
+    found = dict(cursor.execute(" UNION ALL ".join(each), {"t_from": t_from, "t_to": t_to}).fetchall())
+    return {
+        place.name: count for i, held in enumerate(tables.values()) for place, count in zip(held, found[i], strict=True)
+    }
 
 
 def _samples(cursor: duckdb.DuckDBPyConnection, places: list[Place], t_from: int, t_to: int) -> Found:

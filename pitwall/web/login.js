@@ -5,7 +5,11 @@ const at = (id) => document.getElementById(id);
 async function enter(said) {
   at("why").hidden = true;
   try {
-    const answer = await fetch("/login", {method: "POST", body: JSON.stringify(said)});
+    const answer = await fetch("/login", {
+      method: "POST",
+      headers: {"Content-Type": "application/json"},
+      body: JSON.stringify(said),
+    });
     if (answer.ok) return location.replace("/");
     const problem = await answer.json();
     tell(`${problem.detail}. ${problem.hint}`);

@@ -52,8 +52,8 @@ def test_fixes_correct_a_speed_that_is_off(tmp_path: Path, off: float) -> None:
     of = channels(car, [frames])
     way, true_m = of("way"), truth["distance_m"]
     assert of("plain").values[-1] == pytest.approx(true_m * off, rel=0.004)
-    # what is left are the first few hundred metres
-    assert way.values[-1] == pytest.approx(true_m, abs=20 if off != 1 else 6)
+    # what is left are the first few hundred metres, and how far a receiver wanders meanwhile
+    assert way.values[-1] == pytest.approx(true_m, abs=20 if off != 1 else 10)
     assert (np.diff(way.values) >= 0).all()
     for lap in truth["laps"][1:3]:
         begin, end = way.at(np.array([lap["start_ns"], lap["end_ns"]]) / 1e9)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -94,3 +98,40 @@ def test_the_real_recordings_are_in_the_log_as_they_are_in_the_file(tmp_path, fi
     assert session.frames == report.frames == len(capture.frames)
     some, same = cut(kept, 0, 100), cut(capture.frames, 0, 100)
     assert heard_in(some, session.header.buses) == heard_in(same, capture.buses)
+
+
+def test_a_capture_is_imported_while_somebody_records_and_disturbs_nobody(tmp_path):
+    (tmp_path / "a.log").write_text("(1.0) can0 001#\n")
+    recorder = Writer.create(tmp_path / "logs", car="test", buses=["can0"], started_at_ns=STARTED_AT_S * 10**9)
+    try:
+        first = import_captures([tmp_path / "a.log"], logs=tmp_path / "logs", car="test")
+        second = import_captures([tmp_path / "a.log"], logs=tmp_path / "logs", car="test")
+        assert second.session == f"{first.session}-2"
+        states = {one.id: one.state for one in sessions(tmp_path / "logs")}
+        assert states == {first.session: "ended", second.session: "ended", recorder.session: "recording"}
+    finally:
+        recorder.end(0)
+    assert not list((tmp_path / "logs").glob(".importing-*"))
+    assert rows_of(tmp_path / "logs", second.session)[0].header.session == second.session
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pitwall.log.writer import Writer
+from pitwall.stored import import_captures
+Writer.end = lambda self, t_ns: os.kill(os.getpid(), signal.SIGKILL)
+import_captures([Path(sys.argv[1])], logs=Path(sys.argv[2]), car="test")
+"""
+
+
+def test_an_import_that_is_killed_leaves_no_session_and_the_next_sweeps_what_it_had(tmp_path):
+    (tmp_path / "a.log").write_text("(1.0) can0 001#\n")
+    logs = tmp_path / "logs"
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "a.log", logs], timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(logs.glob(".importing-*/*T*"))) == 1
+    assert sessions(logs) == []
+    import_captures([tmp_path / "a.log"], logs=logs, car="test")
+    assert not list(logs.glob(".importing-*"))
+    assert len(sessions(logs)) == 1

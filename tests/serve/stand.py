@@ -15,17 +15,22 @@ import numpy as np
 import orjson
 from sanic import Sanic
 
+from pitwall.car import Car, load, names
 from pitwall.errors import UsageError
 from pitwall.log.session import Header, Session
+from pitwall.project.room import Room
 from pitwall.serve.access import Access
 from pitwall.serve.advising import FindingsOf, stored
+from pitwall.serve.importer import Importer
 from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
 from pitwall.serve.rebuilds import Rebuilds
 from pitwall.serve.server import bind, serve
+from pitwall.serve.uploads import Uploads
 
 Sanic.test_mode = True  # Sanic rewrites its own methods when it starts; without this, once in a process
 
+CARS = Path(__file__).parents[2] / "cars"
 SID = "20261123T140511Z-bmw-e46-m3"
 STARTED_AT_NS = 1_795_529_111_000_000_000
 
@@ -70,6 +75,7 @@ class FakeGarage:
 
     projections: dict[str, duckdb.DuckDBPyConnection] = field(default_factory=dict)
     closed: bool = False
+    folder: Path = CARS
     rebuilds: Rebuilds = field(default_factory=Rebuilds)
 
     def sessions(self) -> list[Session]:
@@ -88,6 +94,12 @@ class FakeGarage:
 
     def fingerprint(self, id: str) -> str:
         return CAST.fingerprint
+
+    def cars(self) -> list[str]:
+        return names(self.folder)
+
+    def car(self, name: str) -> Car:
+        return load(self.folder, name)
 
     def roles(self, id: str) -> dict[str, str]:
         return dict(CAST.roles)
@@ -211,11 +223,15 @@ def standing(
     model: Settings = NONE,
     findings_of: FindingsOf = stored,
     access: Access | None = None,
+    importer: Importer | None = None,
 ) -> Iterator[Stand]:
     """A server in a thread of this process, on `port` or any that is free, until the block ends."""
     live, garage = live or Still(), garage or FakeGarage()
     sock = bind("127.0.0.1", port)
     port = sock.getsockname()[1]
+    nowhere = Path("nowhere")
+    # that is never begun
+    importer = importer or Importer(Uploads(nowhere, Room(nowhere)), nowhere, nowhere, nowhere)
     ready, stop = threading.Event(), threading.Event()
     failures: list[BaseException] = []
 
@@ -225,6 +241,7 @@ def standing(
                 live,
                 garage,
                 sock,
+                importer=importer,
                 model=model,
                 findings_of=findings_of,
                 access=access,

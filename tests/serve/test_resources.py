@@ -116,7 +116,7 @@ def test_points_are_a_limit_for_each_channel(stand):
 @pytest.mark.parametrize(
     ("path", "status", "kind", "says"),
     [
-        ("/nothing", 404, "http-404", ""),
+        ("/nothing", 404, "unknown-path", ""),
         ("/session/nobody/channels", 404, "unknown-session", "nobody"),
         (f"/session/{SID}/signals?channels=rpn", 404, "unknown-channel", "did you mean rpm?"),
         (f"/session/{SID}/signals", 400, "bad-parameter", "no channels are named"),

@@ -111,7 +111,11 @@ def test_whatever_stands_in_its_place_the_page_answers_and_it_is_built_again(
         status, answer = get(f"/session/{session.id}/channels")
         assert status == 200, answer
         assert sum(channel["rows"] for channel in answer["channels"]) > ROWS
-    assert not stale(find(tmp_path / "logs", session.id), E46, Generations(tmp_path / "p"))
+        # who asks may have been answered from memory, while the one who follows the log builds it
+        until = time.monotonic() + 60
+        while stale(find(tmp_path / "logs", session.id), E46, Generations(tmp_path / "p")):
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
 
 def test_one_that_another_process_holds_is_answered_from_memory(session: Session, tmp_path: Path) -> None:

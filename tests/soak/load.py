@@ -64,7 +64,8 @@ class Load:
     def stop(self) -> None:
         self._over.set()
         for thread in self._threads:
-            thread.join(60)
+            if thread.ident is not None:  # else it was never started: an idle drive
+                thread.join(60)
 
     def _watched(self, job: Callable[[], None]) -> None:
         try:

@@ -26,7 +26,7 @@ import numpy as np
 
 from pitwall.frames import Control, Flag, in_log_order
 from pitwall.log import read, recover, sessions, verify
-from tests.soak.load import Load, Met, ask, until
+from tests.soak.load import Load, Met, Where, ask, until
 from tests.soak.processes import Cost, cost, family
 
 ROOT: Final = Path(__file__).parents[2]
@@ -93,8 +93,16 @@ class Outcome:
         return float(np.polyfit(seen[:, 0], seen[:, 1], 1)[0] * 60) if len(seen) > 2 else 0.0
 
 
-def soak(plan: Plan, folder: Path, tell: Callable[[Sample], None] = lambda _sample: None) -> Outcome:
-    """Drive for so long, in the new folder `folder`.  Raises AssertionError where a law is broken."""
+def soak(
+    plan: Plan,
+    folder: Path,
+    tell: Callable[[Sample], None] = lambda _sample: None,
+    begun: Callable[[Where], None] = lambda _where: None,
+) -> Outcome:
+    """Drive for so long, in the new folder `folder`.  begun: called once frames come in, with where the server is.
+
+    Raises AssertionError where a law is broken.
+    """
     outcome = Outcome()
     car = folder / "cars" / CAR
     car.mkdir(parents=True)
@@ -107,6 +115,7 @@ def soak(plan: Plan, folder: Path, tell: Callable[[Sample], None] = lambda _samp
         load = Load(where, car / "car.yaml", lambda k: definition(plan.buses, k))
         if plan.loaded:
             load.start()
+        begun(where)
         for sample in _samples(plan, run, where):
             outcome.samples.append(sample)
             tell(sample)
@@ -114,10 +123,10 @@ def soak(plan: Plan, folder: Path, tell: Callable[[Sample], None] = lambda _samp
         outcome.seconds, outcome.met = outcome.samples[-1].at_s, load.met
         outcome.sent, outcome.refused = sum(sent), sum(refused)
         load.stop()
-        begun = time.monotonic()
+        asked = time.monotonic()
         run.send_signal(signal.SIGTERM)
         assert run.wait(PATIENCE_S) == 0, _heard(folder)
-        outcome.stop_s = time.monotonic() - begun
+        outcome.stop_s = time.monotonic() - asked
     finally:
         _end(adapters, run, load)
     _check(folder, sent, outcome)

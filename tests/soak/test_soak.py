@@ -30,3 +30,9 @@ def test_a_short_drive_loses_nothing_and_leaves_nothing_behind(tmp_path: Path) -
     assert outcome.met.events > 20
     assert outcome.met.answers > 5
     assert len(outcome.samples) == 5
+
+
+def test_an_idle_drive_ends_as_a_loaded_one_does(tmp_path: Path) -> None:
+    outcome = soak(Plan(seconds=2, rate=500, loaded=False, sample_s=1), tmp_path)
+    assert outcome.kept == outcome.sent > 500
+    assert outcome.met.events == outcome.met.edits == 0
