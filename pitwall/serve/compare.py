@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 from msgspec import Meta, Struct
 
 from pitwall.errors import UsageError
+from pitwall.project.catalog import best_ever
 from pitwall.project.lap_answers import compared, traced
 from pitwall.project.lap_paths import fixes_of, ground, grounded
 from pitwall.serve.answers import OfSession
@@ -30,7 +31,9 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
     """Two laps."""
 
     lap: Annotated[str, Meta(description="its number, or `best`", examples=["3"])]
-    reference: Annotated[str, Meta(description="a lap of the same session, or SESSION:LAP", examples=["best"])] = "best"
+    reference: Annotated[
+        str, Meta(description="a lap of the same session, SESSION:LAP, or `ever`", examples=["best"])
+    ] = "best"
 
 
 class Named(Struct):
@@ -64,7 +67,11 @@ class Compared(OfSession):
 async def compare(request: Request, wanted: Wanted, sid: str) -> HTTPResponse:
     """Where a lap loses time to another, of this session or of another one on the same track."""
     session = await request.app.ctx.session(sid)
-    other, _, lap = wanted.reference.rpartition(":")
+    if wanted.reference == "ever":
+        car, found = await request.app.ctx.readings.catalog(session)
+        other, lap = (await _asked(request, session, lambda cursor: best_ever(cursor, session, car, found))).answer
+    else:
+        other, _, lap = wanted.reference.rpartition(":")
     against = await request.app.ctx.session(other) if other else session
     if against == session:
         told = await _asked(
