@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from pitwall.commands.referring import named, reference_option
 from pitwall.errors import UsageError
 
 if TYPE_CHECKING:
+    from pitwall.log.session import Session
     from pitwall.project.lap_answers import Traced
 
 
@@ -31,7 +33,7 @@ def compare(
 
     LAP is a number, or `best`.  The other lap is of the same session, where no other
     one is named; without one it is the session's best.  A lap of another session on
-    the same track is stretched to the same length.
+    the same track is placed on this one's path: a distance is one place for both.
 
     \b
     Examples:
@@ -50,12 +52,7 @@ def compare(
         of, against = other if len(other) == 2 else (session, *other)
     else:
         of, against = _referred(places, session, reference or "best")
-    mine = _found(places, session, lap)
-    theirs = _found(places, of, against)
-    if mine.session == theirs.session and mine.facts["number"] == theirs.facts["number"]:
-        raise UsageError(
-            "a lap can't be compared with itself", where=f"lap {mine.facts['number']}", hint="name another"
-        )
+    mine, theirs = _pair(places, (session, lap), (of, against))
     found = compared(mine, theirs)
     if as_json:
         print_json(found)
@@ -71,13 +68,33 @@ def _referred(places: Places, session: str, which: str) -> tuple[str, str]:
         return named(connection, found, places, which)
 
 
-def _found(places: Places, session: str, lap: str) -> Traced:
+def _pair(places: Places, mine: tuple[str, str], theirs: tuple[str, str]) -> tuple[Traced, Traced]:
+    """The two laps, by their sessions and names, on the path of the first one's session."""
     from pitwall.log.session import find
     from pitwall.project.lap_answers import traced
+    from pitwall.project.lap_paths import fixes_of, ground, grounded
 
-    found = find(places.logs, session)
-    with asking(found, places) as connection:
-        return traced(connection, found.id, lap)
+    here, there = find(places.logs, mine[0]), find(places.logs, theirs[0])
+    with asking(here, places) as connection:
+        lap = traced(connection, here.id, mine[1])
+        if here.id == there.id:
+            other = traced(connection, here.id, theirs[1])
+            if lap.facts["number"] == other.facts["number"]:
+                where = f"lap {lap.facts['number']}"
+                raise UsageError("a lap can't be compared with itself", where=where, hint="name another")
+            return lap, other
+        path = ground(connection, here.id, _roles(places, here))
+    with asking(there, places) as connection:
+        other = traced(connection, there.id, theirs[1])
+        return lap, grounded(other, fixes_of(connection, other, _roles(places, there)), path)
+
+
+def _roles(places: Places, session: Session) -> Mapping[str, str]:
+    """The channel of each role that the session's car has one for."""
+    from pitwall.car import load
+    from pitwall.car.heard import heard
+
+    return dict(heard(load(places.cars, session.header.car), session.header.buses).roles)
 
 
 def _print(compared: dict[str, Any]) -> None:

@@ -36,19 +36,11 @@ def named(connection: duckdb.DuckDBPyConnection, session: Session, places: Place
         if not colon or not name or not lap:
             raise UsageError(f"{which!r} names no lap", where="--reference", hint="best, ever, or SESSION:LAP")
         return name, lap
-    track = connection.execute("SELECT name, length_m FROM track").fetchone()
-    if track is None or not track[0]:
-        hint = f"pitwall track save {session.id} --name NAME"
-        raise UsageError("its track has no name: which other sessions were on it?", where=session.id, hint=hint)
-    own = connection.execute("SELECT lap, time_s FROM bests").fetchone()
+    from pitwall.project.catalog import best_ever
+
     found = spanning(places, session.header.car)
-    best = None if track[1] is None else found.ever(session.header.car, track[0], track[1])
     told_missing(found)
-    if own is not None and own[1] is not None and (best is None or own[1] < best.time_s):
-        return session.id, str(own[0])  # a session that a server follows is in no catalog yet
-    if best is None:
-        raise UsageError("it has no good lap, and no other session on its track has one", where=session.id)
-    return best.session, str(best.number)
+    return best_ever(connection, session.id, session.header.car, found)
 
 
 def spanning(places: Places, car: str | None = None) -> Catalog:

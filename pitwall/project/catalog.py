@@ -119,6 +119,24 @@ class Catalog:
         return _best(found) if found else None
 
 
+def best_ever(connection: duckdb.DuckDBPyConnection, session: str, car: str, found: Catalog) -> tuple[str, str]:
+    """The session and the number of the best lap of `car` on the track of a session, that one's own among them.
+
+    connection: on the session's projection.  UsageError: its track has no name, or nobody drove a good lap there.
+    """
+    track = connection.execute("SELECT name, length_m FROM track").fetchone()
+    if track is None or not track[0]:
+        hint = f"pitwall track save {session} --name NAME"
+        raise UsageError("its track has no name: which other sessions were on it?", where=session, hint=hint)
+    own = connection.execute("SELECT lap, time_s FROM bests").fetchone()
+    best = None if track[1] is None else found.ever(car, track[0], track[1])
+    if own is not None and own[1] is not None and (best is None or own[1] < best.time_s):
+        return session, str(own[0])  # a session that a server follows is in no catalog yet
+    if best is None:
+        raise UsageError("it has no good lap, and no other session on its track has one", where=session)
+    return best.session, str(best.number)
+
+
 def catalog(sessions: Sequence[tuple[Session, Car]], generations: Generations) -> Catalog:
     """What the projections of these sessions hold now.  What was looked up before is not looked at again."""
     if any(session.id == NAME for session, _ in sessions):

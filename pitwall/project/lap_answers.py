@@ -5,6 +5,7 @@ Times on the session's clock are int, ns; how long something took is in s.  Noth
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ from pitwall.derive.channel import Float64
 from pitwall.errors import UsageError
 from pitwall.project.database import quoted
 from pitwall.track.comparing import best_rolling, lost, trace_at
+from pitwall.track.definition import Track, given
 from pitwall.track.lapping import LAPTIME
 
 TIMED: Final = ("flying", "cooling")
@@ -102,6 +104,12 @@ def path_m(connection: duckdb.DuckDBPyConnection) -> float | None:
     return None if row is None else row[0]
 
 
+def course_of(connection: duckdb.DuckDBPyConnection) -> Track | None:
+    """The track that the session's laps were cut on; None: none is known yet."""
+    row = connection.execute("SELECT definition FROM track").fetchone()
+    return None if row is None else given(json.loads(row[0]))
+
+
 def rolling_best(connection: duckdb.DuckDBPyConnection) -> float | None:
     """The best continuous lap from any point, in seconds; None without a good lap."""
     good = [lap for lap in lap_facts(connection) if lap["flying"] and lap["valid"]]
@@ -112,7 +120,10 @@ def rolling_best(connection: duckdb.DuckDBPyConnection) -> float | None:
 
 
 def compared(mine: Traced, theirs: Traced) -> dict[str, Any]:
-    """What `mine` has lost to `theirs`, in all, by sectors and by distance; lost is above 0."""
+    """What `mine` has lost to `theirs`, in all, by sectors and by distance; lost is above 0.
+
+    Their traces go along one path: a lap of another session is `lap_paths.grounded` first.
+    """
     delta = lost(mine.trace, theirs.trace)
     way = np.linspace(0.0, mine.length_m, len(delta))
     step = next((step for step in STEPS_M if mine.length_m / step <= ROWS), STEPS_M[-1])

@@ -23,6 +23,7 @@ from pitwall.errors import PitwallError
 from pitwall.log.folder import header, header_by_name
 from pitwall.log.session import LATEST, Session, find, sessions
 from pitwall.project.build import stale
+from pitwall.project.catalog import Catalog, catalog
 from pitwall.project.generations import Generations
 from pitwall.project.pipeline import origin
 from pitwall.project.query import Projection, open_as_it_is, open_projection
@@ -130,6 +131,13 @@ class Shelf:
             return dict(heard(self._definitions.get(about.car).car, about.buses).roles)
         except PitwallError:
             return {}
+
+    def catalog(self, id: str) -> tuple[str, Catalog]:
+        """The session's car, and what that has driven, of sessions with a current projection."""
+        car = self.find(id).header.car
+        definition = self._definitions.get(car).car
+        ours = [(session, definition) for session in self.sessions() if session.header.car == car]
+        return car, catalog(ours, self.generations)
 
     def projected(self, id: str) -> bool:
         """Whether that session has a projection, stale or not."""

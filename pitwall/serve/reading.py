@@ -23,6 +23,7 @@ from pitwall.serve.problem import Problem
 if TYPE_CHECKING:
     from pitwall.car import Car
     from pitwall.log.session import Session
+    from pitwall.project.catalog import Catalog
     from pitwall.serve.newest import Live
     from pitwall.serve.rebuilds import Rebuilds
 
@@ -59,6 +60,9 @@ class Garage(Protocol):
 
     def fingerprint(self, id: str) -> str:
         """Of the pipeline that the session's projection would be built with now; empty: nobody can say."""
+
+    def catalog(self, id: str) -> tuple[str, Catalog]:
+        """The session's car, and what that has driven, of sessions with a current projection."""
 
     def projected(self, id: str) -> bool:
         """Whether that session has a projection, stale or not: a question to it waits for no build."""
@@ -152,6 +156,10 @@ class Readings:
     def rebuilds(self) -> Rebuilds:
         """How far the rebuilding of what is stale is."""
         return self._garage.rebuilds
+
+    async def catalog(self, session: str) -> tuple[str, Catalog]:
+        """The session's car, and what that has driven, of sessions with a current projection."""
+        return await self._run(lambda: self._garage.catalog(session))
 
     async def projected(self, sessions: Sequence[str]) -> list[str]:
         """Those of them that a question to waits for no build."""

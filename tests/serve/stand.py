@@ -18,6 +18,7 @@ from sanic import Sanic
 from pitwall.car import Car, load, names
 from pitwall.errors import UsageError
 from pitwall.log.session import Header, Session
+from pitwall.project.catalog import Catalog
 from pitwall.project.room import Room
 from pitwall.serve.access import Access
 from pitwall.serve.advising import FindingsOf, stored
@@ -103,6 +104,9 @@ class FakeGarage:
 
     def roles(self, id: str) -> dict[str, str]:
         return dict(CAST.roles)
+
+    def catalog(self, id: str) -> tuple[str, Catalog]:
+        return self.find(id).header.car, Catalog(())
 
     def projected(self, id: str) -> bool:
         return id in self.projections

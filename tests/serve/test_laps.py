@@ -78,6 +78,12 @@ def test_a_lap_is_compared_with_the_best_and_with_a_named_one(stand: Stand) -> N
     assert best["delta_s"] == 0
 
 
+def test_a_lap_is_compared_with_the_best_ever_on_a_track_that_has_a_name(stand: Stand) -> None:
+    ever = stand.json(f"/session/{SID}/compare?lap=1&reference=ever")
+    assert ever["reference"] == stand.json(f"/session/{SID}/compare?lap=1")["reference"]
+    assert stand.json(f"/session/{OTHER}/compare?lap=1&reference=ever", 404)["type"].endswith("unknown-lap")
+
+
 def test_what_is_no_lap_is_a_problem(stand: Stand) -> None:
     assert stand.json(f"/session/{SID}/laps/9", 404)["type"] == "urn:pitwall:problem:unknown-lap"
     assert stand.json(f"/session/{OTHER}/laps/1", 404)["type"] == "urn:pitwall:problem:unknown-lap"
