@@ -30,13 +30,20 @@ def _approach(s: Seen) -> float:
     return s.approach_s(_earliest(s))
 
 
+def _pedals(s: Seen) -> float:
+    """What rolling, or braking early, cost more than the others' approach: no line, nor speed round it, lost that."""
+    if not (coasts(s) or brakes_early(s)):
+        return 0.0
+    return max(0.0, float(np.nan_to_num(s.approach_s(_earliest(s), habits=False))))
+
+
 def _around(s: Seen) -> float:
-    return s.around_s(before_m=60, after_m=60)
+    return s.around_s(before_m=60, after_m=60) - _pedals(s)
 
 
 def _gripless(s: Seen) -> float:
     """Around the slowest point, where not to use the grip is the mistake."""
-    return s.around_s(before_m=60, after_m=60, as_gripping=False)
+    return s.around_s(before_m=60, after_m=60, as_gripping=False) - _pedals(s)
 
 
 def _behind(s: Seen) -> float:
@@ -106,9 +113,13 @@ def releases_unevenly(s: Seen) -> bool:
 
 
 def misses_apex(s: Seen) -> bool:
-    """A tighter arc at the grip there is; or, round a hairpin, so wide that the way is longer."""
+    """A tighter arc at the grip there is; or, round a hairpin, so wide that the way is longer.
+
+    A receiver's fixes drift by metres from lap to lap: a way that takes no longer was not wide.
+    """
     tighter = s.own.radius_m < 0.92 * s.usual.radius_m and s.own.min_mps < 0.98 * s.usual.min_mps
-    return (tighter and s.own.g_peak > 0.93 * s.usual.g_peak) or s.own.apex_off_m > s.usual.apex_off_m + 2.0
+    wide = s.own.apex_off_m > s.usual.apex_off_m + 2.0 and s.own.middle_lost_s > s.usual.middle_lost_s + 0.1
+    return (tighter and s.own.g_peak > 0.93 * s.usual.g_peak) or wide
 
 
 def over_slows(s: Seen) -> bool:

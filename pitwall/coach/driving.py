@@ -43,8 +43,10 @@ GOOD_SHARE: Final = 2 / 3
 PACED: Final = 8
 """The newest laps, which tell what the car can do: more say the same."""
 ALLOWED_S: Final = 0.08
-"""What a usual approach may lose to the car's own pace before it is a habit, of which nothing is allowed: corners with
-bumps or a slope show as much."""
+"""What an approach may lose to the car's own pace without a mistake: bumps, a slope, a lap's braking by chance."""
+HABIT_SHARE: Final = 0.5
+"""Of what a lap loses on the approach: where the others lose more than that, they do the same, and nothing is allowed.
+Less is the corner's own (its slope and bumps), as it is on laps without a mistake."""
 BEFORE_M: Final = 3
 """Rows before a pedal's moving from which on what it cost is counted: throttles come at 10 to 50 Hz."""
 
@@ -195,22 +197,33 @@ class Seen:
         most = most * np.sqrt(np.maximum(LEAST_SHARE, 1 - np.square(turned)))
         return float(np.sum(-self.lap.gain_mps2[rows]) / np.sum(most))
 
-    def approach_s(self, from_m: float) -> float:
-        """Lost from there to the slowest point, beyond what the others lose on the same metres."""
+    def approach_s(self, from_m: float, *, habits: bool = True) -> float:
+        """Lost from there to the slowest point, beyond what the others lose on the same metres.
+
+        habits: what the others lose in the same way is counted too; False: what this lap loses more than they.
+        """
         if np.isnan(from_m):
             return np.nan
         first = max(self.place.before, round(from_m / STEP_M) - BEFORE_M)
         usual = [approach_s(self.driving.laps[other], self.driving.pace, self.place, first) for other in self.others]
-        lost = approach_s(self.lap, self.driving.pace, self.place, first)
+        slowest = self.place.corner.apex_m + self.usual.min_m
+        least = 0 if np.isnan(slowest) else round(slowest / STEP_M)
+        lost = approach_s(self.lap, self.driving.pace, self.place, first, least)
         allowed = _median(usual) if usual else 0.0
-        return lost - (allowed if allowed <= ALLOWED_S else 0.0)
+        return lost - (0.0 if habits and allowed > max(ALLOWED_S, HABIT_SHARE * lost) else allowed)
 
     def along_m(self, before_apex_m: float) -> float:
         """Along the lap."""
         return self.place.corner.apex_m - before_apex_m
 
     def around_s(self, *, before_m: float, after_m: float, as_gripping: bool = True) -> float:
-        """Lost about the slowest point, against the others there."""
+        """Lost about the slowest point, against the others there.
+
+        NaN where the lap alone is slowest at the corner's very end: it is then on its way into the next one.
+        """
+        end_m = self.place.corner.end_m - self.place.corner.apex_m - STEP_M
+        if self.own.min_m >= end_m > self.usual.min_m:
+            return np.nan
         others = [self.driving.laps[other] for other in self.good]
         return around_s(
             self.lap,

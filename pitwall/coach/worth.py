@@ -32,9 +32,12 @@ BEHIND_M: Final = 60.0
 """Nearer to the slowest point than that, a foot that is off is not braking for the next corner."""
 
 
-def approach_s(lap: Driven, car: Pace, place: Places, first: int) -> float:
-    """Lost from row `first` to the slowest point, against what the car can do; NaN where that is not known."""
-    last = slowest_row(lap.role("speed"), place.corner)
+def approach_s(lap: Driven, car: Pace, place: Places, first: int, least: int = 0) -> float:
+    """Lost from row `first` to the slowest point, against what the car can do; NaN where that is not known.
+
+    least: the row where others are slowest: a car that rolled so long that it is slowest before lost time up to there.
+    """
+    last = min(max(slowest_row(lap.role("speed"), place.corner), least), place.after)
     if not car.known or last <= first:
         return np.nan
     if not np.isfinite(lap.role("speed")[first : last + 1]).all():

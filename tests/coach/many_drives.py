@@ -1,4 +1,4 @@
-"""Many simulated drives in, whether each debrief names the three mistakes that were planted in it, and their worth, out.
+"""Many simulated drives in; whether each debrief names the three mistakes planted in it, and their worth, out.
 
     python -m tests.coach.many_drives --first 1 --drives 34
 
@@ -113,7 +113,9 @@ def main(arguments: list[str]) -> int:
     for rule in (RULE[kind] for kind in KINDS):
         off = [each.off(key) for each in all_told for key in each.true_s if key[0] == rule]
         kept = [x for x in off if np.isfinite(x)]
-        print(f"  {rule}: {sum(abs(x) <= WITHIN for x in kept)} of {len(off)}, median off {100 * np.median(kept):+.0f} %")
+        print(
+            f"  {rule}: {sum(abs(x) <= WITHIN for x in kept)} of {len(off)}, median off {100 * np.median(kept):+.0f} %"
+        )
     return 0
 
 
