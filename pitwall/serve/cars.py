@@ -175,7 +175,10 @@ def _found(serving: Serving, name: str) -> tuple[Car | None, list[str]]:
 
 
 def _one(serving: Serving, name: str) -> dict[str, Any]:
-    found, problems = _found(serving, name)
+    return _facts(name, *_found(serving, name))
+
+
+def _facts(name: str, found: Car | None, problems: list[str]) -> dict[str, Any]:
     return {
         "name": name,
         "about": {} if found is None else dict(found.about),
@@ -185,7 +188,7 @@ def _one(serving: Serving, name: str) -> dict[str, Any]:
 
 
 def _whole(serving: Serving, name: str) -> dict[str, Any]:
-    found, _ = _found(serving, name)
+    found, problems = _found(serving, name)
     nothing: dict[str, Any] = {"fingerprint": None, "buses": [], "channels": [], "roles": {}, "notes": []}
     whole = nothing if found is None else {
         "fingerprint": found.fingerprint,
@@ -194,7 +197,7 @@ def _whole(serving: Serving, name: str) -> dict[str, Any]:
         "roles": dict(found.roles),
         "notes": list(found.notes),
     }  # fmt: skip
-    return _one(serving, name) | whole
+    return _facts(name, found, problems) | whole
 
 
 def _channels(found: Car) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, ParamSpec
 
 import msgspec
 from msgspec import Meta, Struct
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from pitwall.serve.serving import Request
 
+P = ParamSpec("P")
+START: Final = "start `pitwall record`"
+"""What helps where a row can't be written."""
+
 Point = tuple[float, float]
 Line = Annotated[tuple[Point, Point], Meta(description="[[lat, lon], [lat, lon]], in degrees: the two ends of a line")]
 
@@ -39,10 +43,7 @@ class Ended(Struct):
 async def end(request: Request, _: Nothing, sid: str) -> HTTPResponse:
     """End the session that is being recorded; the next frame begins another."""
     session = await request.app.ctx.session(sid)
-    try:
-        await asyncio.to_thread(request.app.ctx.live.end, session)
-    except LogError as error:
-        raise Problem("not-recording", error.what, hint=error.hint or "see /sessions") from error
+    await _written("see /sessions", request.app.ctx.live.end, session)
     return answer({"session": session, "ended": True})
 
 
@@ -71,7 +72,7 @@ async def start_line(request: Request, wanted: StartLine, sid: str) -> HTTPRespo
     if isinstance(track, str):
         raise Problem("bad-parameter", track, hint='{"line": [[lat, lon], [lat, lon]]}')
     session = await request.app.ctx.session(sid)
-    await _written(request.app.ctx.live.set_line, session, fact)
+    await _written(START, request.app.ctx.live.set_line, session, fact)
     return answer({"session": session, **fact})
 
 
@@ -95,7 +96,7 @@ async def note(request: Request, wanted: Note, sid: str) -> HTTPResponse:
     """Write a note into the session's log, at the present moment, or at its end where it is over."""
     session = await request.app.ctx.session(sid)
     fact = msgspec.to_builtins(wanted)
-    await _written(request.app.ctx.live.note, session, fact)
+    await _written(START, request.app.ctx.live.note, session, fact)
     return answer({"session": session, **fact})
 
 
@@ -137,8 +138,9 @@ def _said(fact: str) -> dict[str, Any]:
         return {"text": fact, "tags": []}
 
 
-async def _written(write: Callable[[str, dict[str, Any]], None], session: str, fact: dict[str, Any]) -> None:
+async def _written(hint: str, ask: Callable[P, None], *said: P.args, **named: P.kwargs) -> None:
+    """Asks the recorder for something, off the loop.  Problem: it can't be; hint: where the error has none."""
     try:
-        await asyncio.to_thread(write, session, fact)
+        await asyncio.to_thread(ask, *said, **named)
     except LogError as error:
-        raise Problem("not-recording", error.what, hint=error.hint or "start `pitwall record`") from error
+        raise Problem("not-recording", error.what, hint=error.hint or hint) from error
