@@ -41,12 +41,8 @@ class Channels(OfSession):
     channels: list[OneChannel]
 
 
-class Wanted(Tabled, frozen=True, forbid_unknown_fields=True):
-    """A table."""
-
-
-@operation("GET", "/session/<sid>/channels", takes=Wanted, answers=Channels, problems=("no-such-format",), media=TABLED)
-async def channels(request: Request, wanted: Wanted, sid: str) -> HTTPResponse:
+@operation("GET", "/session/<sid>/channels", takes=Tabled, answers=Channels, problems=("no-such-format",), media=TABLED)
+async def channels(request: Request, wanted: Tabled, sid: str) -> HTTPResponse:
     """The channels of a session: units, sources, counts and rates."""
     return await _table(request, wanted, sid, "channels", COLUMNS, "ORDER BY name")
 
@@ -57,8 +53,8 @@ class Corners(OfSession):
     corners: list[Row]
 
 
-@operation("GET", "/session/<sid>/corners", takes=Wanted, answers=Corners, problems=("no-such-format",), media=TABLED)
-async def corners(request: Request, wanted: Wanted, sid: str) -> HTTPResponse:
+@operation("GET", "/session/<sid>/corners", takes=Tabled, answers=Corners, problems=("no-such-format",), media=TABLED)
+async def corners(request: Request, wanted: Tabled, sid: str) -> HTTPResponse:
     """How each corner was driven, lap by lap."""
     return await _table(request, wanted, sid, "corners", (), "ORDER BY rowid")
 
@@ -70,9 +66,9 @@ class Incidents(OfSession):
 
 
 @operation(
-    "GET", "/session/<sid>/incidents", takes=Wanted, answers=Incidents, problems=("no-such-format",), media=TABLED
+    "GET", "/session/<sid>/incidents", takes=Tabled, answers=Incidents, problems=("no-such-format",), media=TABLED
 )
-async def incidents(request: Request, wanted: Wanted, sid: str) -> HTTPResponse:
+async def incidents(request: Request, wanted: Tabled, sid: str) -> HTTPResponse:
     """Spins, offs, lock-ups, over-revs and what was out of its limits, with evidence."""
     return await _table(request, wanted, sid, "incidents", (), "ORDER BY t, kind, what")
 
@@ -81,7 +77,7 @@ OPERATIONS: Final = (channels, corners, incidents)
 
 
 async def _table(
-    request: Request, wanted: Wanted, sid: str, table: str, columns: tuple[str, ...], order: str
+    request: Request, wanted: Tabled, sid: str, table: str, columns: tuple[str, ...], order: str
 ) -> HTTPResponse:
     form = chosen(request, wanted.format)
     session = await request.app.ctx.session(sid)

@@ -56,12 +56,8 @@ class OneLap(OfSession):
     time_s: list[float]
 
 
-class Wanted(Tabled, frozen=True, forbid_unknown_fields=True):
-    """A table."""
-
-
-@operation("GET", "/session/<sid>/laps", takes=Wanted, answers=Laps, problems=("no-such-format",), media=TABLED)
-async def laps(request: Request, wanted: Wanted, sid: str) -> HTTPResponse:
+@operation("GET", "/session/<sid>/laps", takes=Tabled, answers=Laps, problems=("no-such-format",), media=TABLED)
+async def laps(request: Request, wanted: Tabled, sid: str) -> HTTPResponse:
     """The laps of a session: times, sectors, what is best, and why one does not count."""
     form = chosen(request, wanted.format)
     session = await request.app.ctx.session(sid)

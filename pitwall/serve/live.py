@@ -45,8 +45,7 @@ async def live(request: Request, wanted: Wanted) -> None:
     """The newest value of every channel, as server-sent events: `state`, then `values`; `closing` is the last one."""
     serving = request.app.ctx
     streams = serving.streams
-    if serving.broadcast.closing or len(streams.open) >= MAX_STREAMS:
-        streams.refused += 1
+    if serving.is_full():
         raise Problem(
             "too-busy",
             f"{len(streams.open)} live streams are open, of at most {MAX_STREAMS}",

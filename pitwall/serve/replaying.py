@@ -21,7 +21,7 @@ from msgspec import Meta, Struct
 
 from pitwall.serve.broadcast import TICK_S, Broadcast, event
 from pitwall.serve.foxglove.messages import WINDOW_NS, Span, channels, span
-from pitwall.serve.limits import MAX_REPLAYS, MAX_STREAMS
+from pitwall.serve.limits import MAX_REPLAYS
 from pitwall.serve.live import keep_buffers_small
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status
 from pitwall.serve.operations import EVENTS, operation
@@ -146,8 +146,7 @@ async def replay(request: Request, wanted: Wanted) -> None:
     """A past session, played as `/live` would show it: `replay` with its id, `state`, `values`, `closing`."""
     serving = request.app.ctx
     streams = serving.streams
-    if serving.broadcast.closing or len(serving.replays) >= MAX_REPLAYS or len(streams.open) >= MAX_STREAMS:
-        streams.refused += 1
+    if serving.is_full(len(serving.replays) >= MAX_REPLAYS):
         what = f"{len(serving.replays)} replays of at most {MAX_REPLAYS}, and {len(streams.open)} streams, are open"
         raise Problem("too-busy", what, hint="close some, and try again", headers={"Retry-After": "5"})
     id = secrets.token_hex(8)

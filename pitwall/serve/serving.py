@@ -19,6 +19,7 @@ from pitwall.serve.access import Access
 from pitwall.serve.counting import Requests
 from pitwall.serve.encoding import dumps
 from pitwall.serve.gate import Gate
+from pitwall.serve.limits import MAX_STREAMS
 from pitwall.serve.problem import Problem
 from pitwall.serve.rates import KINDS, Kind, Rates
 
@@ -85,6 +86,12 @@ class Serving:
     rates: dict[Kind, Rates] = field(default_factory=lambda: {kind: Rates(kind.burst, kind.every_s) for kind in KINDS})
     replays: dict[str, Reel | None] = field(default_factory=dict)
     started_s: float = field(default_factory=time.monotonic)
+
+    def is_full(self, more: bool = False) -> bool:
+        """Whether one more stream is turned away, and counted so.  more: that there is another reason to."""
+        full = self.broadcast.closing or more or len(self.streams.open) >= MAX_STREAMS
+        self.streams.refused += full
+        return full
 
     async def session(self, name: str) -> str:
         """The id of the session that `name` stands for.  Problem: it is no session's, or tries to be a path."""

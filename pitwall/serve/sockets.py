@@ -72,8 +72,7 @@ async def opened(request: Request, socket: WebsocketImplProtocol) -> AsyncIterat
     streams = serving.streams
     transport = cast("asyncio.Transport", request.transport)
     one = Socket(socket, transport)
-    if serving.broadcast.closing or len(streams.open) >= MAX_STREAMS:
-        streams.refused += 1
+    if serving.is_full():
         await one.close(TRY_AGAIN, f"{len(streams.open)} streams are open, of at most {MAX_STREAMS}")
         yield None
         return
