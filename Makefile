@@ -23,7 +23,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-s3 run test lint format bench torture soak diff fixtures docs lock clean
+.PHONY: help setup setup-dev setup-s3 page run test lint format bench torture soak diff fixtures docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## what there is to make
@@ -34,6 +34,9 @@ setup: $(VENV)/.run ## everything that pitwall needs, in .venv
 setup-dev: $(VENV)/.dev setup-s3 $(VENV)/.npm ## and what its tests, its lint and its benchmarks need
 
 setup-s3: $(VENV)/.s3 ## an S3 server, for the tests of the archive
+
+page: $(VENV)/.run ## the page, built anew from pitwall/web
+	@$(BIN)/python hatch_build.py
 
 run: $(VENV)/.run ## a simulated car, recorded and served, until Ctrl-C (ARGS=…)
 	@exec $(BIN)/pitwall run --simulate --port $(PORT) $(ARGS)
@@ -86,9 +89,12 @@ $(BIN)/python:
 	@echo "setting up $(VENV), once" >&2
 	@$(PYTHON) -m venv $(VENV)
 
+# What the page is built from: an edit of it builds it anew, in the package's own build (hatch_build.py).
+PAGE := $(shell find pitwall/web -type f -not -path '*/node_modules/*' -not -path '*/built/*' 2>/dev/null)
+
 # MF4 captures need asammdf, MCAP exports zstandard, which have no wheels everywhere (a Pi would have to compile): without
 # them all else works.
-$(VENV)/.run: requirements.lock requirements-mf4.lock pyproject.toml | $(BIN)/python
+$(VENV)/.run: requirements.lock requirements-mf4.lock pyproject.toml hatch_build.py $(PAGE) | $(BIN)/python
 	@$(INSTALL) -r requirements.lock
 	@$(INSTALL) --only-binary :all: -r requirements-mf4.lock || echo "no MF4 captures and no MCAP exports here: there are no wheels" >&2
 	@$(INSTALL) --no-deps -e .
