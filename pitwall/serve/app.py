@@ -17,6 +17,7 @@ from pitwall.serve import (
     coach,
     compare,
     export,
+    frames,
     guard,
     health,
     importing,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("pitwall.serve")
 
 RESOURCES: Final = (
-    health, metrics, sessions, requests, channels, signals, query, export, laps, track, compare, coach, live,
+    health, metrics, sessions, requests, channels, signals, frames, query, export, laps, track, compare, coach, live,
     replaying, importing, jobs, login, cars,
 )  # fmt: skip
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
