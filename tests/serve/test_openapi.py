@@ -42,6 +42,7 @@ ARGUMENTS = {
     "signals": "?channels=rpm,speed&lap=best&points=100",
     "query": "?sql=SELECT%2042%20AS%20answer",
     "compare": "?lap=1",
+    "why_so": "?channel=combo_g&t=60000000000&deep=true",
 }
 """What an operation needs to be asked at all."""
 
