@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pitwall.coach.cues import Cue
     from pitwall.log.published import Recorder
+    from pitwall.project.recent import Held
 
 NEVER = -1
 """The `t` of a channel that has had no value yet."""
@@ -104,6 +105,9 @@ class Live(Protocol):
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         """A cursor of its own on the projection being built, if `session` is the one it follows."""
 
+    def held(self, session: str) -> Held | None:
+        """The newest rows of the projection being built, if `session` is the one it follows."""
+
     def space(self) -> Space:
         """Whether there is room for projections."""
 
@@ -136,6 +140,7 @@ class Still:
         self._shown = picture or Picture()
         self._told: Callable[[], None] = lambda: None
         self.shown_space = Space()
+        self.shown_held: dict[str, Held] = {}
         self.shown_recorder: Recorder | None = None
         self.shown_problems: dict[str, tuple[str, ...]] = {}
         self.ended: list[str] = []
@@ -161,6 +166,9 @@ class Still:
 
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         return None
+
+    def held(self, session: str) -> Held | None:
+        return self.shown_held.get(session)
 
     def space(self) -> Space:
         return self.shown_space
