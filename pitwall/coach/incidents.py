@@ -20,7 +20,8 @@ import numpy as np
 
 from pitwall.car.definition import Alarm
 from pitwall.coach.finding import Figure, Priority
-from pitwall.coach.metrics import G_MPS2, POWER_PCT, Rows
+from pitwall.coach.metrics import G_MPS2, POWER_PCT
+from pitwall.coach.stretches import Rows
 from pitwall.coach.ticks import TICK_NS, Ticks, joined
 from pitwall.track.corners import Float64
 

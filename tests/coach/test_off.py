@@ -8,6 +8,7 @@ import pytest
 from pitwall.coach.driven import Driven
 from pitwall.coach.driving import Driving
 from pitwall.coach.off import Off, offs
+from pitwall.coach.sections import Sections
 
 N = 1000
 ROWS = np.arange(float(N))
@@ -21,7 +22,7 @@ def lap(number: int, *, away_m: float = 0.0, slower_s: float = 0.0) -> Driven:
 
 
 def found(laps: list[Driven], index: int) -> list[Off]:
-    return offs(Driving(laps, laps[0], []), index)
+    return offs(Driving(laps, Sections([], laps[0])), index)
 
 
 def test_a_lap_that_leaves_the_others_way_and_loses_by_it_was_off() -> None:
