@@ -203,6 +203,7 @@ class Follower(Companion):
         if course is None or course.session != session or course.following.behind:
             return None
         return course.following.remarks
+
     def held(self, session: str) -> Held | None:
         """The newest rows of the generation being built, if it is of `session`."""
         course = self._asked(session)

@@ -112,6 +112,7 @@ class Live(Protocol):
 
     def remarks(self, session: str) -> Remarks | None:
         """What people said of `session` so far, if it is the one it follows, and has caught up with."""
+
     def held(self, session: str) -> Held | None:
         """The newest rows of the projection being built, if `session` is the one it follows."""
 
@@ -183,6 +184,7 @@ class Still:
 
     def remarks(self, session: str) -> Remarks | None:
         return None
+
     def held(self, session: str) -> Held | None:
         return self.shown_held.get(session)
 
