@@ -39,7 +39,7 @@ export function Circle({label, clouds, spots}: {label: string; clouds: readonly 
     if (same && told === drawn.current.spots) return;
     drawn.current = {key, spots: told, clouds};
     const most = greatest(clouds);
-    const scale = (Math.min(width, height) / 2 - 4) / most;
+    const scale = (Math.min(width, height) / 2 - 2) / most;
     const x = (g: number) => width / 2 + g * scale;
     const y = (g: number) => height / 2 - g * scale;
     still.current ??= document.createElement("canvas");
@@ -81,7 +81,7 @@ function greatest(clouds: readonly Cloud[]): number {
       if (g > most) most = g;
     }
   }
-  return most * 1.04;
+  return most * 1.1;
 }
 
 function drawRings(pen: CanvasRenderingContext2D, width: number, height: number, scale: number, most: number): void {
@@ -100,6 +100,6 @@ function drawRings(pen: CanvasRenderingContext2D, width: number, height: number,
     pen.beginPath();
     pen.arc(x, y, g * scale, 0, 2 * Math.PI);
     pen.stroke();
-    pen.fillText(`${g} g`, x + g * scale * Math.SQRT1_2 + 2, y + g * scale * Math.SQRT1_2 + 2);
+    pen.fillText(`${g} g`, x + 3, y - g * scale - 6);
   }
 }
