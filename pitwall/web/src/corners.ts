@@ -1,37 +1,12 @@
-// Rows of `/corners` in; where corners lie along the path, what each cost one lap against another, and why in a
-// driver's words out. Pure.
+// Rows of `/corners` in, what each corner cost one lap against another, and why in a driver's words, out. Pure.
 
 import type {Lap} from "./laps";
 import {number, shown} from "./numbers";
-import {interpolated} from "./overlay";
 
 export interface Cornering { // a row of the table `corners`
   lap: number;
   corner: string;
   [figure: string]: number | string | null;
-}
-
-// A corner's part of the lap; those of a lap tile it.
-export interface Section {
-  name: string;
-  from: number; // m along the path
-  to: number;
-  turnInM: number | null; // before the apex
-}
-
-// A lap takes its corners one after the other, and each one's time reaches from the exit of the one before to its own:
-// so where they lie is where the lap was by then.
-export function sections(rows: readonly Cornering[], one: {lap: {number: number}; length_m: number; distance_m: number[]; time_s: number[]}): Section[] {
-  const mine = rows.filter(({lap}) => lap === one.lap.number);
-  let seconds = 0;
-  let from = 0;
-  return mine.map((row, at) => {
-    seconds += figure(row, "time_s") ?? 0;
-    const to = at === mine.length - 1 ? one.length_m : interpolated(seconds, one.time_s, one.distance_m);
-    const section = {name: row.corner, from, to, turnInM: figure(row, "turn_in_m")};
-    from = to;
-    return section;
-  });
 }
 
 export function figure(row: Cornering | undefined, name: string): number | null {
@@ -86,12 +61,23 @@ function totals(rows: readonly Cornering[], laps: readonly Lap[]): Map<string, n
   return sums;
 }
 
+// The best of each corner, in one lap: the best lap, less what it lost in each.
+export function joined(rows: readonly Cornering[], best: Lap | undefined): number | null {
+  if (!best || best.time_s === null) return null;
+  let seconds = best.time_s;
+  for (const mine of rows.filter(({lap}) => lap === best.number)) {
+    const times = rows.filter(({corner}) => corner === mine.corner).map((row) => figure(row, "time_s")).filter((value) => value !== null);
+    seconds -= (figure(mine, "time_s") ?? NaN) - Math.min(...times);
+  }
+  return Number.isFinite(seconds) ? seconds : null;
+}
+
 interface Reason {
   part: Part;
   figure: string;
   least: number; // a difference below it is how laps differ anyhow
   sign: 1 | -1; // of the difference that costs time
-  words: (by: number, corner: Found) => string;
+  words: (by: number) => string; // "than in lap 4" follows
 }
 
 const speed = (by: number) => {
@@ -114,7 +100,7 @@ const REASONS: readonly Reason[] = [
   {part: "middle", figure: "min_mps", least: 0.28, sign: -1, words: (by) => `you are ${speed(by)} slower at the slowest point`},
   {part: "middle", figure: "radius_m", least: 2, sign: -1, words: (by) => `you turn ${metres(by)} tighter`},
   {part: "middle", figure: "grip_share", least: 0.02, sign: -1, words: (by) => `you use ${number(Math.abs(by) * 100, 0)} % less of the grip`},
-  {part: "exit", figure: "throttle_lifts", least: 1, sign: 1, words: () => "you take power back before the corner's end"},
+  {part: "exit", figure: "throttle_lifts", least: 1, sign: 1, words: () => "you take power back more often before the corner's end"},
   {part: "exit", figure: "throttle_m", least: 3, sign: 1, words: (by) => `you are back on power ${metres(by)} later`},
   {part: "exit", figure: "throttle_rise_s", least: 0.25, sign: 1, words: (by) => `you take ${seconds(by)} longer to full power`},
   {part: "exit", figure: "exit_mps", least: 0.28, sign: -1, words: (by) => `you leave ${speed(by)} slower`},
@@ -123,19 +109,16 @@ const REASONS: readonly Reason[] = [
 
 const WHERE: Record<Part, string> = {entry: "on the way in", middle: "in the middle", exit: "on the way out"};
 
-// What differs most where most was lost: "you brake 11 m earlier". Without a figure that explains it: where.
-export function reason(found: Found): {part: Part | null; words: string} {
-  const parts = PARTS.filter((part) => found.parts[part] !== null).sort((a, b) => (found.parts[b] as number) - (found.parts[a] as number));
-  for (const part of parts) {
-    if ((found.parts[part] as number) <= 0) break;
-    for (const {part: of, figure: name, least, sign, words} of REASONS) {
-      if (of !== part) continue;
-      const [mine, theirs] = [figure(found.mine, name), figure(found.theirs, name)];
-      if (mine !== null && theirs !== null && (mine - theirs) * sign >= least) return {part, words: words(mine - theirs, found)};
-    }
-    return {part, words: `you lose it ${WHERE[part]}`};
+// What differs most where most was lost: "you brake 11 m earlier than in lap 7". Without a figure that explains it: where.
+export function reason({mine, theirs, parts}: Found, against: string): string {
+  const lost = PARTS.filter((part) => (parts[part] ?? 0) > 0).sort((a, b) => (parts[b] as number) - (parts[a] as number));
+  const [most] = lost;
+  if (!most) return `you are slower through all of it than in ${against}`;
+  for (const {part, figure: name, least, sign, words} of REASONS) {
+    const [here, there] = [figure(mine, name), figure(theirs, name)];
+    if (part === most && here !== null && there !== null && (here - there) * sign >= least) return `${words(here - there)} than in ${against}`;
   }
-  return {part: null, words: "you are slower through all of it"};
+  return `you lose it ${WHERE[most]}, against ${against}`;
 }
 
 // How much one figure differs from lap to lap: its deviation, by the median absolute one, so that one bad lap does not

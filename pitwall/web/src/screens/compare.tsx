@@ -7,7 +7,6 @@ import {signal} from "@preact/signals";
 import {useEffect, useMemo} from "preact/hooks";
 
 import {useAnswer, type Answer} from "../api";
-import {sections as sectionsOf, type Cornering, type Section} from "../corners";
 import {Circle} from "../draw/circle";
 import {TrackMap} from "../draw/map";
 import {Plot, zoom, type Band, type Line, type Range, type Shared} from "../draw/plot";
@@ -16,11 +15,12 @@ import {live, sid} from "../live/live";
 import {delta, digits, lapTime, number, shown} from "../numbers";
 import {
   choices, keyOf, lapMetresAt, lapTimeAt, lostBy, metresAt, pointsFor, timeAt, TRACES, useDetail, useOverlay, valueAt,
-  type Axis, type Channels, type Choice, type OneLap, type Overlaid,
+  type Axis, type Channels, type Choice, type Overlaid,
 } from "../overlay";
 import {colourOf, dashOf, isTimed, lapName, LapPicker} from "../parts/lap-picker";
 import {Empty, Trouble} from "../parts/trouble";
 import {choose, route} from "../route";
+import {useSections, type Section} from "../sections";
 import {units} from "../settings";
 import {NoSession} from "./signals";
 
@@ -41,7 +41,7 @@ export function Compare() {
   const reference = overlay.laps[0];
   const extent = useMemo((): Range => [0, reference ? (axis === "distance" ? reference.way[reference.way.length - 1] as number : Math.max(...overlay.laps.map(({timeS}) => timeS))) : 1], [overlay.laps, axis]);
   const shared = useShared(extent, reference !== undefined);
-  const found = useSections(reference);
+  const found = useSections(reference?.session);
   const sessions = useMemo(() => [...new Set(chosen.map(({session}) => session))], [chosen]);
 
   if (asked === null && live.session.value === null && usual.answer.trouble?.type === "no-live-session") return <NoSession />;
@@ -128,14 +128,6 @@ function asRange(query: URLSearchParams): Range | null {
 
 function said(range: Range | null): {from: string | null; to: string | null} {
   return {from: range && range[0].toFixed(2), to: range && range[1].toFixed(2)};
-}
-
-// Where the corners lie along the reference's path: by the best lap of its session, which is always measured.
-function useSections(reference: Overlaid | undefined): readonly Section[] {
-  const at = reference ? `/session/${encodeURIComponent(reference.session)}` : null;
-  const corners = useAnswer<{corners: Cornering[]}>(at && `${at}/corners`);
-  const best = useAnswer<OneLap>(at && `${at}/laps/best`);
-  return useMemo(() => (corners.data && best.data ? sectionsOf(corners.data.corners, best.data) : []), [corners.data, best.data]);
 }
 
 function All({shared}: {shared: Shared}) {
