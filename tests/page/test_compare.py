@@ -60,7 +60,7 @@ def test_what_the_corners_cost_adds_up_to_what_the_lap_lost(recorded: Server, op
 
     page.locator(".costs button", has_text="T3").click()
     zoomed = until(lambda: _range(page), "the zoom")
-    assert 400 < zoomed[1] - zoomed[0] < 1500
+    assert 100 < zoomed[1] - zoomed[0] < 1000
     assert zoomed[0] < float(page.locator("#at").inner_text().split()[0]) < zoomed[1]
 
 

@@ -175,24 +175,27 @@ async function load({session, lap}: Choice, reference: Overlaid | null, points: 
   ]);
   const {number, time_s: timeS, t_start: startNs, t_end: endNs} = one.lap;
   const window = {t_from: startNs, t_to: endNs};
-  const [way, traces, places] = await Promise.all([
-    reference ? wayOn(reference, one, signal) : one.distance_m,
+  const [{way, time}, traces, places] = await Promise.all([
+    placed(one, reference ?? {session: one.session, number}, signal),
     sampled(one.session, roles, TRACES, {...window, points}, startNs, signal),
     sampled(one.session, roles, PLACES, {...window, points: Math.min(points, PLACES_POINTS)}, startNs, signal),
   ]);
   return {
-    key: `${session}:${lap}`, session: one.session, number, timeS: timeS ?? NaN, startNs, roles, way, time: one.time_s, channels: new Map([...traces, ...places]),
+    key: `${session}:${lap}`, session: one.session, number, timeS: timeS ?? NaN, startNs, roles, way, time, channels: new Map([...traces, ...places]),
   };
 }
 
-// Where on the reference's path a lap was, at each of its own rows: `/compare` says when it passed some twenty places of
-// that path, and between those the two paths go alike.
-async function wayOn(reference: Overlaid, one: OneLap, signal: AbortSignal): Promise<Numbers> {
+// Where on the reference's path a lap was, and when: `/compare` says when it passed some twenty places of that path, to
+// the microsecond; between those the two paths go alike, and the lap's own rows tell.
+async function placed(one: OneLap, reference: {session: string; number: number}, signal: AbortSignal): Promise<{way: Numbers; time: Numbers}> {
   const asked = query({lap: reference.number, reference: `${one.session}:${one.lap.number}`});
   const {by_distance: places} = await get<Compared>(`/session/${encodeURIComponent(reference.session)}/compare${asked}`, signal);
-  const theirs = [0, ...places.map(({time_s: mine, delta_s: lost}) => interpolated(mine - lost, one.time_s, one.distance_m))];
-  const ours = [0, ...places.map(({distance_m: metres}) => metres)];
-  return Float64Array.from(one.distance_m, (metres) => interpolated(metres, theirs, ours));
+  const passed = places.map(({distance_m: metres, time_s: mine, delta_s: lost}) => ({metres, seconds: mine - lost}));
+  const theirs = [0, ...passed.map(({seconds}) => interpolated(seconds, one.time_s, one.distance_m))];
+  const ours = [0, ...passed.map(({metres}) => metres)];
+  const rows = one.distance_m.map((metres, at) => ({metres: interpolated(metres, theirs, ours), seconds: one.time_s[at] as number}));
+  const all = [...rows, ...passed].sort((a, b) => a.metres - b.metres || a.seconds - b.seconds);
+  return {way: Float64Array.from(all, ({metres}) => metres), time: Float64Array.from(all, ({seconds}) => seconds)};
 }
 
 async function sampled(

@@ -75,7 +75,7 @@ export function Compare() {
           <button type="button" onClick={() => change(chosen.filter((one) => keyOf(one) !== key))}>Take it away</button>
         </p>
       ))}
-      {reference && <Laid laps={overlay.laps} chosen={chosen} sessions={sessions} axis={axis} shared={shared} extent={extent} sections={found} points={points} />}
+      {reference && <Laid laps={overlay.laps} chosen={chosen} sessions={sessions} axis={axis} shared={shared} extent={extent} sections={found} points={points} waiting={overlay.waiting} />}
     </div>
   );
 }
@@ -143,6 +143,7 @@ interface Given {
   extent: Range;
   sections: readonly Section[];
   points: number;
+  waiting: boolean;
 }
 
 interface Named {
@@ -152,10 +153,10 @@ interface Named {
   dash: readonly number[] | undefined;
 }
 
-function Laid({laps, chosen, sessions, axis, shared, extent, sections, points}: Given) {
+function Laid({laps, chosen, sessions, axis, shared, extent, sections, points, waiting}: Given) {
   const reference = laps[0] as Overlaid;
   const range = shared.range.value;
-  const detail = useDetail(laps, axis, range, points);
+  const detail = useDetail(laps, axis, waiting ? null : range, points);
   const named = useMemo(() => laps.map((lap): Named => {
     const at = chosen.findIndex((choice) => keyOf(choice) === lap.key);
     return {lap, name: lapName({session: chosen[at]?.session ?? lap.session, lap: lap.number}, sessions), colour: colourOf(at), dash: dashOf(at)};
@@ -174,7 +175,7 @@ function Laid({laps, chosen, sessions, axis, shared, extent, sections, points}: 
             ? <Lost named={named} axis={axis} shared={shared} extent={extent} bands={bands} told={told} />
             : <p class="soft">Add a lap to see where it loses time to this one.</p>}
           {strips.map((role, at) => (
-            <Trace key={role} role={role} named={named} axis={axis} detail={detail} shared={shared} extent={extent} bands={bands} told={told}
+            <Trace key={`${role} ${laps.length === 1}`} role={role} named={named} axis={axis} detail={detail} shared={shared} extent={extent} bands={bands} told={told}
               first={at === 0 && laps.length === 1} last={at === strips.length - 1} />
           ))}
           {missing.length > 0 && <p id="left-out" class="soft">No channel of {laps.length > 1 ? "these laps" : "this lap"} plays {missing.join(", ")}: left out.</p>}
