@@ -3,6 +3,8 @@
 import type {ComponentType} from "preact";
 
 import type {Screen} from "../route";
+import {Compare} from "./compare";
+import {Corners} from "./corners";
 import {Drive} from "./drive";
 import {Signals} from "./signals";
 
@@ -14,5 +16,7 @@ export interface Place {
 
 export const PLACES: readonly Place[] = [
   {screen: "drive", title: "Drive", component: Drive},
+  {screen: "compare", title: "Compare", component: Compare},
+  {screen: "corners", title: "Corners", component: Corners},
   {screen: "signals", title: "Signals", component: Signals},
 ];
