@@ -5,6 +5,8 @@ import type {ComponentType} from "preact";
 import type {Screen} from "../route";
 import {Drive} from "./drive";
 import {Signals} from "./signals";
+import {Stall} from "./stall";
+import {Track} from "./track";
 
 export interface Place {
   screen: Screen;
@@ -14,5 +16,7 @@ export interface Place {
 
 export const PLACES: readonly Place[] = [
   {screen: "drive", title: "Drive", component: Drive},
+  {screen: "stall", title: "Stall", component: Stall},
+  {screen: "track", title: "Track", component: Track},
   {screen: "signals", title: "Signals", component: Signals},
 ];
