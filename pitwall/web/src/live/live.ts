@@ -75,10 +75,10 @@ export class Live {
   private heard: number | null = null; // performance.now() when the newest batch was heard of, as the server tells its age
   private readonly stream = new Stream((told) => this.take(told));
 
-  // Shows what a stream tells: `/live`, or `/replay?session=…`.
-  follow(url: string): void {
+  // Shows what a stream tells: `/live`, or `/replay?session=…`.  replay: one that goes on, at another address.
+  follow(url: string | (() => string), replay: ReplayEvent | null = null): void {
     batch(() => {
-      this.replay.value = null;
+      this.replay.value = replay;
       this.newest = this.heard = null;
     });
     this.stream.follow(url);
@@ -191,7 +191,7 @@ export class Live {
     this.newest = newest ?? before;
     if (this.replay.value && newest !== null && before !== null && Math.abs(newest - before) > LEAP_S * 1e9) this.missed.value += 1;
     const lap = channels.get("lap")?.v ?? null;
-    if (lap !== null) this.lap.value = lap;
+    if (lap !== null || this.replay.value) this.lap.value = lap;
     const cue = body.cue;
     // a cue comes once; a page that takes the stream up again may get the same one once more
     if (cue && (this.cue.value === null || cue.t !== this.cue.value.t || cue.what !== this.cue.value.what)) this.cue.value = cue;

@@ -10,9 +10,10 @@ import {Trace} from "./trace";
 
 const SPAN_NS = MINUTE[0] * MINUTE[1];
 const POINTS = 2 * MINUTE[0]; // the least and the greatest of each column
-const ONCE_MORE_MS = 1500; // what was written last is projected within a quarter of a second
+const AGAIN_MS = [1500, 2500, 4000, 6000, 8000, 8000, 8000, 8000, 8000]; // what is told is projected within a quarter of a second, or much later by a machine that is busy
 
 interface Signals {
+  t_to: number;
   channels: Record<string, {t: number[]; v: (number | null)[]}>;
 }
 
@@ -22,38 +23,41 @@ export function useMinute(channels: readonly (Channel | undefined)[]): void {
   useEffect(() => {
     if (!names) return;
     let asking = new AbortController();
-    let later: ReturnType<typeof setTimeout> | undefined;
     const stop = effect(() => {
       live.missed.value;
       if (live.session.value === null) return;
       asking.abort();
-      clearTimeout(later);
-      const {signal} = asking = new AbortController();
-      untracked(() => void fill(names.split(","), signal));
-      later = setTimeout(() => void fill(names.split(","), signal), ONCE_MORE_MS);
+      asking = new AbortController();
+      untracked(() => void fill(names.split(","), asking.signal));
     });
     return () => {
       stop();
       asking.abort();
-      clearTimeout(later);
     };
   }, [names]);
 }
 
+// Asks until what the API has reaches what was told: between them nothing is missing then.
 async function fill(names: string[], signal: AbortSignal): Promise<void> {
   const session = live.session.value;
-  const now = live.now();
+  const told = live.until();
   for (const name of names) minute(live.channel(name));
-  const window = live.replay.value && now !== null ? {t_from: Math.round(now) - SPAN_NS, t_to: Math.round(now)} : {};
-  try {
-    const found = await get<Signals>(`/session/${encodeURIComponent(sid())}/signals${query({channels: names.join(), points: POINTS, ...window})}`, signal);
-    if (signal.aborted || session !== live.session.value) return;
-    for (const [name, {t, v}] of Object.entries(found.channels)) {
-      const kept = minute(live.channel(name));
-      t.forEach((at, i) => kept?.add(at, v[i] ?? NaN));
+  const window = live.replay.value && told !== null ? {t_from: Math.round(told) - SPAN_NS, t_to: Math.round(told)} : {};
+  for (const wait of AGAIN_MS) {
+    try {
+      const found = await get<Signals>(`/session/${encodeURIComponent(sid())}/signals${query({channels: names.join(), points: POINTS, ...window})}`, signal);
+      if (signal.aborted || session !== live.session.value) return;
+      for (const [name, {t, v}] of Object.entries(found.channels)) {
+        const kept = minute(live.channel(name));
+        t.forEach((at, i) => kept?.add(at, v[i] ?? NaN));
+      }
+      if (live.replay.value || told === null || found.t_to >= told || live.status.value.state === "ended") return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Trouble)) throw error; // without it there is a gap, and the plot shows that
     }
-  } catch (error) {
-    if (!(error instanceof Trouble) && !signal.aborted) throw error; // without it there is a gap, and the plot shows that
+    await new Promise((done) => setTimeout(done, wait));
+    if (signal.aborted) return;
   }
 }
 

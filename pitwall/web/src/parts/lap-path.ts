@@ -22,6 +22,7 @@ export interface LapTime { // /session/<sid>/laps/<lap>
 }
 
 export const ROLES = ["lat", "lon", "speed", "throttle", "brake", "g_lat", "g_long", "gear"] as const;
+const MARGIN_NS = 2e8; // to either side of the lap, so that its very beginning has values too
 const POINTS = 4000; // a fix every 0.1 s for six minutes, and 32,000 values of 100,000
 
 // lap: null: all of the session
@@ -29,13 +30,13 @@ export function useLapPath(session: string | null, lap: Lap | null | undefined, 
   const named = ROLES.filter((role) => roles?.[role]);
   const channels = named.map((role) => roles?.[role]).join();
   const ready = session !== null && lap !== undefined && named.includes("lat") && named.includes("lon");
-  const window = lap ? {t_from: lap.t_start, t_to: lap.t_end} : {t_from: 0};
+  const window = lap ? {t_from: lap.t_start - MARGIN_NS, t_to: lap.t_end + MARGIN_NS} : {t_from: 0};
   const answer = useAnswer<Window>(ready ? `/session/${encodeURIComponent(session)}/signals${query({channels, points: POINTS, ...window})}` : null);
-  const path = useMemo(() => (answer.data && roles ? pathOf(answer.data, roles) : null), [answer.data, roles]);
+  const path = useMemo(() => (answer.data && roles ? pathOf(answer.data, roles, lap?.t_start ?? answer.data.t_from) : null), [answer.data, roles]);
   return {answer, path};
 }
 
-function pathOf(found: Window, roles: Record<string, string>): LapPath | null {
+function pathOf(found: Window, roles: Record<string, string>, began: number): LapPath | null {
   const series = (role: string): Series | undefined => found.channels[roles[role] ?? ""];
   const [lat, lon] = [series("lat"), series("lon")];
   if (!lat || !lon || lat.t.length < 2) return null;
@@ -43,7 +44,7 @@ function pathOf(found: Window, roles: Record<string, string>): LapPath | null {
   return {
     lat: sampled(lat, at),
     lon: Float64Array.from(lon.v as ArrayLike<number | null>, (one) => one ?? NaN),
-    s: Float64Array.from(at, (t) => (t - found.t_from) / 1e9),
+    s: Float64Array.from(at, (t) => (t - began) / 1e9),
     of: (role) => {
       const known = series(role);
       return known ? sampled(known, at, role === "gear") : null;

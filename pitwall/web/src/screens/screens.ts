@@ -4,6 +4,7 @@ import type {ComponentType} from "preact";
 
 import type {Screen} from "../route";
 import {Drive} from "./drive";
+import {Replay} from "./replay";
 import {Signals} from "./signals";
 import {Stall} from "./stall";
 import {Track} from "./track";
@@ -19,4 +20,5 @@ export const PLACES: readonly Place[] = [
   {screen: "stall", title: "Stall", component: Stall},
   {screen: "track", title: "Track", component: Track},
   {screen: "signals", title: "Signals", component: Signals},
+  {screen: "replay", title: "Replay", component: Replay},
 ];

@@ -24,10 +24,8 @@ export function Stall() {
   return (
     <div class="stall">
       <h1 class="unseen">Stall</h1>
-      <Tower />
-      <Where />
-      <Minute />
-      <Trends />
+      <div class="column"><Tower /><Minute /></div>
+      <div class="column"><Where /><Trends /></div>
     </div>
   );
 }

@@ -163,8 +163,8 @@ function mapLabel({title}: By, lap: Lap | null | undefined, painted: Painted | n
 
 function layers(one: LapPath | null, other: LapPath | null, painted: Painted | null): Path[] {
   const made: Path[] = [];
+  if (other) made.push({lat: other.lat, lon: other.lon, width: 1.5, colour: "--lap-3", dash: [4, 3]}); // seen where it leaves the wide one
   if (one) made.push({lat: one.lat, lon: one.lon, width: 6, colour: "--soft", ...(painted ? {values: painted.values, range: painted.range, scale: painted.scale} : {})});
-  if (other) made.push({lat: other.lat, lon: other.lon, width: 1.5, colour: "--ink", dash: [4, 3]});
   return made;
 }
 
