@@ -62,6 +62,7 @@ interface Frame { // from the plane to the canvas
 
 const PAD = 26; // px: names stand beside the path
 const MOST_ZOOM = 40;
+const NAMED_BY = 400; // places of the path that a name keeps away from
 const TAP_PX = 6; // a finger that moved less has tapped
 const FONT = "system-ui, sans-serif";
 
@@ -225,7 +226,7 @@ function drawStill(into: HTMLCanvasElement, like: Pen2D, frame: Frame | null, pa
   pen.setTransform(like.getTransform());
   pen.lineJoin = "bevel";
   for (const path of paths) drawPath(pen, frame, path);
-  if (marks) drawMarks(pen, frame, marks, width, height);
+  if (marks) drawMarks(pen, frame, paths, marks, width, height);
 }
 
 const xOf = ({plane: {x}, scale, left}: Frame, lon: number) => left + x(lon) * scale;
@@ -264,8 +265,8 @@ function drawPath(pen: Pen2D, frame: Frame, {lat, lon, values, range = [0, 1], s
   pen.setLineDash([]);
 }
 
-// Names are written outwards from the middle, over a rim of the ground, so that the path does not cross them.
-function drawMarks(pen: Pen2D, frame: Frame, {corners, lines}: Marks, width: number, height: number): void {
+// Lines, and names: each where it is furthest from the path and from the names before it.
+function drawMarks(pen: Pen2D, frame: Frame, paths: readonly Path[], {corners, lines}: Marks, width: number, height: number): void {
   for (const {a, b, main} of lines) {
     pen.strokeStyle = colour(main ? "--ink" : "--soft");
     pen.lineWidth = main ? 3 : 2;
@@ -278,29 +279,32 @@ function drawMarks(pen: Pen2D, frame: Frame, {corners, lines}: Marks, width: num
     ...lines.map(({name, a, b, main}) => ({name, at: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2] as Place, ink: main ? "--ink" : "--soft"})),
     ...corners.map(({name, at}) => ({name, at, ink: "--ink"})),
   ];
-  const middle = [frame.left, frame.top] as const;
+  const [path] = paths;
+  const every = path ? Math.max(1, Math.floor(path.lat.length / NAMED_BY)) : 1;
+  const taken: {x: number; y: number; half: number}[] = [];
+  for (let i = 0; path && i < path.lat.length; i += every) taken.push({x: xOf(frame, path.lon[i] as number), y: yOf(frame, path.lat[i] as number), half: 0});
   pen.font = `600 12px ${FONT}`;
   pen.textBaseline = "middle";
+  pen.textAlign = "center";
   pen.lineWidth = 3;
   pen.lineJoin = "round";
-  const written: {x: number; y: number; half: number}[] = [];
   for (const {name, at, ink} of named) {
     const [x, y] = [xOf(frame, at[1]), yOf(frame, at[0])];
-    const [dx, dy] = [x - middle[0], y - middle[1]];
-    const far = Math.hypot(dx, dy) || 1;
-    const half = pen.measureText(name).width / 2;
-    const place = (out: number) => ({
-      x: Math.max(half + 2, Math.min(width - half - 2, x + dx / far * (out + half * .6))), y: Math.max(8, Math.min(height - 8, y + dy / far * out)), half,
-    });
     if (x < -20 || x > width + 20 || y < -20 || y > height + 20) continue;
-    const free = [15, -15, 30, -30].map(place).find((one) => written.every((other) => Math.abs(one.x - other.x) > one.half + other.half + 2 || Math.abs(one.y - other.y) > 13));
-    if (!free) continue; // two corners within some pixels: zoomed in, both have room
-    written.push(free);
-    pen.textAlign = "center";
+    const half = pen.measureText(name).width / 2;
+    let found = {x, y, half, room: -Infinity};
+    for (let turn = 0; turn < 8; turn++) {
+      const [dx, dy] = [Math.cos(turn * Math.PI / 4), Math.sin(turn * Math.PI / 4)];
+      const to = {x: Math.max(half + 2, Math.min(width - half - 2, x + dx * (12 + half))), y: Math.max(8, Math.min(height - 8, y + dy * 16))};
+      let room = Infinity;
+      for (const one of taken) room = Math.min(room, Math.max(Math.abs(one.x - to.x) - one.half - half, Math.abs(one.y - to.y) - (one.half ? 13 : 7)));
+      if (room > found.room + 1) found = {...to, half, room};
+    }
+    taken.push(found);
     pen.strokeStyle = colour("--card");
-    pen.strokeText(name, free.x, free.y);
+    pen.strokeText(name, found.x, found.y);
     pen.fillStyle = colour(ink);
-    pen.fillText(name, free.x, free.y);
+    pen.fillText(name, found.x, found.y);
   }
   pen.lineJoin = "bevel";
 }

@@ -6,7 +6,10 @@ import type {Screen} from "../route";
 import {Compare} from "./compare";
 import {Corners} from "./corners";
 import {Drive} from "./drive";
+import {Replay} from "./replay";
 import {Signals} from "./signals";
+import {Stall} from "./stall";
+import {Track} from "./track";
 
 export interface Place {
   screen: Screen;
@@ -18,5 +21,8 @@ export const PLACES: readonly Place[] = [
   {screen: "drive", title: "Drive", component: Drive},
   {screen: "compare", title: "Compare", component: Compare},
   {screen: "corners", title: "Corners", component: Corners},
+  {screen: "stall", title: "Stall", component: Stall},
+  {screen: "track", title: "Track", component: Track},
   {screen: "signals", title: "Signals", component: Signals},
+  {screen: "replay", title: "Replay", component: Replay},
 ];
