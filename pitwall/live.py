@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
@@ -49,6 +49,9 @@ from pitwall.serve.server import bind, serve
 from pitwall.serve.speaker import Speaker, Speaking
 from pitwall.serve.tender import Tender, presses
 from pitwall.serve.uploads import Uploads
+
+if TYPE_CHECKING:
+    from pitwall.decode.traffic import Heard
 
 logger = logging.getLogger("pitwall.live")
 
@@ -170,6 +173,13 @@ class Follower(Companion):
                 if course is before:
                     return None  # from now on it is a file
         return None
+
+    def traffic(self, session: str) -> Heard | None:
+        """The newest frame of each id of `session`, where that is followed, and has been caught up with."""
+        course = self._chase.course
+        if course is None or course.session != session or course.following.behind:
+            return None
+        return course.following.traffic()
 
     def problems(self) -> Mapping[str, tuple[str, ...]]:
         """What is wrong with the cars as they are saved, by car."""

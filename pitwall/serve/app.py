@@ -17,6 +17,7 @@ from pitwall.serve import (
     coach,
     compare,
     export,
+    frames,
     guard,
     health,
     importing,
@@ -34,6 +35,7 @@ from pitwall.serve import (
     sessions,
     signals,
     track,
+    why,
 )
 from pitwall.serve.encoding import dumps
 from pitwall.serve.foxglove import routes
@@ -47,8 +49,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("pitwall.serve")
 
 RESOURCES: Final = (
-    health, metrics, sessions, requests, channels, signals, query, export, laps, track, compare, coach, live,
-    replaying, importing, jobs, login, cars,
+    health, metrics, sessions, requests, channels, signals, frames, why, query, export, laps, track, compare, coach,
+    live, replaying, importing, jobs, login, cars,
 )  # fmt: skip
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""

@@ -82,6 +82,9 @@ MAX_POINTS: Final = 10_000
 MAX_VALUES: Final = 100_000
 """Points of all channels in one answer: some 3 MB of JSON."""
 
+MAX_WINDOW_S: Final = 600.0
+"""Of raw frames of a past session: five million of a fast bus, which take some seconds to read."""
+
 EDITS: Final = 64
 """Edits that wait for the recorder; more are not written down, and that is logged."""
 MAX_FILES: Final = 1000

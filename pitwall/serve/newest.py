@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from pitwall.coach.cues import Cue
+    from pitwall.decode.traffic import Heard
     from pitwall.log.published import Recorder
 
 NEVER = -1
@@ -104,6 +105,9 @@ class Live(Protocol):
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         """A cursor of its own on the projection being built, if `session` is the one it follows."""
 
+    def traffic(self, session: str) -> Heard | None:
+        """The newest frame of each id, if `session` is the one it follows, and has caught up with.  For any thread."""
+
     def space(self) -> Space:
         """Whether there is room for projections."""
 
@@ -160,6 +164,9 @@ class Still:
         self._told = told
 
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
+        return None
+
+    def traffic(self, session: str) -> Heard | None:
         return None
 
     def space(self) -> Space:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 import duckdb
 
+from pitwall.errors import PitwallError
 from pitwall.project.query import is_damage
 from pitwall.serve.limits import QUESTION_THREADS, QUESTIONS
 from pitwall.serve.problem import Problem
@@ -184,6 +185,16 @@ class Readings:
     async def find(self, name: str) -> Session:
         """The session of that name."""
         return await self._run(lambda: self._garage.find(name))
+
+    async def read(self, work: Callable[[Callable[[], None]], T]) -> T:
+        """What `work` reads of a log, within the limits of a question.  It calls what it is given again and again."""
+        gone = threading.Event()
+
+        def go_on() -> None:
+            if gone.is_set():
+                raise PitwallError("nobody waits for it any more")
+
+        return await self._run(lambda: work(go_on), gone.set)
 
     def close(self) -> None:
         """Ends builds under way, waits for questions, and closes the files."""

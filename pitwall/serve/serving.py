@@ -70,7 +70,7 @@ class About:
 class Serving:
     """One server's state, `app.ctx`.  refused: how often, by problem.  rates: of clients, by what is asked.
 
-    replays: by id; None: its beginning is still being read.
+    replays: by id; None: its beginning is still being read.  tracing: held while a log is replayed for one answer.
     """
 
     live: Live
@@ -85,6 +85,7 @@ class Serving:
     refused: Counter[str] = field(default_factory=Counter)
     rates: dict[Kind, Rates] = field(default_factory=lambda: {kind: Rates(kind.burst, kind.every_s) for kind in KINDS})
     replays: dict[str, Reel | None] = field(default_factory=dict)
+    tracing: asyncio.Lock = field(default_factory=asyncio.Lock)
     started_s: float = field(default_factory=time.monotonic)
 
     def is_full(self, more: bool = False) -> bool:
