@@ -14,8 +14,9 @@ export const shownCue = signal<Cue | null>(null);
 
 export const canSpeak = typeof speechSynthesis !== "undefined";
 
-export function words(cue: Cue): string {
-  return cue.words[level.value] ?? Object.values(cue.words)[0] ?? cue.what;
+// In the words of the level that is chosen; a component that shows them follows the choice.
+export function words(cue: Cue, chosen: string = level.value): string {
+  return cue.words[chosen] ?? Object.values(cue.words)[0] ?? cue.what;
 }
 
 // An alarm is not advice: it takes the driver's whole screen.
@@ -33,7 +34,7 @@ effect(() => {
     return;
   }
   hiding = setTimeout(() => { shownCue.value = null; }, SHOWN_MS);
-  if (speak.peek()) say(words(cue));
+  if (speak.peek()) say(words(cue, level.peek()));
 });
 
 export function say(text: string): void {

@@ -2,7 +2,7 @@
 
 import "./signals.css";
 
-import {useMemo, useState} from "preact/hooks";
+import {useMemo, useRef, useState} from "preact/hooks";
 
 import {Spark} from "../draw/spark";
 import {useDrawing, write} from "../draw/loop";
@@ -11,7 +11,6 @@ import {digits, number, unitName} from "../numbers";
 import {Empty} from "../parts/trouble";
 import {Age} from "../parts/value";
 import {pins} from "../settings";
-import {useRef} from "preact/hooks";
 
 export function Signals() {
   const [find, setFind] = useState("");
@@ -80,13 +79,12 @@ function Row({channel}: {channel: Channel}) {
     const {v, most, whole, period} = channel;
     write(value.current, v === null ? "–" : number(v, facts.unit === "deg" && isPlace(name) ? 6 : digits(facts.unit, most, whole)));
     write(rate.current, period > 0 ? `${period < 0.1 ? Math.round(1 / period) : (1 / period).toFixed(1)}/s` : "");
-    root.current?.classList.toggle("never", channel.t === null);
-    root.current?.classList.toggle("stale", channel.t !== null && live.stale(channel));
+    if (root.current) root.current.dataset["is"] = channel.t === null ? "never" : live.stale(channel) ? "stale" : "now";
   }, 5);
   const isPinned = pins.value.includes(name);
   const pin = () => { pins.value = isPinned ? pins.value.filter((one) => one !== name) : [...pins.value, name]; };
   return (
-    <li ref={root} class="signal never" title={facts.source}>
+    <li ref={root} class="signal" data-is="never" title={facts.source}>
       <button type="button" class="quiet pin" aria-pressed={isPinned} aria-label={`Pin ${name}`} onClick={pin}>{isPinned ? "★" : "☆"}</button>
       <span class="name">{name.split(/(?<=_)/).map((part, at) => <>{at > 0 && <wbr />}{part}</>)}</span>
       <Spark channel={channel} />
