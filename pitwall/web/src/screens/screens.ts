@@ -3,6 +3,7 @@
 import type {ComponentType} from "preact";
 
 import type {Screen} from "../route";
+import {Coach} from "./coach";
 import {Drive} from "./drive";
 import {Signals} from "./signals";
 
@@ -14,5 +15,6 @@ export interface Place {
 
 export const PLACES: readonly Place[] = [
   {screen: "drive", title: "Drive", component: Drive},
+  {screen: "coach", title: "Coach", component: Coach},
   {screen: "signals", title: "Signals", component: Signals},
 ];
