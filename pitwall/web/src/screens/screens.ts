@@ -5,6 +5,7 @@ import type {ComponentType} from "preact";
 import type {Screen} from "../route";
 import {Coach} from "./coach";
 import {Drive} from "./drive";
+import {Garage} from "./garage";
 import {Signals} from "./signals";
 
 export interface Place {
@@ -17,4 +18,5 @@ export const PLACES: readonly Place[] = [
   {screen: "drive", title: "Drive", component: Drive},
   {screen: "coach", title: "Coach", component: Coach},
   {screen: "signals", title: "Signals", component: Signals},
+  {screen: "garage", title: "Garage", component: Garage},
 ];
