@@ -52,6 +52,7 @@ from pitwall.serve.uploads import Uploads
 
 if TYPE_CHECKING:
     from pitwall.decode.traffic import Heard
+    from pitwall.log.remarks import Remarks
 
 logger = logging.getLogger("pitwall.live")
 
@@ -181,6 +182,13 @@ class Follower(Companion):
             return None
         return course.following.traffic()
 
+    def remarks(self, session: str) -> Remarks | None:
+        """What people said of `session` so far, where that is followed, and has been caught up with."""
+        course = self._chase.course
+        if course is None or course.session != session or course.following.behind:
+            return None
+        return course.following.remarks
+
     def problems(self) -> Mapping[str, tuple[str, ...]]:
         """What is wrong with the cars as they are saved, by car."""
         return self._definitions.problems
@@ -211,6 +219,10 @@ class Follower(Companion):
     def note(self, session: str, fact: Mapping[str, Any]) -> None:
         """Has a person's words put into the session's log, recorded or ended.  LogError: they can't be."""
         requests.ask(self._logs, {"control": int(Control.NOTE), "fact": dict(fact), "session": session})
+
+    def tag(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Has the session's tags put into its log, recorded or ended.  LogError: they can't be."""
+        requests.ask(self._logs, {"control": int(Control.TAGS), "fact": dict(fact), "session": session})
 
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         """Has what a model answered put into the session's log, recorded or ended.  LogError: it can't be."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pitwall.decode.traffic import Traffic
+from pitwall.log.remarks import NOTHING
 from pitwall.project.database import quoted
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.query import open_projection
@@ -38,7 +39,7 @@ NEWS_NS: Final = 3_000_000_000
 
 
 class Following:
-    """One session being followed: its projector, its tail, its gauges."""
+    """One session being followed: its projector, its tail, its gauges.  remarks: what people said of it so far."""
 
     def __init__(self, about: Header, projector: Projector, tail: Tail, *, written: int) -> None:
         """written: offset behind the log's last row as of now, which is to be caught up with."""
@@ -50,6 +51,7 @@ class Following:
         self._written = written
         self._gauges = Gauges(projector.pipeline.tables, channels_of_buses(projector.pipeline.car))
         self._cast = _cast(projector.pipeline, about, self._gauges)
+        self.remarks = NOTHING
         self._traffic, self._taking = Traffic(), threading.Lock()
         self._heard_at_s: float | None = None
 
@@ -63,6 +65,7 @@ class Following:
         self._gauges.take(frames, rows)
         with self._taking:
             self._traffic.take(frames)
+        self.remarks = self.remarks.and_of(frames)
         live = self.recording and frames.start >= self._written
         self._heard_at_s = time.monotonic() if live else _heard_at_s(self._about, self._gauges.newest_t)
 

@@ -22,6 +22,10 @@ HEADERS: Final = 512
 """Sessions whose beginning is remembered, so that a question does not read it again: some 2 kB each.  And sessions that
 a lock is kept for, so that no two questions build one's projection: those not held are let go of beyond it."""
 
+REMARKS: Final = 4096
+"""Sessions of which is remembered what people said, so that a listing does not read it again: some 100 bytes each, and
+8 kB at most."""
+
 MAX_STREAMS: Final = 128
 """A hundred clients cost 3 % of a core; a browser needs one for all its tabs."""
 

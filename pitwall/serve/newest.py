@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pitwall.coach.cues import Cue
     from pitwall.decode.traffic import Heard
     from pitwall.log.published import Recorder
+    from pitwall.log.remarks import Remarks
 
 NEVER = -1
 """The `t` of a channel that has had no value yet."""
@@ -108,6 +109,9 @@ class Live(Protocol):
     def traffic(self, session: str) -> Heard | None:
         """The newest frame of each id, if `session` is the one it follows, and has caught up with.  For any thread."""
 
+    def remarks(self, session: str) -> Remarks | None:
+        """What people said of `session` so far, if it is the one it follows, and has caught up with."""
+
     def space(self) -> Space:
         """Whether there is room for projections."""
 
@@ -129,6 +133,9 @@ class Live(Protocol):
     def note(self, session: str, fact: Mapping[str, Any]) -> None:
         """Have a person's words put into the session's log.  May take seconds; raises LogError where it can't be."""
 
+    def tag(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Have the session's tags put into its log.  May take seconds; raises LogError where they can't be."""
+
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         """Have what a model answered put into the session's log.  May take seconds; raises LogError: it can't be."""
 
@@ -146,6 +153,7 @@ class Still:
         self.answers: list[tuple[str, Mapping[str, Any]]] = []
         self.lines: list[tuple[str, Mapping[str, Any]]] = []
         self.notes: list[tuple[str, Mapping[str, Any]]] = []
+        self.tags: list[tuple[str, Mapping[str, Any]]] = []
 
     @property
     def shown(self) -> Picture:
@@ -167,6 +175,9 @@ class Still:
         return None
 
     def traffic(self, session: str) -> Heard | None:
+        return None
+
+    def remarks(self, session: str) -> Remarks | None:
         return None
 
     def space(self) -> Space:
@@ -195,6 +206,11 @@ class Still:
         if self.shown_recorder is None:
             raise LogError("nobody records here")
         self.notes.append((session, fact))
+
+    def tag(self, session: str, fact: Mapping[str, Any]) -> None:
+        if self.shown_recorder is None:
+            raise LogError("nobody records here")
+        self.tags.append((session, fact))
 
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         if self.shown_recorder is None:

@@ -23,6 +23,7 @@ from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
     from pitwall.car import Car
+    from pitwall.log.remarks import Remarks
     from pitwall.log.session import Session
     from pitwall.project.catalog import Catalog
     from pitwall.serve.newest import Live
@@ -46,6 +47,9 @@ class Garage(Protocol):
 
     def find(self, name: str) -> Session:
         """The one that `name` stands for; UsageError with near names."""
+
+    def remarks(self, session: Session) -> Remarks:
+        """What people said of the session."""
 
     def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
         """A cursor of its own on that session's projection, which is built if it must be."""
@@ -169,6 +173,15 @@ class Readings:
     async def sessions(self) -> list[Session]:
         """The sessions there are, oldest first."""
         return await self._run(self._garage.sessions)
+
+    async def remarks(self, sessions: Sequence[Session]) -> list[Remarks]:
+        """What people said of each of the sessions."""
+        gone = threading.Event()
+
+        def read() -> list[Remarks]:
+            return [self._live.remarks(one.id) or self._garage.remarks(one) for one in sessions if not gone.is_set()]
+
+        return await self._run(read, gone.set)
 
     def cars(self) -> Sequence[str]:
         """The names of the cars that there are.  To be called off the loop, as is `car`."""

@@ -17,6 +17,7 @@ from sanic import Sanic
 
 from pitwall.car import Car, load, names
 from pitwall.errors import UsageError
+from pitwall.log.remarks import NOTHING, Remarks
 from pitwall.log.session import Header, Session
 from pitwall.project.catalog import Catalog
 from pitwall.project.room import Room
@@ -78,6 +79,7 @@ class FakeGarage:
     closed: bool = False
     folder: Path = CARS
     rebuilds: Rebuilds = field(default_factory=Rebuilds)
+    said: dict[str, Remarks] = field(default_factory=dict)
 
     def sessions(self) -> list[Session]:
         return [session(id) for id in sorted(self.projections)]
@@ -89,6 +91,9 @@ class FakeGarage:
         if name not in known:
             raise UsageError("there is no such session", where=name, hint=f"there are {', '.join(known) or 'none'}")
         return session(name)
+
+    def remarks(self, session: Session) -> Remarks:
+        return self.said.get(session.id, NOTHING)
 
     def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
         return self.projections[self.find(id).id].cursor()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def test_it_is_what_the_command_says(stand: tuple[Stand, Session], channel: str)
 
 def line_of(place: str) -> dict:
     file, _, line = place.rpartition(":")
-    with open(file) as text:
+    with Path(file).open() as text:
         found = text.read().splitlines()[int(line) - 1]
     return {"file": file.rpartition("/")[2], "line": int(line), "text": " ".join(found.split())}
 
