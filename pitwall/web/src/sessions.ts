@@ -11,10 +11,13 @@ export interface OneSession {
   frames: number;
   bytes: number;
   buses: string[];
+  tags: string[];
+  notes: number;
 }
 
 export interface Sessions {
   live: string | null;
+  of: number; // in all
   sessions: OneSession[]; // oldest first
 }
 

@@ -78,7 +78,7 @@ export function Machine() {
 
 function Sources({sources}: {sources: readonly Source[]}) {
   return (
-    <section class="card" aria-labelledby="from">
+    <section class="card from" aria-labelledby="from">
       <h2 id="from">Sources</h2>
       {sources.length === 0 ? <p class="soft">Nobody records here. <code>pitwall run --car CAR --source …</code></p> : (
         <div class="scroll" tabIndex={0} role="region" aria-label="Sources">
@@ -145,7 +145,7 @@ function Projection({health: {projection, rebuilds, imports}}: {health: Health})
       ["Past sessions being rebuilt", `${Object.keys(rebuilds.running).length}, ${rebuilds.waiting.length} waiting, ${rebuilds.done} done`],
       ["Held", rebuilds.held],
       ...failed.map(([session, why]): Fact => [`Rebuild of ${session} failed`, why, "bad"]),
-      ["Imports", counts(imports)],
+      ["Imports", counts(imports) || "none"],
     ]} />
   );
 }

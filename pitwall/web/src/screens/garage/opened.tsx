@@ -2,14 +2,14 @@
 
 import {useState} from "preact/hooks";
 
-import {post, useAnswer} from "../../api";
+import {post, useAnswer, usePolled} from "../../api";
 import type {Laps} from "../../laps";
-import {lapTime} from "../../numbers";
+import {duration, lapTime} from "../../numbers";
 import {Refusal, useAct} from "../../parts/act";
-import {Trouble} from "../../parts/trouble";
 import {link} from "../../route";
 import {pathOf, type OneSession} from "../../sessions";
 
+const OFTEN_MS = 3000; // a note is in the log at once, and in what is shown of it a moment later
 const FILES = {parquet: "Parquet", csv: "CSV", arrow: "Arrow", mcap: "MCAP"} as const;
 
 interface Note {
@@ -18,12 +18,12 @@ interface Note {
   tags: string[];
 }
 
-export function Opened({session}: {session: OneSession}) {
+export function Opened({session, done, again}: {session: OneSession; done: number; again: () => void}) {
   const {id} = session;
   return (
     <div class="opened">
       <p class="soft">{session.id} · {session.frames.toLocaleString()} frames on {session.buses.join(", ")}</p>
-      <LapsOf id={id} />
+      <LapsOf id={id} when={`${done} ${session.state}`} />
       <p class="links">
         <a href={link("compare", {laps: `${id}:best`})}>Compare</a>
         <a href={link("corners", {session: id})}>Corners</a>
@@ -34,18 +34,19 @@ export function Opened({session}: {session: OneSession}) {
       <p class="links">As a file:
         {Object.entries(FILES).map(([format, name]) => <a key={format} href={`${pathOf(id)}/export?format=${format}`} download>{name}</a>)}
       </p>
+      <Tags session={session} again={again} />
       <Notes id={id} />
       {session.state === "recording" && <End id={id} />}
     </div>
   );
 }
 
-function LapsOf({id}: {id: string}) {
-  const answer = useAnswer<Laps>(`${pathOf(id)}/laps`);
+function LapsOf({id, when}: {id: string; when: unknown}) {
+  const answer = useAnswer<Laps>(`${pathOf(id)}/laps`, when);
   const laps = answer.data;
   if (!laps) return answer.trouble ? <p class="soft">Laps: {answer.trouble.words}</p> : <p class="soft">…</p>;
   const timed = laps.laps.filter(({flying, time_s}) => flying && time_s !== null).length;
-  if (timed === 0) return <p class="soft">No timed laps.</p>;
+  if (timed === 0) return <p class="soft">{laps.stale ? "Laps: it is being rebuilt." : laps.complete ? "No timed laps." : "No timed laps yet."}</p>;
   const {lap, time_s: best, theoretical_s: theoretical} = laps.bests;
   return (
     <p>{timed} timed {timed === 1 ? "lap" : "laps"}{lap !== null && <>, best <a href={link("compare", {laps: `${id}:${lap}`})}>{lapTime(best)} (lap {lap})</a></>}
@@ -53,33 +54,59 @@ function LapsOf({id}: {id: string}) {
   );
 }
 
-function Notes({id}: {id: string}) {
-  const answer = useAnswer<{notes: Note[]}>(`${pathOf(id)}/notes`);
+// What the session is called by, so that it is found: the whole list is written at each change.
+function Tags({session: {id, tags}, again}: {session: OneSession; again: () => void}) {
   const [text, setText] = useState("");
-  const [tags, setTags] = useState("");
+  const act = useAct();
+  const write = async (next: string[]) => {
+    if (!await act.run(() => post(`${pathOf(id)}/tags`, {tags: next}))) return;
+    setText("");
+    again();
+  };
+  const add = () => {
+    const more = text.split(",").map((tag) => tag.trim()).filter((tag) => tag && !tags.includes(tag));
+    if (more.length > 0) void write([...tags, ...new Set(more)]);
+  };
+  return (
+    <div class="tagging">
+      <form class="row" onSubmit={(event) => { event.preventDefault(); add(); }}>
+        <h3>Tags</h3>
+        {tags.map((tag) => (
+          <button key={tag} type="button" class="chip" disabled={act.busy} aria-label={`Take the tag ${tag} away`} onClick={() => void write(tags.filter((one) => one !== tag))}>
+            {tag} <span aria-hidden="true">×</span>
+          </button>
+        ))}
+        <label><span class="unseen">Another tag</span><input type="text" name="tag" placeholder="wet, test" size={10} value={text} onInput={({currentTarget}) => setText(currentTarget.value)} /></label>
+        <button type="submit" disabled={act.busy || !text.trim()}>Tag it</button>
+      </form>
+      <Refusal trouble={act.trouble} />
+    </div>
+  );
+}
+
+function Notes({id}: {id: string}) {
+  const answer = usePolled<{notes: Note[]}>(`${pathOf(id)}/notes`, OFTEN_MS);
+  const [text, setText] = useState("");
   const act = useAct();
   const write = async () => {
-    const said = {text: text.trim(), tags: tags.split(",").map((tag) => tag.trim()).filter(Boolean)};
-    if (!said.text || !await act.run(() => post(`${pathOf(id)}/notes`, said))) return;
+    if (!text.trim() || !await act.run(() => post(`${pathOf(id)}/notes`, {text: text.trim()}))) return;
     setText("");
-    setTags("");
     answer.again();
   };
   return (
     <div class="notes">
-      <h3>Notes</h3>
-      {answer.trouble?.status !== 503 && <Trouble answer={answer} />}
-      <ul>
-        {answer.data?.notes.map((note, i) => (
-          <li key={i}>{note.text} {note.tags.map((tag) => <span key={tag} class="chip">{tag}</span>)}</li>
-        ))}
-      </ul>
       <form class="row" onSubmit={(event) => { event.preventDefault(); void write(); }}>
-        <label class="grow"><span class="unseen">A note</span><input type="text" placeholder="A note: new tyres, 1.8 bar" value={text} onInput={({currentTarget}) => setText(currentTarget.value)} /></label>
-        <label><span class="unseen">Tags, with commas between</span><input type="text" placeholder="Tags: wet, test" value={tags} onInput={({currentTarget}) => setTags(currentTarget.value)} /></label>
+        <h3>Notes</h3>
+        <label class="grow"><span class="unseen">A note</span><input type="text" name="note" placeholder="New tyres, 1.8 bar" value={text} onInput={({currentTarget}) => setText(currentTarget.value)} /></label>
         <button type="submit" disabled={act.busy || !text.trim()}>Write it down</button>
       </form>
       <Refusal trouble={act.trouble} />
+      {answer.trouble && <p class="soft">Notes: {answer.trouble.words}</p>}
+      <ul>
+        {answer.data?.notes.map((note, i) => (
+          <li key={i}><span class="soft">{duration(note.t / 1e9)} in:</span> {note.text} {note.tags.map((tag) => <span key={tag} class="chip">{tag}</span>)}</li>
+        ))}
+      </ul>
     </div>
   );
 }
