@@ -74,6 +74,10 @@ def driving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+QUIRKS = ("Failed to load resource", "The Cross-Origin-Opener-Policy header has been ignored")
+"""What Chromium itself tells: of every answer that is not a 200, and that plain http from elsewhere is not trusted."""
+
+
 def _is_ours(message: Any) -> bool:
-    """Whether it is an error of the page's: Chromium itself tells of every answer that is not a 200."""
-    return message.type == "error" and not message.text.startswith("Failed to load resource")
+    """Whether it is an error of the page's."""
+    return message.type == "error" and not message.text.startswith(QUIRKS)

@@ -52,12 +52,12 @@ class Server:
             return orjson.loads(answer.read())
 
 
-def pitwall(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def pitwall(folder: Path, *arguments: str, cars: Path = ROOT / "cars", **environment: str) -> subprocess.Popen[str]:
     """`pitwall …` in a folder, at the head of a group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pitwall", *arguments, "--cars", str(ROOT / "cars")],
+        [sys.executable, "-m", "pitwall", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environment},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PITWALL_CARS": str(cars), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -70,7 +70,7 @@ def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Serve
     """`pitwall serve` or `pitwall run`, until the end of the block; its address is known by then."""
     process = pitwall(folder, *arguments, "--tokens", str(folder / "tokens.json"), **environment)
     try:
-        yield Server(_address(process), folder, process)
+        yield Server(address(process), folder, process)
     finally:
         stop(process)
 
@@ -86,7 +86,8 @@ def stop(process: subprocess.Popen[str]) -> None:
         raise
 
 
-def _address(process: subprocess.Popen[str]) -> str:
+def address(process: subprocess.Popen[str]) -> str:
+    """What it says that the page is at."""
     assert process.stdout is not None
     said = []
     for line in process.stdout:

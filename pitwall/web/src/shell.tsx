@@ -24,7 +24,7 @@ export function Shell() {
     <div class={`shell on-${place.screen}`}>
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the screen</a>
       <header class="top">
-        <p class="brand">Pitwall</p>
+        <h1 class="brand">Pitwall</h1>
         <State />
         <Session />
         <Facts />

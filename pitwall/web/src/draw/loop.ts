@@ -34,7 +34,10 @@ export function useDrawing(draw: (now: number) => void, hz: number): void {
   useEffect(() => drawing((now) => newest.current(now), hz), [hz]);
 }
 
-// Text is written only where it differs: a write that changes nothing still costs a layout.
+// Text is written only where it differs (a write that changes nothing still costs a layout), into the node that is there.
 export function write(node: Element | null | undefined, text: string): void {
-  if (node && node.textContent !== text) node.textContent = text;
+  if (!node || node.textContent === text) return;
+  const {firstChild} = node;
+  if (firstChild instanceof Text && firstChild === node.lastChild) firstChild.data = text;
+  else node.textContent = text;
 }
