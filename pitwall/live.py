@@ -43,6 +43,7 @@ from pitwall.serve.garage import Shelf
 from pitwall.serve.importer import Importer
 from pitwall.serve.latest import Latest
 from pitwall.serve.model.settings import NONE, Settings
+from pitwall.serve.mover import Mover
 from pitwall.serve.newest import Picture
 from pitwall.serve.rebuilder import Rebuilder
 from pitwall.serve.server import bind, serve
@@ -53,6 +54,7 @@ from pitwall.serve.uploads import Uploads
 if TYPE_CHECKING:
     from pitwall.decode.traffic import Heard
     from pitwall.log.remarks import Remarks
+    from pitwall.serve.doctor import Examine
 
 logger = logging.getLogger("pitwall.live")
 
@@ -77,6 +79,8 @@ def run(
     stop: threading.Event | None = None,
     last_s: float = 0.0,
     speaks: Speaking | None = None,
+    archive_to: str = "",
+    examine: Examine | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT (in the main thread), or until `stop` is set.
 
@@ -84,7 +88,8 @@ def run(
     model: that words what the rules say.  access: who may ask.
     ready: called with the page's address once it answers.  last_s: so long, when stopped, the end of a session that is
     being recorded is waited for, which makes its projection whole.  speaks: with what, and in whose words, cues are
-    spoken here; None: on the page alone.  PitwallError: the port can't be had.
+    spoken here; None: on the page alone.  archive_to: where sessions go that somebody archives over HTTP; "": nowhere.
+    examine: says what would keep this machine from recording.  PitwallError: the port can't be had.
     """
     with contextlib.closing(bind(host, port)) as sock, kept(projections) as folder:
         room = Room(folder, floor=leave_free, pressed=lambda: presses(logs, folder))
@@ -98,7 +103,8 @@ def run(
 
         uploads = Uploads(folder, room)
         importer = Importer(uploads, logs, projections, cars)
-        companions: list[Companion] = [follower, definitions, edits, tender, rebuilder, importer]
+        mover = Mover(logs, projections, archive_to)
+        companions: list[Companion] = [follower, definitions, edits, tender, rebuilder, importer, mover]
         if speaks is not None:
             companions.append(Speaker(follower.picture, speaks.level, speaks.command))
 
@@ -110,7 +116,18 @@ def run(
                 ready(url)
 
         try:
-            serve(follower, shelf, sock, importer=importer, model=model, access=access, ready=answering, stop=stop)
+            serve(
+                follower,
+                shelf,
+                sock,
+                importer=importer,
+                mover=mover,
+                examine=examine,
+                model=model,
+                access=access,
+                ready=answering,
+                stop=stop,
+            )
         finally:
             try:
                 stop_all(companions)

@@ -11,11 +11,13 @@ from sanic.response import HTTPResponse
 
 from pitwall.errors import PitwallError
 from pitwall.serve import (
+    archive,
     cars,
     channels,
     choosing,
     coach,
     compare,
+    doctor,
     export,
     frames,
     guard,
@@ -50,7 +52,7 @@ logger = logging.getLogger("pitwall.serve")
 
 RESOURCES: Final = (
     health, metrics, sessions, requests, channels, signals, frames, why, query, export, laps, track, compare, coach,
-    live, replaying, importing, jobs, login, cars,
+    live, replaying, importing, archive, jobs, doctor, login, cars,
 )  # fmt: skip
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""

@@ -127,6 +127,8 @@ MAX_LOSSES: Final = 20
 """Of a damaged capture that are told one by one: more tell nothing new."""
 MOST_ENDED: Final = 50
 """Jobs that are over and still told of, of each kind."""
+MOST_MOVES: Final = 100
+"""Sessions waiting to be archived or restored."""
 MOST_WAITING: Final = 100
 """Sessions waiting to be rebuilt that are told of as jobs; /health counts all."""
 

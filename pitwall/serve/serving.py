@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     from pitwall.serve.broadcast import Broadcast
     from pitwall.serve.coaching import Coaching
+    from pitwall.serve.doctor import Doctor
     from pitwall.serve.importer import Importer
+    from pitwall.serve.mover import Mover
     from pitwall.serve.newest import Live
     from pitwall.serve.reading import Edition, Readings, Told
     from pitwall.serve.replaying import Reel
@@ -78,6 +80,8 @@ class Serving:
     readings: Readings
     coaching: Coaching
     importer: Importer
+    mover: Mover
+    doctor: Doctor
     streams: Streams = field(default_factory=Streams)
     requests: Requests = field(default_factory=Requests)
     access: Access = field(default_factory=Access)
@@ -103,7 +107,7 @@ class Serving:
         cast = self.live.picture().cast
         if cast is not None and name in (LIVE, cast.session):
             return About(cast.session, cast.car, cast.started_at_ns)
-        if not _is_name(name):
+        if not is_name(name):
             raise Problem("unknown-session", f"{name[:80]!r} can't be a session's name", hint="see /sessions")
         try:
             found = await self.readings.find(name)
@@ -153,7 +157,7 @@ def answer(body: object, status: int = 200) -> HTTPResponse:
     return HTTPResponse(dumps(body), status, content_type="application/json")
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
     """Letters, digits, `-`, `_` and `.`, not leading with a dot: what a folder of the logs can be called."""
     plain = name.replace("-", "").replace("_", "").replace(".", "")
     return 0 < len(name) <= 128 and name[0] != "." and plain.isascii() and plain.isalnum()

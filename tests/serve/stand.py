@@ -23,8 +23,10 @@ from pitwall.project.catalog import Catalog
 from pitwall.project.room import Room
 from pitwall.serve.access import Access
 from pitwall.serve.advising import FindingsOf, stored
+from pitwall.serve.doctor import Examine
 from pitwall.serve.importer import Importer
 from pitwall.serve.model.settings import NONE, Settings
+from pitwall.serve.mover import Mover
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
 from pitwall.serve.rebuilds import Rebuilds
 from pitwall.serve.server import bind, serve
@@ -233,6 +235,8 @@ def standing(
     findings_of: FindingsOf = stored,
     access: Access | None = None,
     importer: Importer | None = None,
+    mover: Mover | None = None,
+    examine: Examine | None = None,
 ) -> Iterator[Stand]:
     """A server in a thread of this process, on `port` or any that is free, until the block ends."""
     live, garage = live or Still(), garage or FakeGarage()
@@ -251,6 +255,8 @@ def standing(
                 garage,
                 sock,
                 importer=importer,
+                mover=mover or Mover(nowhere, nowhere),
+                examine=examine,
                 model=model,
                 findings_of=findings_of,
                 access=access,
