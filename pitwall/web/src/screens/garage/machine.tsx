@@ -5,6 +5,7 @@ import type {ComponentChildren} from "preact";
 import {usePolled} from "../../api";
 import {age, bytes, duration, moment, number} from "../../numbers";
 import {Trouble} from "../../parts/trouble";
+import {Doctor} from "./doctor";
 import {Elsewhere} from "./elsewhere";
 
 const OFTEN_MS = 2000;
@@ -72,6 +73,7 @@ export function Machine() {
         <Asked health={health} />
         <Elsewhere />
       </div>
+      <Doctor />
     </>
   );
 }

@@ -36,7 +36,14 @@ export function Opened({session, done, again}: {session: OneSession; done: numbe
       </p>
       <Tags session={session} again={again} />
       <Notes id={id} />
-      {session.state === "recording" && <End id={id} />}
+      {session.state === "recording"
+        ? <Sure ask="End this session …" what="The session ends now, and the next frame begins another." yes="End it" no="Let it go on" act={() => post(`${pathOf(id)}/end`)} again={again} />
+        : (
+          <div class="row">
+            <Archive id={id} />
+            <Sure ask="Build anew …" what="What is shown of it is made again from its log; the log stays as it is." yes="Build it" no="Leave it" act={() => post("/rebuild", {session: id})} />
+          </div>
+        )}
     </div>
   );
 }
@@ -111,20 +118,32 @@ function Notes({id}: {id: string}) {
   );
 }
 
-// Asked twice, for it can't be taken back: the next frame begins another session.
-function End({id}: {id: string}) {
+function Archive({id}: {id: string}) {
+  const {data} = useAnswer<{to: string | null}>("/archive");
+  if (!data) return null;
+  if (data.to === null) return <p class="soft">To archive it: <code>pitwall archive {id} --to PLACE</code>, or start the server with <code>--archive-to PLACE</code>.</p>;
+  return <Sure ask="Archive …" what={`Copied to ${data.to}, each byte read back, then removed here.`} yes="Archive it" no="Keep it here" act={() => post(`${pathOf(id)}/archive`)} />;
+}
+
+// Asked twice, for it is more than a look.
+function Sure({ask, what, yes, no, act, again}: {ask: string; what: string; yes: string; no: string; act: () => Promise<unknown>; again?: () => void}) {
   const [sure, setSure] = useState(false);
-  const act = useAct();
+  const {busy, trouble, run} = useAct();
+  const done = async () => {
+    if (!await run(act)) return;
+    setSure(false);
+    again?.();
+  };
   return (
     <div class="row">
       {sure ? (
         <>
-          <span>The session ends now, and the next frame begins another.</span>
-          <button type="button" class="main" disabled={act.busy} onClick={() => void act.run(() => post(`${pathOf(id)}/end`)).then(() => setSure(false))}>End it</button>
-          <button type="button" onClick={() => setSure(false)}>Let it go on</button>
+          <span>{what}</span>
+          <button type="button" class="main" disabled={busy} onClick={() => void done()}>{yes}</button>
+          <button type="button" onClick={() => setSure(false)}>{no}</button>
         </>
-      ) : <button type="button" onClick={() => setSure(true)}>End this session …</button>}
-      <Refusal trouble={act.trouble} />
+      ) : <button type="button" onClick={() => setSure(true)}>{ask}</button>}
+      <Refusal trouble={trouble} />
     </div>
   );
 }

@@ -9,13 +9,14 @@ import {Empty, Trouble} from "../../parts/trouble";
 import {choose, route} from "../../route";
 import type {OneSession, Sessions} from "../../sessions";
 import {upload} from "../../uploads";
+import {Archived} from "./archived";
 import {Opened} from "./opened";
 
 const OFTEN_MS = 5000;
 const MOST = 100; // rows at once; more come when they are asked for
 
-export const STATES: Record<string, [words: string, mark: string, tone: string]> = {
-  recording: ["recording", "●", "good"], ended: ["ended", "■", "soft"], interrupted: ["broke off", "▲", "warn"], archived: ["archived", "⇪", "soft"],
+const STATES: Record<string, [words: string, mark: string, tone: string]> = {
+  recording: ["recording", "●", "good"], ended: ["ended", "■", "soft"], interrupted: ["broke off", "▲", "warn"],
 };
 
 export function Recorded({done}: {done: number}) {
@@ -57,6 +58,7 @@ export function Recorded({done}: {done: number}) {
         </ul>
         {found.length > most && <button type="button" onClick={() => setMost(most + MOST)}>Show {Math.min(MOST, found.length - most)} more</button>}
       </section>
+      <Archived when={done} />
     </div>
   );
 }
