@@ -50,7 +50,8 @@ export function Coach() {
         </select></label>
       </div>
       <div class="halves">
-        <section class="card talk" aria-label={TALKS[talk]}>
+        <section class="card talk" aria-labelledby="talk">
+          <h2 id="talk" class="unseen">{TALKS[talk]}</h2>
           <div class="row">
             <div class="either" role="group" aria-label="What the coach tells">
               {(Object.keys(TALKS) as Talk[]).map((one) => (

@@ -61,7 +61,7 @@ function OneJob({job}: {job: Job}) {
           <ul class="losses">{losses.map((line, i) => <li key={i}>{line}</li>)}</ul>
         </details>
       )}
-      {state === "done" && session && <a href={link("garage", {session})}>Show the session</a>}
+      {state === "done" && session && kind !== "archive" && <a href={link("garage", {session})}>Show the session</a>}
     </li>
   );
 }
