@@ -7,6 +7,9 @@ import {Compare} from "./compare";
 import {Corners} from "./corners";
 import {Drive} from "./drive";
 import {Replay} from "./replay";
+import {Coach} from "./coach";
+import {Drive} from "./drive";
+import {Garage} from "./garage";
 import {Signals} from "./signals";
 import {Stall} from "./stall";
 import {Track} from "./track";
@@ -25,4 +28,7 @@ export const PLACES: readonly Place[] = [
   {screen: "track", title: "Track", component: Track},
   {screen: "signals", title: "Signals", component: Signals},
   {screen: "replay", title: "Replay", component: Replay},
+  {screen: "coach", title: "Coach", component: Coach},
+  {screen: "signals", title: "Signals", component: Signals},
+  {screen: "garage", title: "Garage", component: Garage},
 ];
