@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from pitwall.coach.cues import Cue
+    from pitwall.decode.traffic import Heard
     from pitwall.log.published import Recorder
+    from pitwall.log.remarks import Remarks
     from pitwall.project.recent import Held
 
 NEVER = -1
@@ -105,6 +107,12 @@ class Live(Protocol):
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         """A cursor of its own on the projection being built, if `session` is the one it follows."""
 
+    def traffic(self, session: str) -> Heard | None:
+        """The newest frame of each id, if `session` is the one it follows, and has caught up with.  For any thread."""
+
+    def remarks(self, session: str) -> Remarks | None:
+        """What people said of `session` so far, if it is the one it follows, and has caught up with."""
+
     def held(self, session: str) -> Held | None:
         """The newest rows of the projection being built, if `session` is the one it follows."""
 
@@ -129,6 +137,9 @@ class Live(Protocol):
     def note(self, session: str, fact: Mapping[str, Any]) -> None:
         """Have a person's words put into the session's log.  May take seconds; raises LogError where it can't be."""
 
+    def tag(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Have the session's tags put into its log.  May take seconds; raises LogError where they can't be."""
+
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         """Have what a model answered put into the session's log.  May take seconds; raises LogError: it can't be."""
 
@@ -147,6 +158,7 @@ class Still:
         self.answers: list[tuple[str, Mapping[str, Any]]] = []
         self.lines: list[tuple[str, Mapping[str, Any]]] = []
         self.notes: list[tuple[str, Mapping[str, Any]]] = []
+        self.tags: list[tuple[str, Mapping[str, Any]]] = []
 
     @property
     def shown(self) -> Picture:
@@ -165,6 +177,12 @@ class Still:
         self._told = told
 
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
+        return None
+
+    def traffic(self, session: str) -> Heard | None:
+        return None
+
+    def remarks(self, session: str) -> Remarks | None:
         return None
 
     def held(self, session: str) -> Held | None:
@@ -196,6 +214,11 @@ class Still:
         if self.shown_recorder is None:
             raise LogError("nobody records here")
         self.notes.append((session, fact))
+
+    def tag(self, session: str, fact: Mapping[str, Any]) -> None:
+        if self.shown_recorder is None:
+            raise LogError("nobody records here")
+        self.tags.append((session, fact))
 
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         if self.shown_recorder is None:

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 import duckdb
 
+from pitwall.errors import PitwallError
 from pitwall.project.query import is_damage
 from pitwall.serve.limits import QUESTION_THREADS, QUESTIONS
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
     from pitwall.car import Car
+    from pitwall.log.remarks import Remarks
     from pitwall.log.session import Session
     from pitwall.project.catalog import Catalog
     from pitwall.project.recent import Held
@@ -47,6 +49,9 @@ class Garage(Protocol):
 
     def find(self, name: str) -> Session:
         """The one that `name` stands for; UsageError with near names."""
+
+    def remarks(self, session: Session) -> Remarks:
+        """What people said of the session."""
 
     def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
         """A cursor of its own on that session's projection, which is built if it must be."""
@@ -196,6 +201,15 @@ class Readings:
         """The sessions there are, oldest first."""
         return await self._run(self._garage.sessions)
 
+    async def remarks(self, sessions: Sequence[Session]) -> list[Remarks]:
+        """What people said of each of the sessions."""
+        gone = threading.Event()
+
+        def read() -> list[Remarks]:
+            return [self._live.remarks(one.id) or self._garage.remarks(one) for one in sessions if not gone.is_set()]
+
+        return await self._run(read, gone.set)
+
     def cars(self) -> Sequence[str]:
         """The names of the cars that there are.  To be called off the loop, as is `car`."""
         return self._garage.cars()
@@ -211,6 +225,16 @@ class Readings:
     async def find(self, name: str) -> Session:
         """The session of that name."""
         return await self._run(lambda: self._garage.find(name))
+
+    async def read(self, work: Callable[[Callable[[], None]], T]) -> T:
+        """What `work` reads of a log, within the limits of a question.  It calls what it is given again and again."""
+        gone = threading.Event()
+
+        def go_on() -> None:
+            if gone.is_set():
+                raise PitwallError("nobody waits for it any more")
+
+        return await self._run(lambda: work(go_on), gone.set)
 
     def close(self) -> None:
         """Ends builds under way, waits for questions, and closes the files."""
