@@ -238,10 +238,11 @@ class Readings:
 
     def close(self) -> None:
         """Ends builds under way, waits for questions, and closes the files."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._memory):
+            pool.shutdown(wait=False, cancel_futures=True)
         self._garage.close()
-        self._pool.shutdown()
-        self._memory.shutdown()
+        for pool in (self._pool, self._memory):
+            pool.shutdown()
 
     async def _run(
         self,
