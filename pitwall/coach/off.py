@@ -28,6 +28,7 @@ BEHIND_M: Final = 150.0
 """So long behind it is lost what it costs: whoever comes back is slow."""
 SLOW_SHARE: Final = 0.6
 """Of the usual speed there.  A pit lane is driven at less; who leaves the road against his will has nearly all."""
+"""Of the usual speed there.  A pit lane is driven at less; who is off against his will has nearly all of it."""
 SLOW_OVER_M: Final = 20.0
 """Speed is told over that way: fixes come every 2 to 5 m."""
 
