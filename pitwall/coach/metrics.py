@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.coach.driven import Driven, high
+from pitwall.coach.driven import FULL_PCT, Driven, high
 from pitwall.coach.sections import Sections
 from pitwall.coach.stretches import Rows, Runs, Smoothed, Stretches, from_on, up_to
 from pitwall.frames import Int64
@@ -32,7 +32,6 @@ BRAKING_G: Final = -0.25
 """Without a brake channel: no engine brakes so hard above second gear."""
 POWER_PCT: Final = 20.0
 """More throttle than holds the speed in a corner."""
-FULL_PCT: Final = 95.0
 OFF_PCT: Final = 5.0
 LIFT_PCT: Final = 10.0
 """A throttle that gives so much back was lifted."""
