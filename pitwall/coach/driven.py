@@ -84,6 +84,21 @@ class Driven:
         """int64 (r,), the rows where full power was on, and stays so."""
         return steady_rows(self.role("throttle") >= FULL_PCT)
 
+    def braked(self, least: float) -> Int64:
+        """int64 (r,), the rows where the brake was on, by more than `least`, and stays so.
+
+        The same rows as the last time, if no value of the brake lies between that and what was asked for then.
+        """
+        rank = int(self.brake_ordered.searchsorted(least, "right"))
+        if rank not in self._braked:
+            self._braked.clear()
+            self._braked[rank] = steady_rows(self.role("brake") > least)
+        return self._braked[rank]
+
+    @cached_property
+    def _braked(self) -> dict[int, Int64]:
+        return {}
+
     @cached_property
     def shifting(self) -> npt.NDArray[np.bool_]:
         """bool (n,), where a gear is changed: about the rows at which it differs."""
@@ -226,8 +241,9 @@ def high(columns: Sequence[Float64]) -> float:
         return np.nan
     place = HIGH_PERCENT / 100 * (count - 1)
     above = count - int(place)
-    ends = np.sort(np.concatenate([column[-above:] for column in columns]))[-above:]
-    return _at(ends, place, first=count - above)
+    ends = np.concatenate([column[-above:] for column in columns])
+    at = len(ends) - above
+    return _at(np.partition(ends, (at, min(at + 1, len(ends) - 1))), place, first=count - len(ends))
 
 
 def _at(ordered: Float64, place: float, first: int = 0) -> float:
@@ -246,5 +262,7 @@ def slope(speed: Float64) -> Float64:
     """m/s²: what speed gains a second, over distance."""
     reach = round(SPEED_MEAN_M / STEP_M)
     weights = np.ones(2 * reach + 1) / (2 * reach + 1)
-    mean = np.convolve(np.pad(speed, reach, mode="edge"), weights, "valid")
-    return np.asarray(np.gradient(np.square(mean) / 2, STEP_M), np.float64)
+    wide = np.concatenate([np.full(reach, speed[0]), speed, np.full(reach, speed[-1])])
+    energy = np.square(np.convolve(wide, weights, "valid")) / 2
+    ends = (energy[1] - energy[0]) / STEP_M, (energy[-1] - energy[-2]) / STEP_M
+    return np.concatenate([ends[:1], (energy[2:] - energy[:-2]) / (2 * STEP_M), ends[1:]])

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pitwall.coach.driven import Driven, high, percentile, steady_rows
-from pitwall.coach.metrics import Limits, braking_rows
+from pitwall.coach.metrics import BRAKING_SHARE, Limits, braking_rows
 from pitwall.track.corners import STEP_M, Float64
 
 BIN_MPS: Final = 2.0
@@ -61,6 +61,22 @@ class Pace:
     def speeding(self) -> Float64:
         return _table(self.at_full, 50.0)
 
+    @cached_property
+    def speeds_up(self) -> list[float]:
+        """What is added to the square of the speed on a row, at steps of speed; so is what `slows_down` takes."""
+        found: list[float] = (2 * STEP_M * self.speeding).tolist()
+        return found
+
+    @cached_property
+    def slows_down(self) -> list[float]:
+        found: list[float] = (2 * STEP_M * self.slowing).tolist()
+        return found
+
+    @cached_property
+    def never_turns(self) -> bool:
+        """Whether full power speeds up, and braking slows down, at any speed."""
+        return min(self.speeds_up) >= 0 and min(self.slows_down) >= 0
+
 
 UNKNOWN: Final = Pace(np.empty(0), np.nan, ())
 
@@ -71,20 +87,28 @@ def pace(laps: Sequence[Driven], most: Limits) -> Pace:
     if not lateral_g > 0:
         return UNKNOWN
     at_full = [_gains(lap.role("speed")[lap.at_full], lap.gain_mps2[lap.at_full]) for lap in laps]
-    braking = [_braking(lap, most, lateral_g) for lap in laps]
-    if not (_tells(at_full) and _tells(braking)):
+    braking = _braking(laps, most, lateral_g)
+    if not (_tells(at_full) and _tells([braking])):
         return UNKNOWN
-    return Pace(_table(braking, BRAKING_PERCENTILE), lateral_g, at_full)
+    return Pace(_table([braking], BRAKING_PERCENTILE), lateral_g, at_full)
 
 
-def _braking(lap: Driven, most: Limits, lateral_g: float) -> Gains:
+def _braking(laps: Sequence[Driven], most: Limits, lateral_g: float) -> Gains:
     """What the brakes take, straight ahead."""
-    rows = steady_rows(braking_rows(lap, most))
-    turned = np.abs(lap.role("g_lat")[rows]) / lateral_g
+    least = BRAKING_SHARE * most.brake
+    by_pedal = [most.brake > 0 and lap.has("brake") for lap in laps]
+    rows = [
+        lap.braked(least) if pedal else steady_rows(braking_rows(lap, most))
+        for lap, pedal in zip(laps, by_pedal, strict=True)
+    ]
+    speed, lateral, gain = (
+        np.concatenate([column[at] for column, at in zip(columns, rows, strict=True)])
+        for columns in zip(*((lap.role("speed"), lap.role("g_lat"), lap.gain_mps2) for lap in laps), strict=True)
+    )
+    turned = np.abs(lateral) / lateral_g
     straight = turned < STRAIGHT_SHARE
-    rows, turned = rows[straight], turned[straight]
-    left = np.sqrt(np.maximum(LEAST_SHARE, 1 - np.square(turned)))
-    return _gains(lap.role("speed")[rows], -lap.gain_mps2[rows] / left)
+    left = np.sqrt(np.maximum(LEAST_SHARE, 1 - np.square(turned[straight])))
+    return _gains(speed[straight], -gain[straight] / left)
 
 
 def approached(lap: Driven, car: Pace, first: int, last: int) -> Float64:
@@ -94,17 +118,22 @@ def approached(lap: Driven, car: Pace, first: int, last: int) -> Float64:
     """
     speed, lateral = lap.role("speed")[first : last + 1], np.abs(lap.role("g_lat")[first : last + 1])
     bend = np.nan_to_num(lateral / np.square(np.maximum(speed, 3.0)) / car.lateral_g).tolist()  # of the circle, per v²
-    most, up, down = len(car.speeding) - 1, car.speeding.tolist(), car.slowing.tolist()
-    ahead, energy = [float(speed[0])], float(speed[0]) ** 2
-    for _ in range(len(bend) - 1):  # some hundred rows, for a corner of a lap that a rule speaks of
-        energy = max(0.0, energy + 2 * STEP_M * up[min(most, int(energy**0.5 / TABLE_MPS))])
-        ahead.append(energy**0.5)
-    back, energy = [float(speed[-1])], float(speed[-1]) ** 2
+    up, down, most = car.speeds_up, car.slows_down, len(car.slowing) - 1
+    steady = car.never_turns
+    # some hundred rows, for a corner of a lap that a rule speaks of
+    could, energy = [float(speed[0])], float(speed[0]) ** 2
+    for _ in range(len(bend) - 1):
+        energy = max(0.0, energy + up[min(most, int(energy**0.5 / TABLE_MPS))])
+        could.append(energy**0.5)
+    energy = float(speed[-1]) ** 2
+    could[-1] = min(could[-1], energy**0.5)
     for i in range(len(bend) - 2, -1, -1):
         left = max(LEAST_SHARE, 1 - (bend[i] * energy) ** 2) ** 0.5
-        energy += 2 * STEP_M * left * down[min(most, int(energy**0.5 / TABLE_MPS))]
-        back.append(energy**0.5)
-    return np.asarray(np.minimum(np.array(ahead), np.array(back[::-1])), np.float64)
+        energy += left * down[min(most, int(energy**0.5 / TABLE_MPS))]
+        if energy**0.5 >= could[i] and steady:
+            break  # before that it could have been faster still, and got there slower
+        could[i] = min(could[i], energy**0.5)
+    return np.array(could)
 
 
 def _gains(speed: Float64, gain: Float64) -> Gains:
