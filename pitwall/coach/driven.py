@@ -79,11 +79,6 @@ class Driven:
     def lateral_ordered(self) -> Float64:
         return _ordered(np.abs(self.role("g_lat")))
 
-    @cached_property
-    def at_full(self) -> Int64:
-        """int64 (r,), the rows where full power was on, and stays so."""
-        return steady_rows(self.role("throttle") >= FULL_PCT)
-
     def braked(self, least: float) -> Int64:
         """int64 (r,), the rows where the brake was on, by more than `least`, and stays so.
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from pitwall.coach.driven import Driven
 from pitwall.coach.metrics import FIGURES, Cornering, Limits, braking_rows, lateral_g, limits, measured
-from pitwall.coach.pace import LEAST_SHARE, TABLE_MPS, Pace, pace
+from pitwall.coach.pace import LEAST_SHARE, TABLE_MPS, Gains, Pace, gains_at_full, pace
 from pitwall.coach.sections import PARTS, Places, Sections
 from pitwall.coach.straights import STRAIGHT_FIGURES, Straight, straight
 from pitwall.coach.stretches import Stretches
@@ -51,6 +51,7 @@ class Measured:
     """One lap as it was measured.  times_s: float64 (4, k), of `PARTS`.  lateral_g: (k,), the greatest in each middle.
 
     figures: float64 (k, f), all of `cornering` and of `straight`, in their order.
+    at_full: what full power gave.
     """
 
     cornering: Cornering
@@ -58,6 +59,7 @@ class Measured:
     times_s: Float64
     lateral_g: Float64
     figures: Float64
+    at_full: Gains
 
 
 class Driving:
@@ -91,7 +93,9 @@ class Driving:
 
     @cached_property
     def pace(self) -> Pace:
-        return pace(self.laps[-PACED:], self.limits)
+        newest = range(len(self.laps))[-PACED:]
+        at_full = [self.measured(lap).at_full for lap in newest]
+        return pace([self.laps[lap] for lap in newest], self.limits, at_full)
 
     def measured(self, lap: int) -> Measured:
         """By its place in `laps`."""
@@ -105,7 +109,9 @@ class Driving:
         cornering = measured(lap, self.reference, sections, self.limits)
         straights = straight(lap, sections, self.limits, cornering.lift_m)
         figures = np.array([*_cornering_figures(cornering), *_straight_figures(straights)]).T.copy()
-        return Measured(cornering, straights, sections.times_s(lap), lateral_g(lap, sections.middle), figures)
+        return Measured(
+            cornering, straights, sections.times_s(lap), lateral_g(lap, sections.middle), figures, gains_at_full(lap)
+        )
 
     @cached_property
     def figures(self) -> Float64:

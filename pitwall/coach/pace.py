@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.coach.driven import Driven, high, percentile, steady_rows
+from pitwall.coach.driven import FULL_PCT, Driven, high, percentile, steady_rows
 from pitwall.coach.metrics import BRAKING_SHARE, Limits, braking_rows
 from pitwall.track.corners import STEP_M, Float64
 
@@ -81,16 +81,21 @@ class Pace:
 UNKNOWN: Final = Pace(np.empty(0), np.nan, ())
 
 
-def pace(laps: Sequence[Driven], most: Limits) -> Pace:
-    """Of these laps together; `UNKNOWN` where a channel that it takes is missing."""
+def pace(laps: Sequence[Driven], most: Limits, at_full: Sequence[Gains]) -> Pace:
+    """Of these laps together; `UNKNOWN` where a channel that it takes is missing.  at_full: of each lap."""
     lateral_g = high([lap.lateral_ordered for lap in laps])
     if not lateral_g > 0:
         return UNKNOWN
-    at_full = [_gains(lap.role("speed")[lap.at_full], lap.gain_mps2[lap.at_full]) for lap in laps]
     braking = _braking(laps, most, lateral_g)
     if not (_tells(at_full) and _tells([braking])):
         return UNKNOWN
     return Pace(_table([braking], BRAKING_PERCENTILE), lateral_g, at_full)
+
+
+def gains_at_full(lap: Driven) -> Gains:
+    """What full power gave on a lap, where it was on, and stayed so."""
+    rows = steady_rows(lap.role("throttle") >= FULL_PCT)
+    return _gains(lap.role("speed")[rows], lap.gain_mps2[rows])
 
 
 def _braking(laps: Sequence[Driven], most: Limits, lateral_g: float) -> Gains:

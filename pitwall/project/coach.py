@@ -80,15 +80,17 @@ class _Together:
         """The samples from first to last, and one more on either side; of those before `before_ns`."""
         if not self._over_lap:
             return {}
-        pieces = [i for i, t in enumerate(self._t) if int(t[-1]) >= first_ns - _ASIDE_NS and int(t[0]) < before_ns]
-        t = np.concatenate([np.empty(0, np.int64), *(self._t[i] for i in pieces)])
-        near = (t < before_ns) & (t >= first_ns - _ASIDE_NS)
-        t = t[near]
+        near = [
+            (values, slice(t.searchsorted(first_ns - _ASIDE_NS), t.searchsorted(before_ns)), t)
+            for t, values in zip(self._t, self._values, strict=True)
+            if int(t[-1]) >= first_ns - _ASIDE_NS and int(t[0]) < before_ns
+        ]
+        t = np.concatenate([np.empty(0, np.int64), *(t[part] for _, part, t in near)])
         about = _about(t, first_ns, last_ns)
         shared = t[about]
         found: dict[str, Samples] = {}
         for name in self._over_lap:
-            values = np.concatenate([np.empty(0), *(self._values[i][name] for i in pieces)])[near]
+            values = np.concatenate([np.empty(0), *(values[name][part] for values, part, _ in near)])
             there = ~np.isnan(values)
             if there.all():
                 found[name] = Samples(shared, values[about])
