@@ -226,7 +226,7 @@ def _lock(wheel: str, speeds: _Once) -> Detector:
     def holds(ticks: Ticks) -> Rows:
         most = speeds(ticks)[-1]
         slowing = ticks.column("g_long") < -0.2 if "g_long" in ticks.columns else np.ones(len(ticks), np.bool_)
-        power = np.nan_to_num(ticks.column("throttle")) > POWER_PCT
+        power = ticks.column("throttle") > POWER_PCT
         return np.asarray(
             (ticks.column(wheel) < LOCKED_SHARE * most) & (most > MOVING_MPS) & slowing & ~power, np.bool_
         )

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from operator import attrgetter
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -36,6 +36,7 @@ LIVE: Final = ("speed", "g_lat", "g_long", "yaw_rate", "throttle", "brake", "rpm
 """Roles that are watched as they come."""
 
 
+Column = TypeVar("Column", Int64, Float64)
 _NAMED: Final = ("oil_press", "oil_temp", "water_temp")
 """Roles whose channels' alarms have names of their own."""
 _OTHER_UNITS: Final = {"yaw_rate": "deg/s", **dict.fromkeys(WHEELS, "m/s")}
@@ -59,17 +60,17 @@ class _Together:
 
     def new(self, parts: Sequence[Rows]) -> tuple[Int64, dict[str, Float64]]:
         """The samples among these rows of the table: times, and the values of each channel."""
-        t = np.concatenate([part.t for part in parts])
-        return t, {
-            name: np.concatenate([part.values[index] for part in parts]) * factor
-            for name, (index, factor) in self._places.items()
-        }
+        found: dict[str, Float64] = {}
+        for name, (index, factor) in self._places.items():
+            column = _joined([part.values[index] for part in parts])
+            found[name] = column if factor == 1.0 else column * factor
+        return _joined([part.t for part in parts]), found
 
     def keep(self, t: Int64, values: Mapping[str, Float64]) -> None:
         """Remembers new samples."""
-        if self._over_lap:
-            self._t.append(t)
-            self._values.append({name: values[name] for name in self._over_lap})
+        if self._over_lap:  # copied: what a batch was decoded from is not kept
+            self._t.append(t.copy())
+            self._values.append({name: values[name].copy() for name in self._over_lap})
 
     def forget(self, since_ns: int) -> None:
         """Pieces that end before that time."""
@@ -98,6 +99,10 @@ class _Together:
                 own = _about(t[there], first_ns, last_ns)
                 found[name] = Samples(t[there][own], values[there][own])
         return found
+
+
+def _joined(parts: Sequence[Column]) -> Column:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _about(t: Int64, first_ns: int, last_ns: int) -> slice:
