@@ -32,7 +32,6 @@ BEHIND_M: Final = 150.0
 """So long behind it is lost what it costs: whoever comes back is slow."""
 SLOW_SHARE: Final = 0.6
 """Of the usual speed there.  A pit lane is driven at less; who leaves the road against his will has nearly all."""
-"""Of the usual speed there.  A pit lane is driven at less; who is off against his will has nearly all of it."""
 SLOW_OVER_M: Final = 20.0
 """Speed is told over that way: fixes come every 2 to 5 m."""
 
@@ -79,6 +78,8 @@ def _slow(t_s: Float64, usual_s: Float64, row: int) -> bool:
     """Whether the car comes to that row much slower than usual."""
     before = max(0, row - round(SLOW_OVER_M / STEP_M))
     return bool(usual_s[row] - usual_s[before] < SLOW_SHARE * (t_s[row] - t_s[before]))
+
+
 def _away(lap: Driven, others: Sequence[Driven]) -> Float64:
     """How far from where the others went, row by row, less what they differ by; 0 where it cannot be `AWAY_M`."""
     far = np.zeros(len(lap), np.bool_)

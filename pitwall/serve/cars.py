@@ -110,7 +110,7 @@ class OneChannel(Struct):
 
 
 class Limit(Struct):
-    """What a channel must stay within, in its unit.  over_rpm: while the engine turns faster; for_s: beyond for so long."""
+    """What a channel must stay within, in its unit.  over_rpm: only above; for_s: it has to be beyond for so long."""
 
     channel: str
     below: float | None

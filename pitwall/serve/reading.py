@@ -158,10 +158,7 @@ class Readings:
             ((fingerprint, offset, complete, place, tracks),) = cursor.execute(
                 "SELECT fingerprint, log_offset, complete, place, tracks FROM built_from"
             ).fetchall()
-            edition = self._edition(session, fingerprint, offset, complete)
-            wanted = self._garage.fingerprint(session)
-            stale = wanted not in ("", fingerprint) or tracks != near(place)
-            edition = Edition(fingerprint, tracks, offset, complete, stale)
+            edition = self._edition(session, fingerprint, offset, complete, place, tracks)
             of(edition)
             return Told(question(cursor), edition)
 
@@ -184,15 +181,17 @@ class Readings:
             answer, built = question(held), held.built
             if answer is None:
                 return None
-            return Told(answer, self._edition(session, built.fingerprint, built.offset, built.complete))
+            origin = (built.fingerprint, built.offset, built.complete, built.place, built.tracks)
+            return Told(answer, self._edition(session, *origin))
 
         found = await self._run(told, pool=self._memory)
         self.recalled += found is not None
         return found
 
-    def _edition(self, session: str, fingerprint: str, offset: int, complete: bool) -> Edition:
+    def _edition(self, session: str, fingerprint: str, offset: int, complete: bool, place: str, tracks: str) -> Edition:
         wanted = self._garage.fingerprint(session)
-        return Edition(fingerprint, offset, complete, wanted not in ("", fingerprint))
+        stale = wanted not in ("", fingerprint) or tracks != near(place)
+        return Edition(fingerprint, tracks, offset, complete, stale)
 
     @property
     def rebuilds(self) -> Rebuilds:
