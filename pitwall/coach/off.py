@@ -74,6 +74,12 @@ def offs(driving: Driving, index: int) -> list[Off]:
     return found
 
 
+def _slow(t_s: Float64, usual_s: Float64, row: int) -> bool:
+    """Whether the car comes to that row much slower than usual."""
+    before = max(0, row - round(SLOW_OVER_M / STEP_M))
+    return bool(usual_s[row] - usual_s[before] < SLOW_SHARE * (t_s[row] - t_s[before]))
+
+
 def _away(lap: Driven, others: Sequence[Driven]) -> Float64:
     """How far from where the others went, row by row, less what they differ by; 0 where it cannot be `AWAY_M`."""
     far = np.zeros(len(lap), np.bool_)
@@ -86,12 +92,6 @@ def _away(lap: Driven, others: Sequence[Driven]) -> Float64:
     road = _median([np.hypot(other.x_m[rows] - x, other.y_m[rows] - y) for other in others])
     found[rows] = np.hypot(lap.x_m[rows] - x, lap.y_m[rows] - y) - road
     return found
-
-
-def _slow(t_s: Float64, usual_s: Float64, row: int) -> bool:
-    """Whether the car comes to that row much slower than usual."""
-    before = max(0, row - round(SLOW_OVER_M / STEP_M))
-    return bool(usual_s[row] - usual_s[before] < SLOW_SHARE * (t_s[row] - t_s[before]))
 
 
 def _median(laps: Sequence[Float64]) -> Float64:

@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from pitwall.errors import PitwallError
+from pitwall.project.tracks import near
 from pitwall.serve.companion import Companion
 from pitwall.serve.limits import MOST_ENDED
 from pitwall.workers import CORES, Order, Worker
@@ -104,7 +105,7 @@ class Rebuilder(Companion):
                 rebuilds.waiting = tuple(dict.fromkeys([*self._asked, *rebuilds.waiting]))
 
     def _stale(self) -> list[str]:
-        """Sessions that have a projection, but not by their car's newest definition; the newest first."""
+        """Sessions that have a projection, but not by the newest definition on the tracks near; the newest first."""
         generations, cast, status = self._shelf.generations, self._live.picture().cast, self._live.picture().status
         followed = cast.session if cast is not None and status.state != "ended" else ""
         there = set(generations.sessions())
@@ -116,7 +117,8 @@ class Rebuilder(Companion):
             wanted = self._shelf.fingerprint(session.id)
             if not wanted or self._failed.get(session.id) == (wanted, session.rows):
                 continue
-            if generations.said(session.id, wanted) != session.rows:
+            said = generations.said(session.id, wanted)
+            if said is None or said.offset != session.rows or said.tracks != near(said.place):
                 found.append(session.id)
         return found
 
