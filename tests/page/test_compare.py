@@ -10,7 +10,19 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
-from tests.page.stage import FIRST, PHONE, SECOND, SIZES, Server, is_drawn, needs_chromium, needs_page, sticks_out, until, violations
+from tests.page.stage import (
+    FIRST,
+    PHONE,
+    SECOND,
+    SIZES,
+    Server,
+    is_drawn,
+    needs_chromium,
+    needs_page,
+    sticks_out,
+    until,
+    violations,
+)
 
 pytestmark = [needs_chromium, needs_page]
 
@@ -128,7 +140,10 @@ def test_fingers_move_the_cursor_and_zoom(recorded: Server, open_page: Open) -> 
     length_m = recorded.json(f"/session/{FIRST}/laps/2")["length_m"]
     _fingers(page, [[("down", 1, 0.3)], [("move", 1, 0.4)], [("up", 1, 0.4)]])
     assert float(page.locator("#at").inner_text().split()[0]) == pytest.approx(length_m * 0.4, abs=length_m * 0.01)
-    _fingers(page, [[("down", 1, 0.4), ("down", 2, 0.6)], [("move", 1, 0.3), ("move", 2, 0.7)], [("up", 1, 0.3), ("up", 2, 0.7)]])
+    _fingers(
+        page,
+        [[("down", 1, 0.4), ("down", 2, 0.6)], [("move", 1, 0.3), ("move", 2, 0.7)], [("up", 1, 0.3), ("up", 2, 0.7)]],
+    )
     zoomed = until(lambda: _range(page), "the pinch")
     assert zoomed == pytest.approx((length_m * 0.25, length_m * 0.75), abs=length_m * 0.02)
     _fingers(page, [[("down", 1, 0.5), ("up", 1, 0.5)], [("down", 1, 0.5), ("up", 1, 0.5)]])
@@ -210,9 +225,11 @@ def _fingers(page: Any, steps: list[list[tuple[str, int, float]]]) -> None:
     page.locator(".u-over").nth(1).evaluate(
         """(over, steps) => {
             const {left, top, width, height} = over.getBoundingClientRect();
-            for (const step of steps) for (const [what, finger, share] of step) over.dispatchEvent(new PointerEvent(`pointer${what}`, {
-                bubbles: true, pointerType: "touch", pointerId: finger, clientX: left + share * width, clientY: top + height / 2,
+            const finger = ([what, pointerId, share]) => over.dispatchEvent(new PointerEvent(`pointer${what}`, {
+                bubbles: true, pointerType: "touch", pointerId,
+                clientX: left + share * width, clientY: top + height / 2,
             }));
+            steps.flat().forEach(finger);
         }""",
         steps,
     )
