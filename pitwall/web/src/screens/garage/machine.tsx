@@ -83,7 +83,7 @@ function Sources({sources}: {sources: readonly Source[]}) {
     <section class="card from" aria-labelledby="from">
       <h2 id="from">Sources</h2>
       {sources.length === 0 ? <p class="soft">Nobody records here. <code>pitwall run --car CAR --source …</code></p> : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Sources">
+        <div class="scroll" tabIndex={0} role="group" aria-label="Each source">
           <table>
             <thead><tr><th scope="col">Bus</th><th scope="col">From</th><th scope="col">State</th><th scope="col">Frames/s</th><th scope="col">Newest</th><th scope="col">Frames</th><th scope="col">Lost</th></tr></thead>
             <tbody>
