@@ -20,7 +20,8 @@ import numpy as np
 
 from pitwall.car.definition import Alarm
 from pitwall.coach.finding import Figure, Priority
-from pitwall.coach.metrics import G_MPS2, POWER_PCT, Rows
+from pitwall.coach.metrics import G_MPS2, POWER_PCT
+from pitwall.coach.stretches import Rows
 from pitwall.coach.ticks import TICK_NS, Ticks, joined
 from pitwall.track.corners import Float64
 
@@ -152,8 +153,12 @@ class _Open:
         self.last_ns = -(1 << 62)
 
     def fold(self, on: Rows, ticks: Ticks, lasts_s: float) -> list[tuple[int, int]]:
-        """(tick at which it is told, when it began) of those that are to be told."""
+        """(tick at which it is told, when it began) of those that are to be told.
+
+        It lasts from up to a tick before the first at which it is seen: what of `lasts_s` is less than a tick is over.
+        """
         found = []
+        lasts_ns = round(lasts_s * 1e9) // TICK_NS * TICK_NS
         edges = np.flatnonzero(np.diff(np.concatenate([[False], on, [False]])))
         for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             begins = int(ticks.t_ns[first])
@@ -162,7 +167,7 @@ class _Open:
                 if begins - self.last_ns > AGAIN_S * 1e9:
                     self.told = False
                 self.since_ns = begins
-            told_ns = self.since_ns + round(lasts_s * 1e9)
+            told_ns = self.since_ns + lasts_ns
             at = max(first, int(np.searchsorted(ticks.t_ns, told_ns)))
             if not self.told and at < last:
                 self.told = True

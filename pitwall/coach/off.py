@@ -1,7 +1,8 @@
 """A lap beside the others in, where it left the track out.  Pure.
 
 No channel tells where the road ends.  Whoever suddenly is far from where every other lap went, and loses time by it,
-was off, or as good as off: avoided somebody, or missed a corner altogether.
+was off, or as good as off: avoided somebody, or missed a corner altogether.  Who goes that way slowly has chosen it:
+into the pits, whose lane lies beside the start line more often than not, or an escape road.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ LOST_S: Final = 1.0
 """Less is a line that was tried."""
 BEHIND_M: Final = 150.0
 """So long behind it is lost what it costs: whoever comes back is slow."""
+SLOW_SHARE: Final = 0.6
+"""Of the usual speed there.  A pit lane is driven at less; who leaves the road against his will has nearly all."""
+SLOW_OVER_M: Final = 20.0
+"""Speed is told over that way: fixes come every 2 to 5 m."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +63,20 @@ def offs(driving: Driving, index: int) -> list[Off]:
             continue
         until = min(last + reach, len(lap) - 1)
         begin = max(0, first - reach)
+        chosen = _slow(lap.t_s, usual_s, first) or (until == len(lap) - 1 and _slow(lap.t_s, usual_s, until))
+        if chosen:
+            continue
         lost_s = float((lap.t_s[until] - lap.t_s[begin]) - (usual_s[until] - usual_s[begin]))
         if lost_s >= LOST_S:
             farthest = float(np.max(away[first:until])) if until > first else float(away[first])
             found.append(Off(first * STEP_M, float(lap.t_s[first]), farthest, lost_s))
     return found
+
+
+def _slow(t_s: Float64, usual_s: Float64, row: int) -> bool:
+    """Whether the car comes to that row much slower than usual."""
+    before = max(0, row - round(SLOW_OVER_M / STEP_M))
+    return bool(usual_s[row] - usual_s[before] < SLOW_SHARE * (t_s[row] - t_s[before]))
 
 
 def _median(laps: Sequence[Float64]) -> Float64:

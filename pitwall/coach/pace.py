@@ -18,7 +18,8 @@ from typing import Final
 import numpy as np
 
 from pitwall.coach.driven import Driven, high, percentile
-from pitwall.coach.metrics import FULL_PCT, Limits, Rows, braking_rows
+from pitwall.coach.metrics import FULL_PCT, Limits, braking_rows
+from pitwall.coach.stretches import Rows
 from pitwall.track.corners import STEP_M, Float64
 
 STEADY_M: Final = 10.0

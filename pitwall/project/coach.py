@@ -7,7 +7,7 @@ into batches.  Channels that the coach needs are kept for `KEPT_NS`, so that a l
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from operator import attrgetter
 from typing import Final
@@ -15,12 +15,12 @@ from typing import Final
 import numpy as np
 
 from pitwall.car import Car, units
-from pitwall.coach.coaching import Coaching
+from pitwall.coach.coaching import Coaching, Cornered
 from pitwall.coach.cues import Cue, Planned, Speaking
 from pitwall.coach.driven import UNITS, Driven, Samples, driven
 from pitwall.coach.finding import Figure, Finding, Level, Priority
 from pitwall.coach.incidents import WHEELS, Incident, Watching, detectors
-from pitwall.coach.metrics import FIGURES, Cornering
+from pitwall.coach.metrics import FIGURES
 from pitwall.coach.off import Off
 from pitwall.coach.ticks import Ticking, Ticks
 from pitwall.derive import Rows, Table
@@ -149,8 +149,9 @@ class Coach:
         """The rows of its tables, as of now; the same object until they may differ."""
         if self._told != self._changes:
             coaching = self._coaching
+            cornered = [] if coaching is None else coaching.cornered
             self._small = {
-                "corners": [] if coaching is None else [_corner_row(each) for each in coaching.cornerings],
+                "corners": [row for each in cornered for row in _corner_rows(each)],
                 "findings": [] if coaching is None else [_finding_row(each) for each in coaching.findings()],
                 "incidents": [_incident_row(each) for each in sorted(self._incidents, key=_when)],
                 "cues": [_cue_row(each) for each in self._cues],
@@ -233,8 +234,9 @@ def _corners(cutter: Cutter) -> tuple[Corner, ...]:
 _figures_of = attrgetter(*FIGURES)
 
 
-def _corner_row(each: Cornering) -> tuple[object, ...]:
-    return each.lap, each.corner, *_figures_of(each)
+def _corner_rows(each: Cornered) -> Iterator[tuple[object, ...]]:
+    figures = np.array(_figures_of(each.cornering)).T.tolist()
+    return ((each.lap, corner.name, *row) for corner, row in zip(each.corners, figures, strict=True))
 
 
 def _when(each: Incident) -> tuple[int, str, str]:

@@ -94,6 +94,7 @@ def report(serving: Serving) -> dict[str, Any]:
         "queries": {
             "running": readings.running,
             "answered": readings.answered,
+            "recalled": readings.recalled,
             "refused": readings.refused,
             "interrupted": readings.interrupted,
         },

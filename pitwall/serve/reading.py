@@ -1,7 +1,8 @@
 """Questions to projections, answered off the loop: few threads, a cursor a question, limits on number and time.
 
 The session being projected is read through a cursor on the connection that writes it, a finished one from its file,
-read-only. A question whose client has gone, or whose time is up, is interrupted: its thread is free at once.
+read-only. A question whose client has gone, or whose time is up, is interrupted: its thread is free at once. What the
+newest rows can answer, which the session being projected has in memory, asks no DuckDB, and waits for none.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pitwall.log.remarks import Remarks
     from pitwall.log.session import Session
     from pitwall.project.catalog import Catalog
+    from pitwall.project.recent import Held
     from pitwall.serve.newest import Live
     from pitwall.serve.rebuilds import Rebuilds
 
@@ -121,13 +123,17 @@ class Told(Generic[T]):
 
 
 class Readings:
-    """Asks, and counts.  running: under way or waiting.  interrupted: client gone, or time up."""
+    """Asks, and counts.  running: under way or waiting.  interrupted: client gone, or time up.
+
+    recalled: of those answered, without DuckDB.
+    """
 
     def __init__(self, live: Live, garage: Garage) -> None:
         self._live = live
         self._garage = garage
         self._pool = ThreadPoolExecutor(QUESTION_THREADS, "pitwall-query")
-        self.running = self.answered = self.refused = self.interrupted = 0
+        self._memory = ThreadPoolExecutor(1, "pitwall-recall")  # numpy, and few locks of Python's to wait for
+        self.running = self.answered = self.refused = self.interrupted = self.recalled = 0
 
     async def ask(
         self,
@@ -145,8 +151,7 @@ class Readings:
             ((fingerprint, offset, complete),) = cursor.execute(
                 "SELECT fingerprint, log_offset, complete FROM built_from"
             ).fetchall()
-            wanted = self._garage.fingerprint(session)
-            edition = Edition(fingerprint, offset, complete, wanted not in ("", fingerprint))
+            edition = self._edition(session, fingerprint, offset, complete)
             of(edition)
             return Told(question(cursor), edition)
 
@@ -156,6 +161,28 @@ class Readings:
             lambda: self._garage.distrust(session),
         )
         return await self._run(call, call.interrupt)
+
+    async def recall(self, session: str, question: Callable[[Held], T | None]) -> Told[T] | None:
+        """What `question` returns, given the newest rows of the session's projection; None: it says so, or nobody has
+        them, as it is not being built.  Problem: too busy.
+        """
+        held = self._live.held(session)
+        if held is None or held.built.complete:
+            return None
+
+        def told() -> Told[T] | None:
+            answer, built = question(held), held.built
+            if answer is None:
+                return None
+            return Told(answer, self._edition(session, built.fingerprint, built.offset, built.complete))
+
+        found = await self._run(told, pool=self._memory)
+        self.recalled += found is not None
+        return found
+
+    def _edition(self, session: str, fingerprint: str, offset: int, complete: bool) -> Edition:
+        wanted = self._garage.fingerprint(session)
+        return Edition(fingerprint, offset, complete, wanted not in ("", fingerprint))
 
     @property
     def rebuilds(self) -> Rebuilds:
@@ -214,8 +241,14 @@ class Readings:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._garage.close()
         self._pool.shutdown()
+        self._memory.shutdown()
 
-    async def _run(self, work: Callable[[], T], interrupt: Callable[[], None] = lambda: None) -> T:
+    async def _run(
+        self,
+        work: Callable[[], T],
+        interrupt: Callable[[], None] = lambda: None,
+        pool: ThreadPoolExecutor | None = None,
+    ) -> T:
         if self.running >= QUESTIONS:
             self.refused += 1
             raise Problem(
@@ -224,7 +257,7 @@ class Readings:
                 hint="ask again in a second",
                 headers={"Retry-After": "1"},
             )
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        future = asyncio.get_running_loop().run_in_executor(pool or self._pool, work)
         self.running += 1
         future.add_done_callback(self._done)
         try:

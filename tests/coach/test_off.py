@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pitwall.bus.capture import read_capture
+from pitwall.car import load
 from pitwall.coach.driven import Driven
 from pitwall.coach.driving import Driving
 from pitwall.coach.off import Off, offs
+from pitwall.coach.sections import Sections
+from pitwall.log.opening import Header
+from pitwall.project.pipeline import Pipeline
+from tests.captures import CAPTURES, needs_captures
+from tests.coach.laps_of import CARS
 
 N = 1000
 ROWS = np.arange(float(N))
@@ -20,8 +27,16 @@ def lap(number: int, *, away_m: float = 0.0, slower_s: float = 0.0) -> Driven:
     return Driven(number, t_s, x, ROWS, {"speed": np.full(N, 40.0)})
 
 
+def slowly(away: tuple[int, int], slow: tuple[int, int]) -> Driven:
+    """The fifth lap; between two rows 15 m beside the others, and between two at a quarter of their speed."""
+    x = 0.6 * np.sin(5 + ROWS / 200) + np.interp(ROWS, [away[0], away[0] + 15, away[1], away[1] + 15], [0, 15, 15, 0])
+    speed = np.where((slow[0] > ROWS) | (slow[1] < ROWS), 40.0, 10.0)
+    t_s = np.concatenate([[0.0], np.cumsum(1 / speed)[:-1]])
+    return Driven(5, t_s, x, ROWS, {"speed": speed})
+
+
 def found(laps: list[Driven], index: int) -> list[Off]:
-    return offs(Driving(laps, laps[0], []), index)
+    return offs(Driving(laps, Sections([], laps[0])), index)
 
 
 def test_a_lap_that_leaves_the_others_way_and_loses_by_it_was_off() -> None:
@@ -37,6 +52,44 @@ def test_a_lap_that_leaves_the_others_way_and_loses_by_it_was_off() -> None:
 @pytest.mark.parametrize(("away_m", "slower_s"), [(5, 3), (12, 0.5)])
 def test_another_line_and_a_way_round_that_costs_nothing_are_no_off(away_m: float, slower_s: float) -> None:
     assert found([*(lap(k) for k in range(1, 5)), lap(5, away_m=away_m, slower_s=slower_s)], 4) == []
+
+
+@pytest.mark.parametrize(
+    ("away", "slow"),
+    [
+        ((940, N), (950, N)),  # brakes into the pits, whose lane passes the line
+        ((880, 970), (930, N)),  # and comes near the road before the line
+        ((380, 600), (300, 600)),  # an escape road, or a pit lane within the lap: slow before it leaves the others' way
+    ],
+)
+def test_who_goes_into_the_pits_was_not_off(away: tuple[int, int], slow: tuple[int, int]) -> None:
+    assert found([*(lap(k) for k in range(1, 5)), slowly(away, slow)], 4) == []
+
+
+@pytest.mark.parametrize(
+    ("away", "slow"),
+    [
+        ((780, 860), (800, 860)),
+        ((870, 940), (880, 940)),  # and is back, and fast, at the line
+    ],
+)
+def test_who_leaves_the_road_as_fast_as_ever_was_off(away: tuple[int, int], slow: tuple[int, int]) -> None:
+    assert len(found([*(lap(k) for k in range(1, 5)), slowly(away, slow)], 4)) == 1
+
+
+@needs_captures
+@pytest.mark.parametrize(
+    ("name", "offs"),
+    [
+        ("modena-racechrono.vbo", []),  # the last lap ends in the pits, beside the line at 19 km/h
+        ("lignano-racebox.vbo", [12]),  # 27 km/h in a bend, 7 m from the others' way, and back
+    ],
+)
+def test_a_real_drive_was_off_where_it_left_the_track_and_not_where_it_came_in(name: str, offs: list[int]) -> None:
+    capture = read_capture(CAPTURES / "laps" / name)
+    pipeline = Pipeline(load(CARS, "gps-logger"), Header(1, name, "gps-logger", 0, capture.buses, ""))
+    pipeline.apply(capture.frames)
+    assert [lap for _, _, kind, _, _, lap, *_ in pipeline.coached()["incidents"] if kind == "off"] == offs
 
 
 def test_with_two_other_laps_nobody_knows_where_the_road_is() -> None:
