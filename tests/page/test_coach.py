@@ -91,7 +91,9 @@ def test_words_are_shown_as_they_come_and_a_pending_answer_is_asked_for_again(re
         asked.append(route.request.url)
         last = answers[min(len(asked), len(answers)) - 1]
         events = [("rules", {**rules, "pending": True}), ("words", {"words": "In a"}), ("answer", last)]
-        body = ": ping\n\n" + "".join(f"id: -\nevent: {kind}\ndata: {orjson.dumps(said).decode()}\n\n" for kind, said in events)
+        body = ": ping\n\n" + "".join(
+            f"id: -\nevent: {kind}\ndata: {orjson.dumps(said).decode()}\n\n" for kind, said in events
+        )
         route.fulfill(body=body, content_type="text/event-stream")
 
     page.route("**/coach/debrief*", answer)
@@ -106,16 +108,27 @@ def test_a_model_that_fails_a_server_that_is_gone_and_too_many_questions_are_tol
         page = open_page(f"http://127.0.0.1:{stand.port}/#/coach?session={SID}")
         who = page.locator(".talk .who")
         sync_api.expect(who).to_contain_text(re.compile(r"By the rules \(.*model"))
-        problem = {"type": "urn:pitwall:problem:too-often", "status": 429, "detail": "the coach was asked 20 times", "hint": "wait 2 s"}
+        problem = {
+            "type": "urn:pitwall:problem:too-often",
+            "status": 429,
+            "detail": "the coach was asked 20 times",
+            "hint": "wait 2 s",
+        }
         page.route(
             "**/coach/ask",
-            lambda route: route.fulfill(status=429, body=orjson.dumps(problem), content_type="application/problem+json"),
+            lambda route: route.fulfill(
+                status=429, body=orjson.dumps(problem), content_type="application/problem+json"
+            ),
         )
         page.get_by_role("button", name=LOSING).click()
         newest = page.locator(".question").first
-        sync_api.expect(newest.get_by_role("alert")).to_contain_text("Asked too often. the coach was asked 20 times wait 2 s")
+        sync_api.expect(newest.get_by_role("alert")).to_contain_text(
+            "Asked too often. the coach was asked 20 times wait 2 s"
+        )
         page.unroute("**/coach/ask")
-        page.route("**/coach/ask", lambda route: route.fulfill(body="event: rules\ndata: ", content_type="text/event-stream"))
+        page.route(
+            "**/coach/ask", lambda route: route.fulfill(body="event: rules\ndata: ", content_type="text/event-stream")
+        )
         page.get_by_role("button", name=LOSING).click()
         sync_api.expect(newest.get_by_role("alert")).to_contain_text("broke off")
         page.unroute("**/coach/ask")
