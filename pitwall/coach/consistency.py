@@ -62,7 +62,7 @@ Cornered = Mapping[str, Mapping[str, Float64]]
 def cornered(driving: Driving) -> Cornered:
     """How the laps of a drive went through its corners."""
     return {
-        place.corner.name: {name: driving.figures[:, row, corner] for row, name in enumerate(FIGURES)}
+        place.corner.name: {name: driving.figures[:, corner, row] for row, name in enumerate(FIGURES)}
         for corner, place in enumerate(driving.places)
     }
 

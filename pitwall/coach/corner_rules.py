@@ -75,8 +75,8 @@ def _power(s: Seen) -> Float64:
 
 def coasts(s: Seen) -> Rows:
     """Longer than usual, or so long that it is a habit; and before the brake, not behind a gentle one."""
-    before = s.own.lift_m - s.own.brake_m
-    rolls = np.isnan(s.own.brake_m) | (before > 25 + np.nan_to_num(s.usual.lift_m - s.usual.brake_m, nan=0.0))
+    before, usual = s.own.lift_m - s.own.brake_m, s.usual.lift_m - s.usual.brake_m
+    rolls = np.isnan(s.own.brake_m) | (before > 25 + np.where(np.isnan(usual), 0.0, usual))
     habit = (s.own.coast_s > 0.7) & (np.isnan(before) | (before > 25))
     return ((s.own.coast_s > s.usual.coast_s + 0.45) & rolls) | habit
 

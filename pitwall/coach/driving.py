@@ -20,7 +20,7 @@ import numpy as np
 
 from pitwall.coach.driven import Driven
 from pitwall.coach.metrics import FIGURES, Cornering, Limits, braking_rows, lateral_g, limits, measured
-from pitwall.coach.pace import LEAST_SHARE, TABLE_MPS, Pace, pace
+from pitwall.coach.pace import LEAST_SHARE, TABLE_MPS, Gains, Pace, gains_at_full, pace
 from pitwall.coach.sections import PARTS, Places, Sections
 from pitwall.coach.straights import STRAIGHT_FIGURES, Straight, straight
 from pitwall.coach.stretches import Stretches
@@ -50,7 +50,8 @@ _straight_figures = attrgetter(*STRAIGHT_FIGURES)
 class Measured:
     """One lap as it was measured.  times_s: float64 (4, k), of `PARTS`.  lateral_g: (k,), the greatest in each middle.
 
-    figures: float64 (f, k), all of `cornering` and of `straight`, in their order.
+    figures: float64 (k, f), all of `cornering` and of `straight`, in their order.
+    at_full: what full power gave.
     """
 
     cornering: Cornering
@@ -58,6 +59,7 @@ class Measured:
     times_s: Float64
     lateral_g: Float64
     figures: Float64
+    at_full: Gains
 
 
 class Driving:
@@ -91,7 +93,9 @@ class Driving:
 
     @cached_property
     def pace(self) -> Pace:
-        return pace(self.laps[-PACED:], self.limits)
+        newest = range(len(self.laps))[-PACED:]
+        at_full = [self.measured(lap).at_full for lap in newest]
+        return pace([self.laps[lap] for lap in newest], self.limits, at_full)
 
     def measured(self, lap: int) -> Measured:
         """By its place in `laps`."""
@@ -104,12 +108,14 @@ class Driving:
         sections = self.sections
         cornering = measured(lap, self.reference, sections, self.limits)
         straights = straight(lap, sections, self.limits, cornering.lift_m)
-        figures = np.array([*_cornering_figures(cornering), *_straight_figures(straights)])
-        return Measured(cornering, straights, sections.times_s(lap), lateral_g(lap, sections.middle), figures)
+        figures = np.array([*_cornering_figures(cornering), *_straight_figures(straights)]).T.copy()
+        return Measured(
+            cornering, straights, sections.times_s(lap), lateral_g(lap, sections.middle), figures, gains_at_full(lap)
+        )
 
     @cached_property
     def figures(self) -> Float64:
-        """float64 (n, f, k), of each lap."""
+        """float64 (n, k, f), of each lap."""
         return np.array([self.measured(lap).figures for lap in range(len(self.laps))])
 
     @cached_property
@@ -131,7 +137,7 @@ class Driving:
     def seen(self, lap: int) -> Mapping[str, Seen]:
         """What a rule looks at, by the section of the corners that it speaks of."""
         good = self.best_others(lap)
-        usual = _medians(self.figures[good[:BEST], :, np.arange(len(self.sections))])
+        usual = _medians(self.figures[good[:BEST], np.arange(len(self.sections))])
         return {name: Seen(self, lap, good[:, part], usual[part]) for name, part in _PART_OF.items()}
 
     def brake_share(self, lap: int) -> Float64:
@@ -164,7 +170,7 @@ class Seen:
     """All corners, and the straights to them, on one lap; and what the best of the other laps in a section did.
 
     good: int64 (m, k), most of the other laps, the best in the section first, which a lap's time is compared with: the
-    best three alone would charge a driver with what is chance.  figures: (f, k), as the best three have them.
+    best three alone would charge a driver with what is chance.  figures: (k, f), as the best three have them.
     """
 
     driving: Driving
@@ -187,7 +193,7 @@ class Seen:
     @cached_property
     def usual(self) -> Cornering:
         """Each figure is the median of the best three others'."""
-        return Cornering(*self.figures[: len(FIGURES)])
+        return Cornering(*self.figures.T[: len(FIGURES)])
 
     @property
     def straight(self) -> Straight:
@@ -195,7 +201,7 @@ class Seen:
 
     @cached_property
     def usual_straight(self) -> Straight:
-        return Straight(*self.figures[len(FIGURES) :])
+        return Straight(*self.figures.T[len(FIGURES) :])
 
     @property
     def brake_share(self) -> Float64:
@@ -265,12 +271,11 @@ def _rows(metres: Float64) -> Int64:
 
 
 def _medians(laps: Float64) -> Float64:
-    """(m, 4, k, f) -> (4, f, k), of what is known."""
-    laps = np.moveaxis(laps, -1, -2)
-    if not len(laps):
-        return np.full(laps.shape[1:], np.nan)
-    ordered = np.sort(laps, axis=0)  # what is missing sorts to the end
-    count = np.count_nonzero(~np.isnan(ordered), axis=0)[None]
-    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(laps) - 1)
-    middle = (np.take_along_axis(ordered, low, 0) + np.take_along_axis(ordered, high, 0)) / 2
-    return np.asarray(np.where(count > 0, middle, np.nan)[0], np.float64)
+    """(m, …) -> (…): of each figure, of what is known of `BEST` laps at most; NaN where nothing is."""
+    known = ~np.isnan(laps)
+    count = known.sum(axis=0)
+    a, b, c = (np.where(known[i], laps[i], np.inf) if i < len(laps) else np.inf for i in range(BEST))
+    least, more = np.minimum(a, b), np.maximum(a, b)
+    first, second = np.minimum(least, c), np.minimum(more, np.maximum(least, c))
+    of_two = (first + np.where(count == 2, second, first)) / 2
+    return np.asarray(np.where(count == 0, np.nan, np.where(count == BEST, second, of_two)), np.float64)

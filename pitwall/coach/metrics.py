@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.coach.driven import Driven, high
+from pitwall.coach.driven import FULL_PCT, Driven, high
 from pitwall.coach.sections import Sections
 from pitwall.coach.stretches import Rows, Runs, Smoothed, Stretches, from_on, up_to
 from pitwall.frames import Int64
@@ -32,15 +32,12 @@ BRAKING_G: Final = -0.25
 """Without a brake channel: no engine brakes so hard above second gear."""
 POWER_PCT: Final = 20.0
 """More throttle than holds the speed in a corner."""
-FULL_PCT: Final = 95.0
 OFF_PCT: Final = 5.0
 LIFT_PCT: Final = 10.0
 """A throttle that gives so much back was lifted."""
 COAST_S: Final = 0.3
 """A foot that goes from one pedal to the other, or a lever from gear to gear, is faster: that is no coasting."""
 G_MPS2: Final = 9.80665
-NEAR_APEX_M: Final = 12.0
-"""Either side of the reference lap's apex: how far off a line lies is a mean over so much of it."""
 TURNED_SHARE: Final = 0.4
 """Of a corner's greatest lateral acceleration: the car has turned in."""
 CORRECTION_SHARE: Final = 0.12
@@ -277,11 +274,12 @@ def _corrections(lap: Driven, turned: Stretches) -> Float64:
     known = np.isfinite(most) & (turned.last - turned.first >= 3)
     way = np.sign(np.diff(angle))
     turns = np.flatnonzero(way[1:] != way[:-1]) + 1  # between two of them the wheel is turned one way, or held
-    low, high_ = np.searchsorted(turns, turned.first), np.searchsorted(turns, turned.last)
+    begins, ends = turns.searchsorted(turned.first).tolist(), turns.searchsorted(turned.last).tolist()
+    at_turns, at_begin, at_end = (angle[rows].tolist() for rows in (turns, turned.first, turned.last - 1))
     found = np.full(len(most), np.nan)
     for k in np.flatnonzero(known).tolist():
-        rows = [turned.first[k], *turns[low[k] : high_[k]], turned.last[k] - 1]
-        found[k] = _swings(angle[rows].tolist(), max(CORRECTION_DEG, CORRECTION_SHARE * float(most[k])))
+        angles = [at_begin[k], *at_turns[begins[k] : ends[k]], at_end[k]]
+        found[k] = _swings(angles, max(CORRECTION_DEG, CORRECTION_SHARE * float(most[k])))
     return found
 
 
@@ -315,24 +313,14 @@ def lateral_g(lap: Driven, middle: Smoothed) -> Float64:
 
 def _off(lap: Driven, reference: Driven, sections: Sections) -> Float64:
     """How far outside of the reference lap's path the car was about its apex: from there to the lap's nearest point."""
-    reach, n = round(NEAR_APEX_M / STEP_M), len(reference)
-    about = np.arange(-reach, reach + 1)
-    rows = sections.apex[:, None] + about
-    there = (rows >= 3) & (rows <= n - 4)
-    rows = np.clip(rows, 3, n - 4)
-    near = rows[:, :1] + np.arange(-reach, 3 * reach + 1)
-    none = (near < 0) | (near > rows[:, -1:] + reach) | (near >= n)
-    near = np.clip(near, 0, n - 1)
-    dx = lap.x_m[near][:, None, :] - reference.x_m[rows][:, :, None]
-    dy = lap.y_m[near][:, None, :] - reference.y_m[rows][:, :, None]
-    away = dx * dx + dy * dy
-    away += np.where(none, np.inf, 0.0)[:, None, :]
-    nearest = np.argmin(away, axis=2)[:, :, None]
+    rows, near = sections.about_apex, sections.near
+    dx, dy = lap.x_m[near] - reference.x_m[rows][:, :, None], lap.y_m[near] - reference.y_m[rows][:, :, None]
+    nearest = (dx * dx + dy * dy).argmin(axis=2)[:, :, None]
     along_x, along_y = (column[rows + 3] - column[rows - 3] for column in (reference.x_m, reference.y_m))
     length = np.hypot(along_x, along_y)
     dx, dy = np.take_along_axis(dx, nearest, 2)[:, :, 0], np.take_along_axis(dy, nearest, 2)[:, :, 0]
     with np.errstate(invalid="ignore", divide="ignore"):  # a path that stands still there has no sides
-        to_right = np.where(there, (dx * along_y - dy * along_x) / length, 0.0)
-        found = to_right.sum(axis=1) / there.sum(axis=1)
-    found[(there & ~(length > 0)).any(axis=1)] = np.nan
+        to_right = np.where(sections.there, (dx * along_y - dy * along_x) / length, 0.0)
+        found = to_right.sum(axis=1) / sections.there.sum(axis=1)
+    found[(sections.there & ~(length > 0)).any(axis=1)] = np.nan
     return np.asarray(np.where(sections.right, -found, found), np.float64)

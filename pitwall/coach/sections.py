@@ -23,6 +23,8 @@ MIDDLE_SHARE: Final = 0.25
 APPROACH_M: Final = 40.0
 """So long before the fastest point of a straight the next corner's entry begins at the latest: who brakes too early
 does it there."""
+NEAR_APEX_M: Final = 12.0
+"""Either side of the reference lap's apex: how far off a line lies is a mean over so much of it."""
 MEAN_ROWS: Final = 3
 """Either side of a row, of what is noisy: some metres in all."""
 PARTS: Final = ("entry", "middle", "exit", "corner")
@@ -59,6 +61,8 @@ class Sections:
     apex_m: float64 (k,).  begin, apex, end: int64 (k,), rows of each corner, `begin <= i < end`.  entry: where its
     entry begins.  before: the row before which nothing is of it.  middle: its rows.  parts: first and last rows of
     `PARTS`, int64 (4, k) each.  driven, turning, approach: the whole corner, up to its apex, and with its entry.
+    about_apex: int64 (k, 25), rows about it, `there` (k, 25) where those are rows of the lap; near: int64 (k, 25, 25),
+    rows about each of them.
     """
 
     def __init__(self, corners: Sequence[Corner], first: Driven) -> None:
@@ -78,6 +82,10 @@ class Sections:
         first_of = [[part.first for part in each] for each in (entry, middle, exit_, entry)]
         last_of = [[part.last for part in each] for each in (entry, middle, exit_, exit_)]
         self.parts = np.array(first_of, np.int64), np.array(last_of, np.int64)
+        about = np.arange(-round(NEAR_APEX_M / STEP_M), round(NEAR_APEX_M / STEP_M) + 1)
+        rows = self.apex[:, None] + about
+        self.about_apex, self.there = np.clip(rows, 3, n - 4), (rows >= 3) & (rows <= n - 4)
+        self.near = np.clip(self.about_apex[:, :, None] + about, 0, n - 1)
         self.driven = Stretches(self.begin, self.end)
         self.turning = Stretches(self.begin, self.apex + 1)
         self.approach = Stretches(self.entry, self.apex + 1)

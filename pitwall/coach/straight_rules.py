@@ -19,7 +19,8 @@ MISSED_S: Final = 0.4
 
 def lifts(s: Seen) -> Rows:
     """For longer than usual there."""
-    return s.straight.lift_s > np.nan_to_num(s.usual_straight.lift_s) + 0.15
+    usual = s.usual_straight.lift_s
+    return s.straight.lift_s > np.where(np.isnan(usual), 0.0, usual) + 0.15
 
 
 def short_shifts(s: Seen) -> Rows:

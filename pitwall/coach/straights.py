@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.coach.driven import Driven
-from pitwall.coach.metrics import FULL_PCT, LIFT_PCT, Limits, braking_rows
+from pitwall.coach.driven import FULL_PCT, Driven
+from pitwall.coach.metrics import LIFT_PCT, Limits, braking_rows
 from pitwall.coach.sections import Sections
 from pitwall.coach.stretches import Runs, Stretches, from_on, up_to
 from pitwall.frames import Int64

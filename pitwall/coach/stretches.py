@@ -32,15 +32,15 @@ class Stretches:
     def __init__(self, first: Int64, last: Int64) -> None:
         self.first, self.last = first, last
         self._lengths = np.maximum(last - first, 0)
-        self._ends = np.cumsum(self._lengths)
+        self._ends = self._lengths.cumsum()
         self._begins = self._ends - self._lengths
         self._some = self._lengths > 0
         rows = np.arange(self._ends[-1] if len(first) else 0)
-        self.rows: Int64 = rows + np.repeat(first - self._begins, self._lengths)
+        self.rows: Int64 = rows + (first - self._begins).repeat(self._lengths)
 
     def spread(self, figures: Column) -> Column:
         """Each stretch's, (k,) -> (m,), at all of its rows."""
-        return np.repeat(figures, self._lengths)
+        return figures.repeat(self._lengths)
 
     def reduced(self, ufunc: np.ufunc, values: Float64) -> Float64:
         """(m,) -> float64 (k,): as `ufunc.reduce` has it of each stretch."""
@@ -60,29 +60,31 @@ class Stretches:
     def mean(self, values: Float64) -> Float64:
         """(m,) -> float64 (k,), of what is known."""
         known = ~np.isnan(values)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(self.reduced(np.add, np.where(known, values, 0.0)) / self.count(known), np.float64)
+        count = self.count(known)
+        found = self.reduced(np.add, np.where(known, values, 0.0)) / np.maximum(count, 1)
+        return np.asarray(np.where(count > 0, found, np.nan), np.float64)
 
     def where(self, on: Rows) -> tuple[Int64, Stretches]:
         """The rows where it is on, int64 (j,), and which of these are each stretch's."""
-        at = np.flatnonzero(on)
-        return self.rows[at], Stretches(np.searchsorted(at, self._begins), np.searchsorted(at, self._ends))
+        at = on.nonzero()[0]
+        return self.rows[at], Stretches(at.searchsorted(self._begins), at.searchsorted(self._ends))
 
     def count(self, on: Rows) -> Int64:
         """(m,) -> int64 (k,): at how many rows."""
-        _, each = self.where(on)
-        return each.last - each.first
+        at = on.nonzero()[0]
+        found: Int64 = at.searchsorted(self._ends) - at.searchsorted(self._begins)
+        return found
 
     def first_where(self, on: Rows) -> Int64:
         """(m,) -> int64 (k,): the first row; -1: none."""
-        at = np.append(np.flatnonzero(on), len(on))
-        hit = at[np.searchsorted(at, self._begins)]
+        at = np.concatenate((on.nonzero()[0], (len(on),)))
+        hit = at[at.searchsorted(self._begins)]
         return np.where(hit < self._ends, hit - self._begins + self.first, -1)
 
     def last_where(self, on: Rows) -> Int64:
         """(m,) -> int64 (k,): the last row; -1: none."""
-        at = np.append(-1, np.flatnonzero(on))
-        hit = at[np.searchsorted(at, self._ends) - 1]
+        at = np.concatenate(((-1,), on.nonzero()[0]))
+        hit = at[at.searchsorted(self._ends) - 1]
         return np.where(hit >= self._begins, hit - self._begins + self.first, -1)
 
 
@@ -94,14 +96,14 @@ class Runs:
     def __init__(self, on: Rows) -> None:
         wide = np.zeros(len(on) + 2, np.bool_)
         wide[1:-1] = on
-        edges = np.flatnonzero(wide[1:] != wide[:-1])
+        edges = (wide[1:] != wide[:-1]).nonzero()[0]
         self.first: Int64
         self.last: Int64
         self.first, self.last = edges[::2], edges[1::2]
 
     def within(self, first: Int64, last: Int64) -> tuple[Stretches, Int64, Int64]:
         """Those that reach into stretches (k,): of each stretch which runs, and of these the part within, from, to."""
-        which = Stretches(np.searchsorted(self.last, first, side="right"), np.searchsorted(self.first, last))
+        which = Stretches(self.last.searchsorted(first, "right"), self.first.searchsorted(last))
         runs = which.rows
         return which, np.maximum(self.first[runs], which.spread(first)), np.minimum(self.last[runs], which.spread(last))
 
@@ -132,11 +134,11 @@ class Smoothed:
 
 def up_to(on: Rows, at: Int64) -> Int64:
     """The last row up to each of `at` (k,), it included, where it is on; -1: none."""
-    rows = np.append(-1, np.flatnonzero(on))
-    return rows[np.searchsorted(rows, at, side="right") - 1]
+    rows = np.concatenate(((-1,), on.nonzero()[0]))
+    return rows[rows.searchsorted(at, "right") - 1]
 
 
 def from_on(on: Rows, at: Int64) -> Int64:
     """The first row from each of `at` (k,) on where it is on; n: none."""
-    rows = np.append(np.flatnonzero(on), len(on))
-    return rows[np.searchsorted(rows[:-1], at)]
+    rows = np.concatenate((on.nonzero()[0], (len(on),)))
+    return rows[rows[:-1].searchsorted(at)]

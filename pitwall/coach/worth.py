@@ -103,14 +103,15 @@ def _carried_on(lap: Driven, car: Pace, usual_mps: float, at: int, place: Places
     unknown = np.flatnonzero(~np.isfinite(speed[at:until]))
     if len(unknown):  # the last metres of a lap may be
         until = at + int(unknown[0])
-    up, most = car.speeding.tolist(), len(car.speeding) - 1
+    up, most = car.speeds_up, len(car.speeds_up) - 1
     more, lost_s = usual_mps**2 - float(speed[at]) ** 2, 0.0
-    for own in speed[at:until].tolist():  # a straight, for a corner of a lap that a rule speaks of
-        own = max(own, 1.0)
-        could = max(1.0, own * own + more) ** 0.5
-        lost_s += STEP_M / own - STEP_M / could
-        gained = up[min(most, int(could / TABLE_MPS))] - up[min(most, int(own / TABLE_MPS))]
-        more += 2 * STEP_M * gained
+    own = np.maximum(speed[at:until], 1.0)
+    gained = np.array(up)[np.minimum((own / TABLE_MPS).astype(np.int64), most)]
+    # a straight, for a corner of a lap that a rule speaks of
+    for energy, took_s, by_own in zip((own * own).tolist(), (STEP_M / own).tolist(), gained.tolist(), strict=True):
+        could = max(1.0, energy + more) ** 0.5
+        lost_s += took_s - STEP_M / could
+        more += up[min(most, int(could / TABLE_MPS))] - by_own
     return lost_s
 
 
@@ -128,9 +129,9 @@ def _carried_back(lap: Driven, car: Pace, usual_mps: float, at: int, place: Plac
 
 def _full_power(own: Float64, car: Pace) -> Float64:
     """The speeds from the first on, had power stayed on."""
-    up, most = car.speeding.tolist(), len(car.speeding) - 1
+    up, most = car.speeds_up, len(car.speeds_up) - 1
     energy, found = float(own[0]) ** 2, [float(own[0])]
     for _ in range(len(own) - 1):
-        energy = max(1.0, energy + 2 * STEP_M * up[min(most, int(energy**0.5 / TABLE_MPS))])
+        energy = max(1.0, energy + up[min(most, int(energy**0.5 / TABLE_MPS))])
         found.append(energy**0.5)
     return np.array(found)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -200,7 +200,7 @@ class Store:
         for name in given.keys() & self._tables.keys():  # its rows go, whenever they came
             self._tables[name].forget()
         channels = [row for gathered in self._tables.values() for row in gathered.channels()]
-        origin = (built.session, built.fingerprint, built.code, built.offset, built.lost, built.complete)
+        origin = astuple(built)
         small: dict[str, Sequence[tuple[object, ...]]] = {**given, "channels": channels, "built_from": [origin]}
         for name, rows in small.items():
             self._connection.execute(f"DELETE FROM {name}")  # noqa: S608

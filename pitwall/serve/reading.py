@@ -19,6 +19,7 @@ import duckdb
 
 from pitwall.errors import PitwallError
 from pitwall.project.query import is_damage
+from pitwall.project.tracks import near
 from pitwall.serve.limits import QUESTION_THREADS, QUESTIONS
 from pitwall.serve.problem import Problem
 
@@ -87,11 +88,13 @@ class Garage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """What an answer is from.  fingerprint: of the pipeline that the projection was built with.  offset: of the log, up
-    to which it was.  complete: the session's end is in it.  stale: it would be built with another pipeline now.
+    """What an answer is from.  fingerprint: of the pipeline that the projection was built with.  tracks: a digest of
+    those that were near.  offset: of the log, up to which it was.  complete: the session's end is in it.  stale: it
+    would be built with another pipeline, or on other tracks, now.
     """
 
     fingerprint: str
+    tracks: str
     offset: int
     complete: bool
     stale: bool
@@ -100,6 +103,10 @@ class Edition:
     def final(self) -> bool:
         """Whether the same question gets the same answer from now on, unless a car's definition is edited."""
         return self.complete and not self.stale
+
+    def is_replaced_by(self, newer: Edition) -> bool:
+        """Whether that one was built anew, and has not just grown."""
+        return newer.fingerprint != self.fingerprint or self.tracks not in ("", newer.tracks)
 
     def pipeline(self) -> dict[str, object]:
         """What the API says of it."""
@@ -148,10 +155,10 @@ class Readings:
         """
 
         def told(cursor: duckdb.DuckDBPyConnection) -> Told[T]:
-            ((fingerprint, offset, complete),) = cursor.execute(
-                "SELECT fingerprint, log_offset, complete FROM built_from"
+            ((fingerprint, offset, complete, place, tracks),) = cursor.execute(
+                "SELECT fingerprint, log_offset, complete, place, tracks FROM built_from"
             ).fetchall()
-            edition = self._edition(session, fingerprint, offset, complete)
+            edition = self._edition(session, fingerprint, offset, complete, place, tracks)
             of(edition)
             return Told(question(cursor), edition)
 
@@ -174,15 +181,17 @@ class Readings:
             answer, built = question(held), held.built
             if answer is None:
                 return None
-            return Told(answer, self._edition(session, built.fingerprint, built.offset, built.complete))
+            origin = (built.fingerprint, built.offset, built.complete, built.place, built.tracks)
+            return Told(answer, self._edition(session, *origin))
 
         found = await self._run(told, pool=self._memory)
         self.recalled += found is not None
         return found
 
-    def _edition(self, session: str, fingerprint: str, offset: int, complete: bool) -> Edition:
+    def _edition(self, session: str, fingerprint: str, offset: int, complete: bool, place: str, tracks: str) -> Edition:
         wanted = self._garage.fingerprint(session)
-        return Edition(fingerprint, offset, complete, wanted not in ("", fingerprint))
+        stale = wanted not in ("", fingerprint) or tracks != near(place)
+        return Edition(fingerprint, tracks, offset, complete, stale)
 
     @property
     def rebuilds(self) -> Rebuilds:

@@ -132,6 +132,34 @@ def test_where_a_channel_was_silent_there_is_no_value() -> None:
     assert np.isnan(seen[4])
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 6), min_size=1, max_size=15),
+    st.lists(st.sampled_from([np.nan, 0.0, 1.0, 2.5, -3.0]), min_size=30, max_size=30),
+)
+def test_channels_that_come_together_are_what_each_is_alone(steps: list[int], values: list[float]) -> None:
+    t = np.cumsum(np.array(steps)) * 10**8
+    own, other = np.array(values[: len(t)]), np.nan_to_num(values[-len(t) :])
+    ends = np.array([0, 10**9])
+    apart = np.zeros(2)
+    lap = driven(
+        1, t_ns=ends, distance_m=np.array([0.0, 21.0]), x_m=apart, y_m=apart, length_m=21.0,
+        roles={"speed": Samples(t, own), "rpm": Samples(t, other), "brake": Samples(t, 2 * other)},
+    )  # fmt: skip
+    for role, column in (("speed", own), ("rpm", other), ("brake", 2 * other)):
+        there = np.isfinite(column)
+        at, known = t[there], column[there]
+        for i, now in enumerate(np.arange(21) / 21 * 1e9):  # the slow and obvious way
+            before, behind = np.flatnonzero(at <= now), np.flatnonzero(at >= now)
+            expected = np.nan
+            if len(before) and len(behind):
+                a, b = before[-1], behind[0]
+                near = at[b] - at[a] <= 5e8
+                share = 0.0 if b <= a else (now - at[a]) / (at[b] - at[a])
+                expected = known[a] + (known[max(a, b)] - known[a]) * share if near else np.nan
+            np.testing.assert_allclose(lap.role(role)[i], expected, rtol=1e-9, atol=1e-9)
+
+
 def lap_by_hand(**roles: np.ndarray) -> Driven:
     n = 300
     return Driven(1, np.arange(n) / 20.0, np.zeros(n), np.arange(n, dtype=float), roles)
