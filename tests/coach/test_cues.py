@@ -21,12 +21,13 @@ from pitwall.coach.cues import (
     Cue,
     Planned,
     Speaking,
+    calm_rows,
     planned,
 )
 from pitwall.coach.driven import Driven
 from pitwall.coach.finding import Finding, Level, Link, Priority
 from pitwall.coach.incidents import Incident
-from pitwall.coach.metrics import places
+from pitwall.coach.sections import Sections
 from pitwall.coach.ticks import TICK_NS, Ticks
 from pitwall.coach.words import CUES
 from pitwall.track.corners import Corner
@@ -166,12 +167,17 @@ def course() -> tuple[Driven, tuple[Corner, ...]]:
     return Driven(1, np.arange(n) / 40.0, np.zeros(n), np.arange(float(n)), roles), corners
 
 
+def planned_on(findings: list[Finding], corners: tuple[Corner, ...], lap: Driven) -> tuple[Planned, ...]:
+    sections = Sections(corners, lap)
+    return planned(findings, sections, calm_rows(sections))
+
+
 def test_what_is_planned_is_calm_ends_early_and_lies_in_no_corner() -> None:
     lap, corners = course()
     findings = [
         finding(where=n, at_m=m, worth_s=w) for n, m, w in (("T1", 650, 0.1), ("T2", 800, 0.3), ("T3", 1750, 0.2))
     ]
-    plans = planned(findings, places(corners, lap), lap)
+    plans = planned_on(findings, corners, lap)
     assert [each.finding.where for each in plans] == ["T1", "T3"]  # T2 would have to be said on the same straight
     for each in plans:
         assert each.acts_m - each.to_m >= (SAID_BEFORE_S + WORDS_S) * 40 - 1
@@ -183,8 +189,8 @@ def test_what_is_planned_is_calm_ends_early_and_lies_in_no_corner() -> None:
 
 def test_a_corner_right_behind_another_is_spoken_of_before_both_of_them() -> None:
     lap, corners = course()
-    (only,) = planned([finding(where="T2", at_m=800)], places(corners, lap), lap)
+    (only,) = planned_on([finding(where="T2", at_m=800)], corners, lap)
     assert only.to_m < 640
-    assert planned([finding(where="T9")], places(corners, lap), lap) == ()
+    assert planned_on([finding(where="T9")], corners, lap) == ()
     habit = finding(where="T1", priority=Priority.HABIT)
-    assert planned([habit], places(corners, lap), lap) == ()
+    assert planned_on([habit], corners, lap) == ()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pitwall.bus.capture import read_capture
 from pitwall.car import load
 from pitwall.coach.driven import Driven
 from pitwall.coach.driving import Driving
-from pitwall.coach.off import Off, offs
+from pitwall.coach.off import AWAY_M, MOST, Off, offs
+from pitwall.coach.sections import Sections
 from pitwall.log.opening import Header
 from pitwall.project.pipeline import Pipeline
 from tests.captures import CAPTURES, needs_captures
@@ -35,7 +40,7 @@ def slowly(away: tuple[int, int], slow: tuple[int, int]) -> Driven:
 
 
 def found(laps: list[Driven], index: int) -> list[Off]:
-    return offs(Driving(laps, laps[0], []), index)
+    return offs(Driving(laps, Sections([], laps[0])), index)
 
 
 def test_a_lap_that_leaves_the_others_way_and_loses_by_it_was_off() -> None:
@@ -93,3 +98,22 @@ def test_a_real_drive_was_off_where_it_left_the_track_and_not_where_it_came_in(n
 
 def test_with_two_other_laps_nobody_knows_where_the_road_is() -> None:
     assert found([lap(1), lap(2), lap(3, away_m=12, slower_s=3)], 2) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.floats(-14, 14), st.integers(0, N), st.integers(5, 200)), min_size=5, max_size=9))
+def test_where_a_lap_was_off_is_where_it_is_far_from_the_median_of_the_others(bumps: list[tuple]) -> None:
+    laps = [
+        Driven(k, ROWS / 40, by * np.exp(-0.5 * ((ROWS - at) / wide) ** 2), ROWS + 0.1 * by, {})
+        for k, (by, at, wide) in enumerate(bumps, start=1)
+    ]
+    laps[-1] = replace(laps[-1], t_s=ROWS / 28)  # slower, but not as into the pits
+    others = laps[:-1][-MOST:]  # the slow and obvious way
+    x, y = (np.median([getattr(each, name) for each in others], axis=0) for name in ("x_m", "y_m"))
+    road = np.median([np.hypot(each.x_m - x, each.y_m - y) for each in others], axis=0)
+    away = np.hypot(laps[-1].x_m - x, laps[-1].y_m - y) - road
+    begins = np.flatnonzero(np.diff(np.concatenate([[False], away > AWAY_M]).astype(int)) > 0).tolist()
+    said = found(laps, len(laps) - 1)
+    assert {round(off.at_m) for off in said} <= set(begins)
+    assert all(off.away_m in away[round(off.at_m) :] for off in said)
+    assert [round(off.at_m) for off in said[:1]] == begins[:1]

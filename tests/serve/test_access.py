@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import threading
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def problem(answer: tuple) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/page.js", "/sessions", "/live", "/token", "/nothing", "/login/x", f"/session/{SID}/query?sql=SELECT+1"],
+    ["/", "/index.html", "/sessions", "/live", "/token", "/nothing", "/login/x", f"/session/{SID}/query?sql=SELECT+1"],
 )
 def test_everything_is_refused_without_a_token(stand, path):
     for headers in ({}, {"X-Pitwall-Token": "wrong"}, {"Authorization": "Bearer wrong"}, {"Cookie": "pitwall=wrong"}):
@@ -52,7 +53,17 @@ def test_everything_is_refused_without_a_token(stand, path):
         assert answer[1]["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("path", ["/health", "/login", "/login.js", "/page.css"])
+@pytest.mark.parametrize("path", ["/coach/ask", "/import", "/nothing", "/sessions"])
+@pytest.mark.parametrize(
+    ("header", "status"), [("Host: localhost", 401), ("Host: evil.example", 421), ("Host: localhost\r\nOrigin: x", 403)]
+)
+def test_who_may_not_ask_is_told_before_a_byte_of_the_body_has_come(stand, path, header, status):
+    with socket.create_connection(("127.0.0.1", stand.port), timeout=60) as client:
+        client.sendall(f"POST {path} HTTP/1.1\r\n{header}\r\nContent-Length: 1000000\r\n\r\n".encode())
+        assert client.recv(65_536).split()[1] == str(status).encode()
+
+
+@pytest.mark.parametrize("path", ["/health", "/login", "/docs.css", "/icon.svg"])
 def test_whether_it_is_well_and_how_to_get_in_is_open(stand, path):
     assert stand.ask(path)[0] == 200
 

@@ -156,7 +156,7 @@ def test_no_name_of_a_session_leaves_the_folders(stand, name):
     assert headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["/health", "/sessions", f"/session/{SID}/channels", "/", "/page.js"])
+@pytest.mark.parametrize("path", ["/health", "/sessions", f"/session/{SID}/channels", "/", "/icon.svg"])
 def test_head_is_get_without_the_body(stand, path):
     got, asked = stand.ask(path), stand.ask(path, "HEAD")
     assert (asked[0], asked[2]) == (200, b"")
@@ -222,7 +222,7 @@ def test_the_page_is_all_ours_and_unchanged_files_are_not_sent_again(stand):
 def test_with_nothing_recorded_the_api_says_so():
     with standing() as stand:
         assert stand.json("/health")["status"] == "idle"
-        assert stand.json("/sessions") == {"live": None, "sessions": []}
+        assert stand.json("/sessions") == {"live": None, "of": 0, "sessions": []}
         assert stand.json("/session/_live/channels", expect=404)["type"].endswith("no-live-session")
 
 
