@@ -20,15 +20,17 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from pitwall.serve.encoding import dumps
 from pitwall.serve.limits import MAX_CHANNELS
 from pitwall.serve.live import PING_S
+from pitwall.serve.operations import Socket, socket
 from pitwall.serve.problem import Problem
-from pitwall.serve.sockets import Socket, converse, opened
+from pitwall.serve.sockets import converse, opened
 
 if TYPE_CHECKING:
     from sanic.server.websockets.impl import WebsocketImplProtocol
 
     from pitwall.serve.broadcast import Broadcast
     from pitwall.serve.newest import Picture
-    from pitwall.serve.serving import App, Request, Serving
+    from pitwall.serve.serving import Request, Serving
+    from pitwall.serve.sockets import Socket as Line
 
 FASTEST_HZ: Final = 50.0
 """What `/live` has at most."""
@@ -42,23 +44,25 @@ class Choice(Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal["json", "arrow"] | UnsetType = UNSET
 
 
-async def live(request: Request, ws: WebsocketImplProtocol) -> None:
+TOLD: Final = "what the events of `/live` are, with their `event` and `id`: as JSON, or each as an Arrow IPC stream"
+
+
+@socket("/live/ws", Socket(TOLD, hears=Choice))
+async def live_ws(request: Request, ws: WebsocketImplProtocol) -> None:
     """The newest value of the channels that are chosen: all of them, until a choice comes."""
-    async with opened(request, ws) as socket:
-        if socket is not None:
-            client = Choosing(request.app.ctx, socket)
-            await converse(socket, client.tell, client.hear)
+    async with opened(request, ws) as one:
+        if one is not None:
+            client = Choosing(request.app.ctx, one)
+            await converse(one, client.tell, client.hear)
 
 
-def add(app: App) -> None:
-    """The route."""
-    app.add_websocket_route(live, "/live/ws", name="live_ws")
+OPERATIONS: Final = (live_ws,)
 
 
 class Choosing:
     """One client: what it has chosen, and what it has seen."""
 
-    def __init__(self, serving: Serving, socket: Socket) -> None:
+    def __init__(self, serving: Serving, socket: Line) -> None:
         self._serving = serving
         self._socket = socket
         self._channels: frozenset[str] | None = None
