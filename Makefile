@@ -23,11 +23,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-s3 run test lint format bench torture soak diff fixtures docs lock clean
+.PHONY: help setup setup-dev setup-s3 page run test lint format bench torture soak diff fixtures screenshots docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## what there is to make
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.run ## everything that pitwall needs, in .venv
 
@@ -35,17 +35,21 @@ setup-dev: $(VENV)/.dev setup-s3 $(VENV)/.npm ## and what its tests, its lint an
 
 setup-s3: $(VENV)/.s3 ## an S3 server, for the tests of the archive
 
+page: $(VENV)/.run ## the page, built anew from pitwall/web
+	@$(BIN)/python hatch_build.py
+
 run: $(VENV)/.run ## a simulated car, recorded and served, until Ctrl-C (ARGS=…)
 	@exec $(BIN)/pitwall run --simulate --port $(PORT) $(ARGS)
 
 test: lint $(VENV)/.s3 $(VENV)/.npm ## lint, types, layers and every test (ARGS=… for pytest)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-lint: $(VENV)/.dev ## style, types, and which room may import which
+lint: $(VENV)/.dev ## style, types (the page's too), and which room may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@if [ -x pitwall/web/node_modules/.bin/tsc ]; then cd pitwall/web && npm run --silent check; else echo "the page's types are not looked at: no Node" >&2; fi
 
 format: $(VENV)/.dev ## put the code in form
 	@$(BIN)/ruff check --fix .
@@ -65,6 +69,9 @@ diff: $(VENV)/.dev ## which rows of the fixtures' projections differ since BASE
 
 fixtures: $(VENV)/.dev ## record the fixtures anew, through the recorder
 	@$(BIN)/python -m tests.goldens.record
+
+screenshots: $(VENV)/.dev ## every screen of the page in both themes, into docs/screenshots
+	@$(BIN)/python -m tests.page.screenshots
 
 docs: $(VENV)/.dev ## write docs/command-line.md and cars/car.schema.json
 	@$(BIN)/python -m tests.contracts.help_pages > docs/command-line.md
@@ -86,12 +93,16 @@ $(BIN)/python:
 	@echo "setting up $(VENV), once" >&2
 	@$(PYTHON) -m venv $(VENV)
 
+# What the page is built from: an edit of it builds it anew, in the package's own build (hatch_build.py).
+PAGE := $(shell find pitwall/web -type f -not -path '*/node_modules/*' -not -path '*/built/*' 2>/dev/null)
+
 # MF4 captures need asammdf, MCAP exports zstandard, which have no wheels everywhere (a Pi would have to compile): without
 # them all else works.
-$(VENV)/.run: requirements.lock requirements-mf4.lock pyproject.toml | $(BIN)/python
+$(VENV)/.run: requirements.lock requirements-mf4.lock pyproject.toml hatch_build.py $(PAGE) | $(BIN)/python
 	@$(INSTALL) -r requirements.lock
 	@$(INSTALL) --only-binary :all: -r requirements-mf4.lock || echo "no MF4 captures and no MCAP exports here: there are no wheels" >&2
-	@$(INSTALL) --no-deps -e .
+	@$(INSTALL) --no-deps -e . || { echo "the page can't be built here (see above): all but it is set up" >&2; \
+		PITWALL_NO_PAGE=1 $(INSTALL) --no-deps -e .; }
 	@touch $@
 
 # In an environment of its own: what it needs does not go with asammdf.  Without it the tests of S3 skip, and say so.

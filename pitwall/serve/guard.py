@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sanic.response import HTTPResponse
 
+from pitwall.serve.page import is_open
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "worker-src 'self'; manifest-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -36,9 +38,6 @@ READING: Final = frozenset({"GET", "HEAD"})
 
 UNREAD: Final = "NONE"
 """The method of a request whose head could not be read, as Sanic has it: no handler is asked."""
-
-OPEN: Final = frozenset({"/health", "/login", "/login.js", "/page.css", "/icon.svg"})
-"""What needs no token: whether the server is well, and how to get in."""
 
 ALLOWED: Final = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST",
@@ -113,7 +112,7 @@ def check_origin(request: Request) -> None:
 
 def check_token(request: Request) -> None:
     """Problem: nobody knows who asks, or they may only read."""
-    if request.path in OPEN:
+    if is_open(request.path):
         return
     who = request.app.ctx.access.who(request.headers)
     if who is None:

@@ -43,7 +43,7 @@ def problem(answer: tuple) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/page.js", "/sessions", "/live", "/token", "/nothing", "/login/x", f"/session/{SID}/query?sql=SELECT+1"],
+    ["/", "/index.html", "/sessions", "/live", "/token", "/nothing", "/login/x", f"/session/{SID}/query?sql=SELECT+1"],
 )
 def test_everything_is_refused_without_a_token(stand, path):
     for headers in ({}, {"X-Pitwall-Token": "wrong"}, {"Authorization": "Bearer wrong"}, {"Cookie": "pitwall=wrong"}):
@@ -52,7 +52,7 @@ def test_everything_is_refused_without_a_token(stand, path):
         assert answer[1]["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("path", ["/health", "/login", "/login.js", "/page.css"])
+@pytest.mark.parametrize("path", ["/health", "/login", "/docs.css", "/icon.svg"])
 def test_whether_it_is_well_and_how_to_get_in_is_open(stand, path):
     assert stand.ask(path)[0] == 200
 

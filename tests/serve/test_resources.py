@@ -156,7 +156,7 @@ def test_no_name_of_a_session_leaves_the_folders(stand, name):
     assert headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["/health", "/sessions", f"/session/{SID}/channels", "/", "/page.js"])
+@pytest.mark.parametrize("path", ["/health", "/sessions", f"/session/{SID}/channels", "/", "/icon.svg"])
 def test_head_is_get_without_the_body(stand, path):
     got, asked = stand.ask(path), stand.ask(path, "HEAD")
     assert (asked[0], asked[2]) == (200, b"")

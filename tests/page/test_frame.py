@@ -1,9 +1,7 @@
-"""The page in a real browser: its numbers move, what is old looks old, and it comes back by itself."""
+"""Around every screen, and every channel: the numbers move, what is old looks old, and it comes back by itself."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,15 +12,12 @@ import pytest
 from pitwall.coach.finding import Level
 from pitwall.log.published import Recorder, SourceState, State
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
+from tests.page.stage import SIZES, needs_chromium, needs_page, sticks_out, until, violations
 from tests.serve.stand import CAST, SID, STARTED_AT_NS, Stand, picture, standing
 from tests.serve.test_speaking import WORDS, cue
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
-
-PHONE = {"width": 390, "height": 844}
-LAPTOP = {"width": 1280, "height": 800}
+pytestmark = [needs_chromium, needs_page]
 
 
 class Driving(Still):
@@ -43,33 +38,18 @@ class Driving(Still):
         return Picture(now // 1_000_000, cast, np.array(t), v, status)
 
 
-@pytest.fixture(scope="module")
-def browser():
-    # Chromium refuses its sandbox to root
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport=LAPTOP)
-    page.said = []
-    page.on("console", lambda message: page.said.append(message.text))
-    page.on("pageerror", lambda error: page.said.append(str(error)))
-    yield page
-    page.close()
+def page(open_page):
+    return open_page("about:blank")
 
 
 def visit(page, stand: Stand):
-    page.goto(f"http://127.0.0.1:{stand.port}/")
+    page.goto(f"http://127.0.0.1:{stand.port}/#/signals")
     return page
 
 
 def row(page, name: str):
-    return page.locator(".row").filter(has=page.locator(".name", has_text=name)).first
+    return page.locator(".signal").filter(has=page.locator(".name", has_text=name)).first
 
 
 def changes(read: Callable[[], str], times: int = 3) -> list[str]:
@@ -88,36 +68,26 @@ def test_the_values_move(page):
         sync_api.expect(page.locator("#state")).to_have_text("recording")
         sync_api.expect(page.locator("#session")).to_have_text(SID)
         sync_api.expect(page.locator("#rate")).to_have_text("344")
-        changes(lambda: row(page, "throttle").locator(".value").inner_text())
-        changes(lambda: page.locator(".tile .value").first.inner_text())
+        changes(lambda: row(page, "throttle").locator(".number").inner_text())
         assert row(page, "throttle").locator(".unit").inner_text() == "%"
-        assert page.locator(".row").count() == len(CAST.channels)
+        assert page.locator(".signal").count() == len(CAST.channels)
         drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)"
         while not row(page, "throttle").locator("canvas").evaluate(drawn):
             pass
         assert page.said == []
 
 
-def test_a_role_has_a_large_number_in_a_driver_s_unit(page):
-    live = Still(picture(1, speed=50.0, rpm=6543.0))
-    with standing(live) as stand:
-        visit(page, stand)
-        sync_api.expect(page.locator(".tile .value").first).to_have_text("180")
-        assert page.locator(".tile .unit").first.inner_text() == "km/h"
-        assert page.locator(".tile h3").all_inner_texts() == ["Speed", "Engine"]
-
-
 def test_a_channel_that_falls_silent_turns_pale_and_its_age_grows(page):
     live = Driving()
     with standing(live) as stand:
         visit(page, stand)
-        sync_api.expect(row(page, "throttle")).not_to_have_class("row never")
+        sync_api.expect(row(page, "throttle")).not_to_have_attribute("data-is", "never")
         live.quiet_since_ns = int((time.monotonic() - live.began) * 1e9)
         live.quiet = {"throttle"}
-        sync_api.expect(row(page, "throttle")).to_have_class("row stale")
-        sync_api.expect(row(page, "rpm")).to_have_class("row")
+        sync_api.expect(row(page, "throttle")).to_have_attribute("data-is", "stale")
+        sync_api.expect(row(page, "rpm")).to_have_attribute("data-is", "now")
         live.quiet = set()
-        sync_api.expect(row(page, "throttle")).to_have_class("row")
+        sync_api.expect(row(page, "throttle")).to_have_attribute("data-is", "now")
 
 
 def test_a_channel_is_stale_when_the_car_says_so(page):
@@ -125,29 +95,29 @@ def test_a_channel_is_stale_when_the_car_says_so(page):
     live = Driving(replace(CAST, channels=tuple(held)))
     with standing(live) as stand:
         visit(page, stand)
-        sync_api.expect(row(page, "throttle")).to_have_class("row")
+        sync_api.expect(row(page, "throttle")).to_have_attribute("data-is", "now")
         live.quiet_since_ns = int((time.monotonic() - live.began) * 1e9)
         live.quiet = {"throttle", "rpm"}
-        sync_api.expect(row(page, "rpm")).to_have_class("row stale")
-        sync_api.expect(row(page, "throttle")).to_have_class("row")
+        sync_api.expect(row(page, "rpm")).to_have_attribute("data-is", "stale")
+        sync_api.expect(row(page, "throttle")).to_have_attribute("data-is", "now")
 
 
 def test_a_channel_without_a_value_shows_none(page):
     with standing(Still(picture(1, rpm=900.0))) as stand:
         visit(page, stand)
-        sync_api.expect(row(page, "rpm").locator(".value")).to_have_text("900")
-        assert row(page, "throttle").locator(".value").inner_text() == "–"
+        sync_api.expect(row(page, "rpm").locator(".number")).to_have_text("900")
+        assert row(page, "throttle").locator(".number").inner_text() == "–"
 
 
 def test_with_no_session_yet_it_says_what_to_do_and_takes_up_the_first(page):
     live = Still()
     with standing(live) as stand:
         visit(page, stand)
-        sync_api.expect(page.locator("#empty")).to_be_visible()
+        sync_api.expect(page.locator(".empty")).to_be_visible()
         sync_api.expect(page.locator("#state")).to_have_text("waiting for a session")
         live.shown = picture(1, rpm=900.0)
-        sync_api.expect(row(page, "rpm").locator(".value")).to_have_text("900")
-        sync_api.expect(page.locator("#empty")).to_be_hidden()
+        sync_api.expect(row(page, "rpm").locator(".number")).to_have_text("900")
+        sync_api.expect(page.locator(".empty")).to_be_hidden()
         live.shown = picture(2, cast=replace(CAST, session="20261123T150000Z-bmw-e46-m3"), state="ended")
         sync_api.expect(page.locator("#session")).to_have_text("20261123T150000Z-bmw-e46-m3")
         sync_api.expect(page.locator("#state")).to_have_text("session ended")
@@ -159,11 +129,11 @@ def test_it_says_when_the_server_is_gone_and_comes_back_by_itself(page):
         sync_api.expect(page.locator("#state")).to_have_text("recording")
     sync_api.expect(page.locator("#state")).to_have_text("server gone")
     sync_api.expect(page.locator("#gone")).to_contain_text("does not answer")
-    sync_api.expect(row(page, "rpm")).to_have_class("row stale")
+    sync_api.expect(row(page, "rpm")).to_have_attribute("data-is", "stale")
     with standing(Driving(), port=stand.port):
         sync_api.expect(page.locator("#state")).to_have_text("recording", timeout=15_000)
         sync_api.expect(page.locator("#gone")).to_be_hidden()
-        changes(lambda: row(page, "throttle").locator(".value").inner_text())
+        changes(lambda: row(page, "throttle").locator(".number").inner_text())
 
 
 def test_hostile_names_are_words(page):
@@ -175,7 +145,7 @@ def test_hostile_names_are_words(page):
     ) as stand:
         page.on("dialog", lambda dialog: page.said.append("dialog"))
         visit(page, stand)
-        sync_api.expect(page.locator(".row .name").first).to_have_text(bad)
+        sync_api.expect(page.locator(".signal .name").first).to_have_text(bad)
         assert page.locator("img").count() == 0
         assert page.said == []
 
@@ -183,32 +153,25 @@ def test_hostile_names_are_words(page):
 def test_the_list_can_be_searched(page):
     with standing(Driving()) as stand:
         visit(page, stand)
-        sync_api.expect(page.locator(".row")).to_have_count(len(CAST.channels))
+        sync_api.expect(page.locator(".signal")).to_have_count(len(CAST.channels))
         page.locator("#find").fill("smartycam01 rp")
-        sync_api.expect(page.locator(".row:visible")).to_have_count(1)
+        sync_api.expect(page.locator(".signal:visible")).to_have_count(1)
         sync_api.expect(page.locator("#count")).to_have_text(f"1 of {len(CAST.channels)}")
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
-def test_nothing_sticks_out_at_any_size(browser, scheme, size):
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_nothing_sticks_out_at_any_size_and_axe_finds_nothing(open_page, scheme, size):
     names = [f"a_rather_long_name_of_a_channel_{i}" for i in range(30)]
     channels = tuple(LiveChannel(name, "m/s", f"dash_Message{i // 4}", "test") for i, name in enumerate(names))
-    roles = dict(
-        zip(["speed", "rpm", "gear", "throttle", "brake", "g_lat", "g_long", "water_temp"], names, strict=False)
-    )
-    page = browser.new_page(viewport=size, color_scheme=scheme)
-    with standing(Driving(Cast(SID, "wide", STARTED_AT_NS, "668cfec1c140", channels, roles))) as stand:
-        visit(page, stand)
-        sync_api.expect(page.locator(".tile")).to_have_count(8)
-        changes(lambda: page.locator(".tile .value").first.inner_text())
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-        assert page.evaluate(
-            "[...document.querySelectorAll('.tile')].every(tile => tile.scrollWidth <= tile.clientWidth)"
-        )
+    with standing(Driving(Cast(SID, "wide", STARTED_AT_NS, "668cfec1c140", channels, {}))) as stand:
+        page = visit(open_page("about:blank", size, color_scheme=scheme), stand)
+        changes(lambda: page.locator(".signal .number").first.inner_text())
+        assert not sticks_out(page)
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == ("rgb(12, 15, 19)" if scheme == "dark" else "rgb(243, 245, 247)")
-    page.close()
+        assert violations(page) == []
+        assert page.said == []
 
 
 def test_it_says_which_pipeline_it_shows_and_what_is_wrong_with_a_car_as_it_was_saved(page):
@@ -233,17 +196,16 @@ def test_it_says_how_each_bus_is_and_forgets_what_a_returned_one_had_said(page):
     with standing(live) as stand:
         visit(page, stand)
         sync_api.expect(page.locator("#sources")).to_be_hidden()
-        sync_api.expect(row(page, "rpm").locator(".value")).to_have_text("900")
+        sync_api.expect(row(page, "rpm").locator(".number")).to_have_text("900")
         told = (SourceState("dash", "slcan", "lost", why="<b>gone</b>"), SourceState("obd", "can0", "connected"))
         live.shown_recorder = Recorder(1, State(sources=told))
         sync_api.expect(page.locator("#sources li")).to_have_text(["dash lost", "obd connected"])
         assert page.locator("#sources li").first.get_attribute("title") == "slcan: <b>gone</b>"
         live.shown = picture(2, speed=50.0)
-        sync_api.expect(row(page, "rpm").locator(".value")).to_have_text("–")
-        sync_api.expect(row(page, "rpm")).to_have_class("row never")
-        sync_api.expect(page.locator(".tile").filter(has_text="Engine").locator(".value")).to_have_text("–")
+        sync_api.expect(row(page, "rpm").locator(".number")).to_have_text("–")
+        sync_api.expect(row(page, "rpm")).to_have_attribute("data-is", "never")
         live.shown = picture(3, t=2 * 10**9, rpm=1200.0, speed=50.0)
-        sync_api.expect(row(page, "rpm").locator(".value")).to_have_text("1200")
+        sync_api.expect(row(page, "rpm").locator(".number")).to_have_text("1200")
         assert page.said == []
 
 
@@ -256,20 +218,22 @@ def test_a_cue_is_shown_in_the_chosen_words_and_spoken_where_that_was_asked_for(
     )
     live = Still(picture(1, rpm=900.0))
     with standing(live, {}) as stand:
-        visit(page, stand)
+        page.goto(f"http://127.0.0.1:{stand.port}/#/drive")
         sync_api.expect(page.locator("#state")).to_have_text("recording")
+        page.get_by_label("Settings").click()
         page.locator("#level").select_option("novice")
-        below = row(page, "rpm").bounding_box()
+        below = page.locator(".gear").bounding_box()
         live.shown = replace(picture(2, rpm=900.0), cue=cue(1))
-        sync_api.expect(page.locator("#cue")).to_have_text(WORDS[Level.NOVICE])
-        assert row(page, "rpm").bounding_box() == below  # its place was kept
+        sync_api.expect(page.locator(".cue")).to_have_text(WORDS[Level.NOVICE])
+        assert page.locator(".gear").bounding_box() == below  # its place was kept
         assert page.evaluate("window.spoken") == []
         page.locator("#speak").check()
         page.locator("#level").select_option("advanced")
         live.shown = replace(picture(3, rpm=900.0), cue=cue(2))
-        sync_api.expect(page.locator("#cue")).to_have_text(WORDS[Level.ADVANCED])
-        assert page.evaluate("window.spoken") == ["ready", WORDS[Level.ADVANCED]]
+        sync_api.expect(page.locator(".cue")).to_have_text(WORDS[Level.ADVANCED])
+        until(lambda: page.evaluate("window.spoken") == ["ready", WORDS[Level.ADVANCED]], "the spoken cue")
         page.reload()
+        page.get_by_label("Settings").click()
         sync_api.expect(page.locator("#level")).to_have_value("advanced")
         sync_api.expect(page.locator("#speak")).to_be_checked()
-    assert [said for said in page.said if "cue" in said] == []
+    assert page.said == []

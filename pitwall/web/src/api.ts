@@ -1,0 +1,75 @@
+// A path of the API in, its answer or a `Trouble` out; and the same for a component.
+
+import {useEffect, useState} from "preact/hooks";
+
+const PATIENCE_MS = 30_000;
+
+// What was wrong, and what to do: as problem+json says it.
+export class Trouble extends Error {
+  constructor(readonly status: number, readonly type: string, detail: string, readonly hint: string) {
+    super(detail);
+  }
+
+  get words(): string {
+    return this.hint ? `${this.message} (${this.hint})` : this.message;
+  }
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return ask<T>(path, {cache: "no-cache", ...(signal ? {signal} : {})});
+}
+
+export async function post<T>(path: string, body: object = {}, signal?: AbortSignal): Promise<T> {
+  const headers = {"Content-Type": "application/json"};
+  return ask<T>(path, {method: "POST", headers, body: JSON.stringify(body), ...(signal ? {signal} : {})});
+}
+
+async function ask<T>(path: string, init: RequestInit): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, {...init, signal: init.signal ?? AbortSignal.timeout(PATIENCE_MS)});
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Trouble(0, "unreachable", "the server does not answer", "this page goes on by itself when it is back");
+  }
+  if (response.ok) return await response.json() as T;
+  if (response.status === 401) location.replace("/login");
+  const told = await response.json().catch(() => ({})) as Partial<Record<"type" | "title" | "detail" | "hint", string>>;
+  throw new Trouble(response.status, told.type?.split(":").pop() ?? "", told.detail ?? told.title ?? response.statusText, told.hint ?? "");
+}
+
+export interface Answer<T> {
+  data: T | null;
+  trouble: Trouble | null;
+  again: () => void;
+}
+
+// The answer to a GET, asked again when the path or `when` changes; what was there stays until the new one is. A null
+// path asks nothing.
+export function useAnswer<T>(path: string | null, when: unknown = null): Answer<T> {
+  const [answer, setAnswer] = useState<{path: string | null; data: T | null; trouble: Trouble | null}>({path: null, data: null, trouble: null});
+  const [asked, setAsked] = useState(0);
+  useEffect(() => {
+    if (path === null) {
+      setAnswer({path, data: null, trouble: null});
+      return;
+    }
+    const leaving = new AbortController();
+    get<T>(path, leaving.signal).then(
+      (data) => { if (!leaving.signal.aborted) setAnswer({path, data, trouble: null}); },
+      (trouble: unknown) => {
+        if (!leaving.signal.aborted && trouble instanceof Trouble) setAnswer((before) => ({path, data: before.path === path ? before.data : null, trouble}));
+      },
+    );
+    return () => leaving.abort();
+  }, [path, when, asked]);
+  return {data: answer.data, trouble: answer.trouble, again: () => setAsked((times) => times + 1)};
+}
+
+// A query of what is given; null and undefined are left out.
+export function query(given: Record<string, string | number | boolean | null | undefined>): string {
+  const said = new URLSearchParams();
+  for (const [name, value] of Object.entries(given)) if (value !== null && value !== undefined) said.set(name, String(value));
+  const text = said.toString();
+  return text ? `?${text}` : "";
+}
