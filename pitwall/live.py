@@ -32,10 +32,12 @@ from pitwall.project.build import stale
 from pitwall.project.generations import Generations
 from pitwall.project.pipeline import origin
 from pitwall.project.private import kept
+from pitwall.project.recent import Held
 from pitwall.project.room import Room, Space
 from pitwall.serve.access import Access
 from pitwall.serve.chase import LOOK_S, Chase
 from pitwall.serve.companion import Companion, stop_all
+from pitwall.serve.course import Course
 from pitwall.serve.definitions import Definitions
 from pitwall.serve.edits import Edits
 from pitwall.serve.following import finished
@@ -178,16 +180,12 @@ class Follower(Companion):
 
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         """A cursor on the generation being built, if it is of `session`; whoever gets it closes it."""
-        course = self._chase.course
-        while course is not None and course.session == session:
-            if not (course.projector.keeping or course.projector.committed.offset):
-                return None
-            if course.following.behind and self._chase.replaces:
-                return None  # half of one: until it has caught up, the one that it is to replace answers
+        course = self._asked(session)
+        while course is not None:
             try:
                 return course.projector.store.cursor()
             except duckdb.Error:  # finished, or succeeded, between the two lines
-                before, course = course, self._chase.course
+                before, course = course, self._asked(session)
                 if course is before:
                     return None  # from now on it is a file
         return None
@@ -205,6 +203,22 @@ class Follower(Companion):
         if course is None or course.session != session or course.following.behind:
             return None
         return course.following.remarks
+
+    def held(self, session: str) -> Held | None:
+        """The newest rows of the generation being built, if it is of `session`."""
+        course = self._asked(session)
+        return course.projector.store.held if course is not None else None
+
+    def _asked(self, session: str) -> Course | None:
+        """The course whose generation answers for `session`."""
+        course = self._chase.course
+        if course is None or course.session != session:
+            return None
+        if not (course.projector.keeping or course.projector.committed.offset):
+            return None
+        if course.following.behind and self._chase.replaces:
+            return None  # half of one: until it has caught up, the one that it is to replace answers
+        return course
 
     def problems(self) -> Mapping[str, tuple[str, ...]]:
         """What is wrong with the cars as they are saved, by car."""

@@ -91,7 +91,6 @@ def build(serving: Serving) -> App:
         logging.getLogger(noisy).setLevel(logging.ERROR)  # what it tells of clients, the answers do
     guard.add(app)
     metrics.guard(app)
-    coach.guard(app)
     operations.add(app, (*OPERATIONS, *reference.of(OPERATIONS)))
     page.add(app)
     app.exception(UnchangedError)(_unchanged)

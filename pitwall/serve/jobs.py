@@ -150,7 +150,10 @@ def _all(serving: Serving) -> Iterator[Job]:
 
 
 def _rebuilds(rebuilds: Rebuilds) -> Iterator[Job]:
-    for session, (done, rows) in dict(rebuilds.running).items():
+    # in the order in which one goes from here to there: none is missed on its way
+    waiting = list(dict.fromkeys([*rebuilds.asked, *rebuilds.waiting]))[:MOST_WAITING]
+    running = dict(rebuilds.running)
+    for session, (done, rows) in running.items():
         began_ns = rebuilds.began.get(session)
         yield _rebuild(
             session,
@@ -158,10 +161,10 @@ def _rebuilds(rebuilds: Rebuilds) -> Iterator[Job]:
             progress=min(1.0, done / rows) if rows else None,
             started_at=iso(began_ns) if began_ns is not None else None,
         )
-    waiting = list(dict.fromkeys([*rebuilds.asked, *rebuilds.waiting]))[:MOST_WAITING]
     for session in waiting:
-        yield _rebuild(session, "waiting")
-    again = {*rebuilds.running, *waiting}
+        if session not in running:
+            yield _rebuild(session, "waiting")
+    again = {*running, *waiting}
     for session in rebuilds.ended:
         if session not in again:
             yield _rebuild(session, "done", progress=1.0)

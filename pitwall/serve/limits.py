@@ -1,8 +1,9 @@
 """What the server's caches, queues and answers may hold at most, each with its reason: its memory is the sum of these.
 
 What is not here is bounded by what it mirrors: a picture by the car's channels, the listing by the sessions on disk.
-What the live projection gathers is bounded by `project.store`, what DuckDB takes by `project.memory`, what a language
-model may send by `model.exchange`, and what is remembered of it by `model.desk`.
+What the live projection gathers is bounded by `project.store`, what it keeps of the newest rows by `project.recent`,
+what DuckDB takes by `project.memory`, what a language model may send by `model.exchange`, and what is remembered of it
+by `model.desk`.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pitwall.decode.traffic import Heard
     from pitwall.log.published import Recorder
     from pitwall.log.remarks import Remarks
+    from pitwall.project.recent import Held
 
 NEVER = -1
 """The `t` of a channel that has had no value yet."""
@@ -114,6 +115,9 @@ class Live(Protocol):
     def remarks(self, session: str) -> Remarks | None:
         """What people said of `session` so far, if it is the one it follows, and has caught up with."""
 
+    def held(self, session: str) -> Held | None:
+        """The newest rows of the projection being built, if `session` is the one it follows."""
+
     def space(self) -> Space:
         """Whether there is room for projections."""
 
@@ -149,6 +153,7 @@ class Still:
         self._shown = picture or Picture()
         self._told: Callable[[], None] = lambda: None
         self.shown_space = Space()
+        self.shown_held: dict[str, Held] = {}
         self.shown_recorder: Recorder | None = None
         self.shown_problems: dict[str, tuple[str, ...]] = {}
         self.ended: list[str] = []
@@ -181,6 +186,9 @@ class Still:
 
     def remarks(self, session: str) -> Remarks | None:
         return None
+
+    def held(self, session: str) -> Held | None:
+        return self.shown_held.get(session)
 
     def space(self) -> Space:
         return self.shown_space

@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from pitwall.errors import PitwallError
+from pitwall.project.tracks import near
 from pitwall.serve.companion import Companion
 from pitwall.serve.limits import MOST_ENDED
 from pitwall.workers import CORES, Order, Worker
@@ -76,10 +77,10 @@ class Rebuilder(Companion):
         for worker in self._workers.values():
             worker.pause(bool(rebuilds.held))
         if rebuilds.waiting and not rebuilds.held and len(self._workers) < MOST:
-            session, *rest = rebuilds.waiting
-            rebuilds.waiting = tuple(rest)
-            self._begin(session)
+            self._begin(rebuilds.waiting[0])
         rebuilds.running = {name: (worker.done, worker.rows) for name, worker in self._workers.items()}
+        # only now: who looks meanwhile finds it there or here
+        rebuilds.waiting = tuple(session for session in rebuilds.waiting if session not in self._workers)
 
     def run(self) -> None:
         try:
@@ -97,14 +98,15 @@ class Rebuilder(Companion):
         """Those that somebody asks for come first, and are built anew whether they are stale or not."""
         rebuilds = self._shelf.rebuilds
         while rebuilds.asked:
-            session = rebuilds.asked.popleft()
+            session = rebuilds.asked[0]
             if session not in self._workers and session not in self._asked:
                 self._asked[session] = None
                 rebuilds.failed.pop(session, None)
                 rebuilds.waiting = tuple(dict.fromkeys([*self._asked, *rebuilds.waiting]))
+            rebuilds.asked.popleft()
 
     def _stale(self) -> list[str]:
-        """Sessions that have a projection, but not by their car's newest definition; the newest first."""
+        """Sessions that have a projection, but not by the newest definition on the tracks near; the newest first."""
         generations, cast, status = self._shelf.generations, self._live.picture().cast, self._live.picture().status
         followed = cast.session if cast is not None and status.state != "ended" else ""
         there = set(generations.sessions())
@@ -116,7 +118,8 @@ class Rebuilder(Companion):
             wanted = self._shelf.fingerprint(session.id)
             if not wanted or self._failed.get(session.id) == (wanted, session.rows):
                 continue
-            if generations.said(session.id, wanted) != session.rows:
+            said = generations.said(session.id, wanted)
+            if said is None or said.offset != session.rows or said.tracks != near(said.place):
                 found.append(session.id)
         return found
 

@@ -147,7 +147,7 @@ async def asked(request: Request, session: str, question: Callable[[duckdb.DuckD
 
 
 def _tag(request: Request, session: str, edition: Edition) -> str:
-    parts = (session, edition.fingerprint, edition.offset, request.path, request.query_string)
+    parts = (session, edition.fingerprint, edition.tracks, edition.offset, request.path, request.query_string)
     said = "\n".join(map(str, (*parts, request.headers.get("accept", ""))))
     return f'"{hashlib.sha256(said.encode()).hexdigest()[:20]}"'
 

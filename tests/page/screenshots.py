@@ -15,14 +15,15 @@ from tests.page.stage import CHROMIUM, LAPTOP, PHONE, ROOT, SECOND, SIDEWAYS, Se
 
 OUT: Final = ROOT / "docs" / "screenshots"
 
-REPLAYED: Final = f"#/replay?session={SECOND}"
-"""What is live on the car's and the pit wall's screens is a drive that is played: the same at every run."""
-
 SCREENS: Final = ("drive", "stall", "compare", "corners", "track", "coach", "signals", "garage", "replay")
 PHONES: Final = {"drive": SIDEWAYS, "stall": PHONE, "compare": PHONE, "corners": PHONE}
+PLAYING: Final = ("drive", "stall", "signals", "replay")
+PLAYED_MS: Final = 25_000
+"""Some corners are behind it."""
+
 SETTLED_MS: Final = 4_000
-PLAYED_FROM_S: Final = 300
-"""In the third lap: there is a best one to compare with."""
+PLAYED: Final = 3
+"""The lap that is under way: there is a best one to compare with."""
 
 
 def main() -> None:
@@ -47,10 +48,13 @@ def taken(browser: Any, server: Server, theme: str, screens: dict[str, dict[str,
     for screen, size in screens.items():
         context = browser.new_context(viewport=size, color_scheme=theme, reduced_motion="reduce")
         page = context.new_page()
-        if screen in ("drive", "stall", "signals", "replay"):
-            page.goto(f"{server.url}/{REPLAYED}&at={PLAYED_FROM_S}")
-            page.wait_for_timeout(SETTLED_MS)
-        if screen != "replay":
+        page.goto(f"{server.url}/#/{screen}")
+        if screen in PLAYING:
+            # what the car's and the pit wall's screens show is a drive that is played: the same at every run
+            page.goto(f"{server.url}/#/replay")
+            page.get_by_role("button", name=f"Play {SECOND}").click()
+            page.locator(f"[data-lap='{PLAYED}']").click()
+            page.wait_for_timeout(PLAYED_MS)
             page.goto(f"{server.url}/#/{screen}")
         page.wait_for_timeout(SETTLED_MS)
         page.screenshot(path=OUT / f"{screen}-{theme}{suffix}.png")

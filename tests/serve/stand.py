@@ -132,7 +132,9 @@ def projection(samples: dict[tuple[str, str], tuple[list[int], list[float | None
     """A projection in memory that holds `samples`: (table, channel) -> times and values; one channel a table."""
     con = duckdb.connect()
     con.execute(
-        "CREATE TABLE built_from AS SELECT ? AS fingerprint, 1002 AS log_offset, true AS complete", [CAST.fingerprint]
+        "CREATE TABLE built_from AS SELECT ? AS fingerprint, 1002 AS log_offset, true AS complete, '' AS place,"
+        " '' AS tracks",
+        [CAST.fingerprint],
     )
     con.execute(
         "CREATE TABLE channels (name VARCHAR, unit VARCHAR, source VARCHAR, table_name VARCHAR, column_name VARCHAR, "

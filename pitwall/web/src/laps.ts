@@ -42,7 +42,7 @@ export const laps = signal<Laps | null>(null);
 export const lapsSoFar = computed<Lap[]>(() => {
   const known = laps.value?.laps ?? [];
   const under = live.lap.value;
-  return live.replay.value && under !== null ? known.filter(({number}) => number < under) : known;
+  return live.replay.value ? known.filter(({number}) => under !== null && number < under) : known;
 });
 
 let asked = 0;

@@ -4,7 +4,9 @@ import {useRef} from "preact/hooks";
 
 import {useDrawing, write} from "./draw/loop";
 import {live} from "./live/live";
+import {playing} from "./live/player";
 import {age, number} from "./numbers";
+import {Player} from "./parts/player";
 import {link, route} from "./route";
 import {PLACES} from "./screens/screens";
 import {LEVELS, level, speak, theme, units} from "./settings";
@@ -21,7 +23,7 @@ export function Shell() {
   if (!place) return null;
   const Screen = place.component;
   return (
-    <div class={`shell on-${place.screen}`}>
+    <div class={`shell on-${place.screen}${playing.value ? " replaying" : ""}`}>
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the screen</a>
       <header class="top">
         <h1 class="brand">Pitwall</h1>
@@ -39,6 +41,7 @@ export function Shell() {
       <main id="main" tabIndex={-1} aria-label={place.title}>
         <Screen key={place.screen} />
       </main>
+      <Player />
     </div>
   );
 }
@@ -50,6 +53,7 @@ export function stateNow(): {state: string; words: string} {
   if (!live.connected.value) return {state: "connecting", words: "connecting"};
   const silence = live.silence();
   if (state === "recording" && silence !== null && silence > QUIET_S) return {state: "quiet", words: `no frames for ${age(silence)}`};
+  if (live.replay.value && state === "ended") return {state, words: "replay, at its end"};
   return {state, words: WORDS[state] ?? state};
 }
 

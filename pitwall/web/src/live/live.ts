@@ -10,6 +10,7 @@ import {Trace} from "./trace";
 
 const STALE_S = 0.5; // a fast channel that is silent for half a second is no longer now
 const STALE_PERIODS = 3;
+const LEAP_S = 3; // of a replay: more than this between two events is a seek, whatever its speed
 const SHOWN_S = 0.2; // what the car says of a channel counts from here on: values come here twenty to fifty times a second
 const SPARK = [60, 5e8] as const; // half a minute
 export const MINUTE = [1200, 5e7] as const; // 60 s by 50 ms: what Stall shows
@@ -28,6 +29,7 @@ export class Channel {
   constructor(readonly name: string, readonly facts: ChannelFacts) {}
 
   set(t: number, v: number | null): void {
+    if (this.t !== null && t < this.t) this.forget(); // a replay that was played back
     if (this.t !== null && t > this.t) {
       const period = (t - this.t) / 1e9;
       this.period = this.period === 0 ? period : this.period + (period - this.period) * 0.2;
@@ -39,6 +41,12 @@ export class Channel {
     this.whole &&= Number.isInteger(v);
     this.spark.add(t, v);
     this.minute?.add(t, v);
+  }
+
+  // What was seen of it is not what was before.
+  private forget(): void {
+    this.spark.clear();
+    this.minute?.clear();
   }
 
   // Nothing is known of it any more: its bus has returned, and has not spoken yet.
@@ -60,16 +68,17 @@ export class Live {
   readonly cue = signal<Cue | null>(null);
   readonly replay = signal<ReplayEvent | null>(null); // null: it is live
   readonly lap = signal<number | null>(null); // the lap that is under way
+  readonly missed = signal(0); // grows where values may lie between what was told and what is told next
   readonly connected = signal(false); // the server has told something, ever
 
   private newest: number | null = null; // ns of the newest value on the session's clock
   private heard: number | null = null; // performance.now() when the newest batch was heard of, as the server tells its age
   private readonly stream = new Stream((told) => this.take(told));
 
-  // Shows what a stream tells: `/live`, or `/replay?session=…`.
-  follow(url: string): void {
+  // Shows what a stream tells: `/live`, or `/replay?session=…`.  replay: one that goes on, at another address.
+  follow(url: string | (() => string), replay: ReplayEvent | null = null): void {
     batch(() => {
-      this.replay.value = null;
+      this.replay.value = replay;
       this.newest = this.heard = null;
     });
     this.stream.follow(url);
@@ -89,6 +98,12 @@ export class Live {
     if (this.newest === null || this.heard === null) return null;
     if (this.replay.value) return this.newest;
     return this.newest + Math.max(0, performance.now() - this.heard) * 1e6;
+  }
+
+  // ns on the session's clock up to where there is something to show: a session that is over goes no further.
+  until(): number | null {
+    const {state} = this.status.value;
+    return state === "ended" || state === "interrupted" ? this.newest : this.now();
   }
 
   // Seconds since anything was heard of the car; null: nothing ever was.
@@ -151,13 +166,18 @@ export class Live {
     this.startedAtNs.value = body.started_at_ns ?? null;
     for (const [name, channel] of this.channels.value) if (!Object.hasOwn(body.values, name)) channel.clear();
     this.values(body);
+    this.missed.value += 1;
   }
 
   private values(body: ValuesEvent): void {
-    if (body.status) this.status.value = body.status;
+    if (body.status) {
+      if (body.status.state !== this.status.value.state && this.status.value.state === "catching up") this.missed.value += 1;
+      this.status.value = body.status;
+    }
     this.heard = body.age_s === null ? null : performance.now() - body.age_s * 1000;
     const channels = this.channels.value;
-    let newest = this.replay.value ? null : this.newest; // a seek goes back
+    const before = this.newest;
+    let newest = this.replay.value ? null : before; // a seek goes back
     for (const [name, value] of Object.entries(body.values)) {
       const channel = channels.get(name);
       if (value === null) {
@@ -168,9 +188,10 @@ export class Live {
       channel?.set(t, v);
       newest = newest === null ? t : Math.max(newest, t);
     }
-    this.newest = newest ?? this.newest;
+    this.newest = newest ?? before;
+    if (this.replay.value && newest !== null && before !== null && Math.abs(newest - before) > LEAP_S * 1e9) this.missed.value += 1;
     const lap = channels.get("lap")?.v ?? null;
-    if (lap !== null) this.lap.value = lap;
+    if (lap !== null || this.replay.value) this.lap.value = lap;
     const cue = body.cue;
     // a cue comes once; a page that takes the stream up again may get the same one once more
     if (cue && (this.cue.value === null || cue.t !== this.cue.value.t || cue.what !== this.cue.value.what)) this.cue.value = cue;

@@ -27,30 +27,32 @@ function own(listener: Listener): Line {
 
 export class Stream {
   private readonly line: Line;
-  private url: string | null = null;
-  private following: string | null = null;
+  private url: (() => string) | null = null;
+  private following = false;
   private hiding: ReturnType<typeof setTimeout> | undefined;
 
   constructor(listener: Listener) {
     this.line = typeof SharedWorker === "undefined" ? own(listener) : shared(listener);
     document.addEventListener("visibilitychange", () => {
       clearTimeout(this.hiding);
-      if (document.hidden) this.hiding = setTimeout(() => this.turn(null), HIDDEN_MS);
-      else this.turn(this.url);
+      if (document.hidden) this.hiding = setTimeout(() => this.turn(false), HIDDEN_MS);
+      else this.turn(true);
     });
     // nobody can see that a port's other end is gone
-    addEventListener("pagehide", () => this.turn(null));
-    addEventListener("pageshow", () => this.turn(this.url));
+    addEventListener("pagehide", () => this.turn(false));
+    addEventListener("pageshow", () => this.turn(true));
   }
 
-  follow(url: string | null): void {
-    this.url = url;
-    this.turn(url);
+  // url: asked for whenever the stream is opened: it may have to go on elsewhere.
+  follow(url: string | (() => string)): void {
+    this.url = typeof url === "string" ? () => url : url;
+    this.following = false;
+    this.turn(true);
   }
 
-  private turn(url: string | null): void {
-    if (url === this.following) return;
-    this.following = url;
-    this.line.follow(url);
+  private turn(on: boolean): void {
+    if (on === this.following || !this.url) return;
+    this.following = on;
+    this.line.follow(on ? this.url() : null);
   }
 }

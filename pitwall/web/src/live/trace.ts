@@ -25,6 +25,7 @@ export class Trace {
     if (!Number.isFinite(v) || column <= this.newest - this.columns) return;
     if (this.first < 0) this.first = column;
     for (let i = Math.max(this.first, this.newest + 1, column - this.columns + 1); i <= column; i++) this.low[i % this.columns] = NaN;
+    for (let i = column; i < this.first; i++) this.low[i % this.columns] = NaN; // older than all: what was asked for later
     this.first = Math.min(this.first, column);
     this.newest = Math.max(this.newest, column);
     const at = column % this.columns;

@@ -1,0 +1,138 @@
+"""A session is played for all screens: paused, sought, sped up, taken up again where it was, and left for live."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+
+import pytest
+
+from tests.page.stage import (
+    FIRST,
+    SECOND,
+    SIZES,
+    needs_chromium,
+    needs_page,
+    serving,
+    sticks_out,
+    stop,
+    until,
+    violations,
+)
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
+pytestmark = [needs_chromium, needs_page]
+
+
+def play(page, session: str = FIRST) -> None:
+    page.get_by_role("button", name=f"Play {session}").click()
+    sync_api.expect(page.locator("#state")).to_have_text("replay")
+    sync_api.expect(page.locator("#session")).to_have_text(session)
+
+
+def place(page) -> float:
+    """s since the session began, as the bar says."""
+    found = re.match(r"(?:(\d+):)?([\d.]+) of", page.locator("#replay-at").inner_text())
+    return 60 * int(found[1] or 0) + float(found[2]) if found else -1.0
+
+
+def number(page, channel: str) -> str:
+    return (
+        page.locator(".signal")
+        .filter(has=page.locator(".name", has_text=re.compile(f"^{channel}$")))
+        .locator(".number")
+        .inner_text()
+    )
+
+
+def test_every_screen_shows_it_until_one_goes_back(recorded, open_page):
+    page = open_page(f"{recorded.url}/#/replay")
+    play(page)
+    laps = recorded.json(f"/session/{FIRST}/laps")["laps"]
+    page.locator(".now button[data-lap='2']").click()
+    until(lambda: laps[2]["t_start"] / 1e9 - 1 < place(page) < laps[2]["t_end"] / 1e9, "lap 2")
+    page.locator("nav a", has_text="Stall").click()
+    sync_api.expect(page.locator("#under-way th")).to_contain_text("2")
+    numbers = page.locator("tr[data-lap] th").all_inner_texts()
+    assert [re.match(r"\d+", one)[0] for one in numbers] == ["2", "1", "0"], "no lap that was not driven by then"
+    sync_api.expect(page.locator("#replay-play")).to_be_visible()
+    page.locator("#replay-stop").click()
+    sync_api.expect(page.locator("#session")).to_have_text(SECOND)
+    sync_api.expect(page.locator("#state")).to_have_text("session ended")
+    sync_api.expect(page.locator("#replay-play")).to_have_count(0)
+    assert page.said == []
+
+
+def test_after_a_seek_in_a_pause_the_values_are_those_of_that_time(recorded, open_page):
+    page = open_page(f"{recorded.url}/#/replay")
+    play(page)
+    page.locator("#replay-play").click()
+    sync_api.expect(page.locator("#state")).to_have_text("replay, paused")
+    page.locator("nav a", has_text="Signals").click()
+    for seek_s in (300.0, 200.0):
+        page.locator("#replay-seek").fill(str(seek_s))
+        until(lambda seek_s=seek_s: abs(place(page) - seek_s) < 0.2, "that place")
+        at = int(seek_s * 1e9)
+        for channel in ("throttle", "tyre_pressure_fl"):  # a quick one and a slow one
+            told = recorded.json(
+                f"/session/{FIRST}/signals?channels={channel}&t_from={at - 5_000_000_000}&t_to={at - 1}"
+            )
+            value = told["channels"][channel]["v"][-1]
+            until(
+                lambda channel=channel, value=value: abs(float(number(page, channel)) - value) < 0.06,
+                f"{channel} of then",
+            )
+    stood = place(page)
+    page.locator("main").focus()
+    page.keyboard.press("ArrowRight")
+    until(lambda: abs(place(page) - stood - 5) < 0.3, "5 s further")
+    page.keyboard.press("Space")
+    sync_api.expect(page.locator("#state")).to_have_text("replay")
+    page.locator("#replay-speed").select_option("32")
+    moved = place(page)
+    until(lambda: place(page) > moved + 20, "it is quick")
+
+
+def test_at_its_end_it_stays_and_can_be_played_again(recorded, open_page):
+    page = open_page(f"{recorded.url}/#/replay")
+    play(page)
+    lasts = float(page.locator("#replay-seek").get_attribute("max"))
+    page.locator("#replay-seek").fill(str(lasts - 0.5))
+    sync_api.expect(page.locator("#state")).to_have_text("replay, at its end")
+    page.locator("#replay-play").click()
+    sync_api.expect(page.locator("#state")).to_have_text("replay")
+    until(lambda: place(page) < 60, "from its beginning")
+
+
+def test_a_server_that_was_away_takes_it_up_where_it_was(drives, tmp_path, open_page):
+    folder = tmp_path / "drives"
+    shutil.copytree(drives, folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    with serving(folder, "serve", "--port", port) as server:
+        page = open_page(f"{server.url}/#/replay")
+        play(page)
+        page.locator("#replay-seek").fill("250")
+        until(lambda: 250 <= place(page) < 280, "that place")
+        page.locator("#replay-play").click()
+        sync_api.expect(page.locator("#state")).to_have_text("replay, paused")
+        stop(server.process)
+        sync_api.expect(page.locator(".replay-bar .said")).to_contain_text("ended")
+        sync_api.expect(page.locator("#gone")).to_be_visible()
+        assert 250 <= place(page) < 290
+    with serving(folder, "serve", "--port", port):
+        sync_api.expect(page.locator("#state")).to_have_text("replay, paused")
+        sync_api.expect(page.locator("#gone")).to_have_count(0)
+        assert 250 <= place(page) < 300
+        sync_api.expect(page.locator("#session")).to_have_text(FIRST)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_it_fits_and_axe_finds_nothing(size, recorded, open_page):
+    page = open_page(f"{recorded.url}/#/replay", SIZES[size])
+    play(page)
+    sync_api.expect(page.locator(".now button[data-lap='1']")).to_be_visible()
+    assert not sticks_out(page)
+    assert violations(page) == []
