@@ -64,8 +64,8 @@ class Operation:
     problems: tuple[str, ...]
     media: tuple[str, ...]
     upload: bool = False
-    socket: Socket | None = None
     most_bytes: int = MAX_REQUEST_BYTES
+    socket: Socket | None = None
 
     @property
     def in_body(self) -> bool:
