@@ -23,11 +23,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-s3 page run test lint format bench torture soak diff fixtures docs lock clean
+.PHONY: help setup setup-dev setup-s3 page run test lint format bench torture soak diff fixtures screenshots docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## what there is to make
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.run ## everything that pitwall needs, in .venv
 
@@ -69,6 +69,9 @@ diff: $(VENV)/.dev ## which rows of the fixtures' projections differ since BASE
 
 fixtures: $(VENV)/.dev ## record the fixtures anew, through the recorder
 	@$(BIN)/python -m tests.goldens.record
+
+screenshots: $(VENV)/.dev ## every screen of the page in both themes, into docs/screenshots
+	@$(BIN)/python -m tests.page.screenshots
 
 docs: $(VENV)/.dev ## write docs/command-line.md and cars/car.schema.json
 	@$(BIN)/python -m tests.contracts.help_pages > docs/command-line.md

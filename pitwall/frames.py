@@ -78,6 +78,7 @@ class Control(IntEnum):
     LOGGER = 12  # what a logger's file says beside its values: its header, its columns and their ids, its own laps
     GAP = 13  # the recorder did not run for a while: frozen, or suspended with the machine
     ANSWER = 14  # what a language model answered, or why it was refused: it can't be computed again
+    TAGS = 15  # a person's words for the session, in place of those before: {"tags": [word, …]}
 
 
 LOGGER_BUS: Final = "gps"

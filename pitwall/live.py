@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
@@ -32,10 +32,12 @@ from pitwall.project.build import stale
 from pitwall.project.generations import Generations
 from pitwall.project.pipeline import origin
 from pitwall.project.private import kept
+from pitwall.project.recent import Held
 from pitwall.project.room import Room, Space
 from pitwall.serve.access import Access
 from pitwall.serve.chase import LOOK_S, Chase
 from pitwall.serve.companion import Companion, stop_all
+from pitwall.serve.course import Course
 from pitwall.serve.definitions import Definitions
 from pitwall.serve.edits import Edits
 from pitwall.serve.following import finished
@@ -43,12 +45,18 @@ from pitwall.serve.garage import Shelf
 from pitwall.serve.importer import Importer
 from pitwall.serve.latest import Latest
 from pitwall.serve.model.settings import NONE, Settings
+from pitwall.serve.mover import Mover
 from pitwall.serve.newest import Picture
 from pitwall.serve.rebuilder import Rebuilder
 from pitwall.serve.server import bind, serve
 from pitwall.serve.speaker import Speaker, Speaking
 from pitwall.serve.tender import Tender, presses
 from pitwall.serve.uploads import Uploads
+
+if TYPE_CHECKING:
+    from pitwall.decode.traffic import Heard
+    from pitwall.log.remarks import Remarks
+    from pitwall.serve.doctor import Examine
 
 logger = logging.getLogger("pitwall.live")
 
@@ -73,6 +81,8 @@ def run(
     stop: threading.Event | None = None,
     last_s: float = 0.0,
     speaks: Speaking | None = None,
+    archive_to: str = "",
+    examine: Examine | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT (in the main thread), or until `stop` is set.
 
@@ -80,7 +90,8 @@ def run(
     model: that words what the rules say.  access: who may ask.
     ready: called with the page's address once it answers.  last_s: so long, when stopped, the end of a session that is
     being recorded is waited for, which makes its projection whole.  speaks: with what, and in whose words, cues are
-    spoken here; None: on the page alone.  PitwallError: the port can't be had.
+    spoken here; None: on the page alone.  archive_to: where sessions go that somebody archives over HTTP; "": nowhere.
+    examine: says what would keep this machine from recording.  PitwallError: the port can't be had.
     """
     with contextlib.closing(bind(host, port)) as sock, kept(projections) as folder:
         room = Room(folder, floor=leave_free, pressed=lambda: presses(logs, folder))
@@ -94,7 +105,8 @@ def run(
 
         uploads = Uploads(folder, room)
         importer = Importer(uploads, logs, projections, cars)
-        companions: list[Companion] = [follower, definitions, edits, tender, rebuilder, importer]
+        mover = Mover(logs, projections, archive_to)
+        companions: list[Companion] = [follower, definitions, edits, tender, rebuilder, importer, mover]
         if speaks is not None:
             companions.append(Speaker(follower.picture, speaks.level, speaks.command))
 
@@ -106,7 +118,18 @@ def run(
                 ready(url)
 
         try:
-            serve(follower, shelf, sock, importer=importer, model=model, access=access, ready=answering, stop=stop)
+            serve(
+                follower,
+                shelf,
+                sock,
+                importer=importer,
+                mover=mover,
+                examine=examine,
+                model=model,
+                access=access,
+                ready=answering,
+                stop=stop,
+            )
         finally:
             try:
                 stop_all(companions)
@@ -157,19 +180,45 @@ class Follower(Companion):
 
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         """A cursor on the generation being built, if it is of `session`; whoever gets it closes it."""
-        course = self._chase.course
-        while course is not None and course.session == session:
-            if not (course.projector.keeping or course.projector.committed.offset):
-                return None
-            if course.following.behind and self._chase.replaces:
-                return None  # half of one: until it has caught up, the one that it is to replace answers
+        course = self._asked(session)
+        while course is not None:
             try:
                 return course.projector.store.cursor()
             except duckdb.Error:  # finished, or succeeded, between the two lines
-                before, course = course, self._chase.course
+                before, course = course, self._asked(session)
                 if course is before:
                     return None  # from now on it is a file
         return None
+
+    def traffic(self, session: str) -> Heard | None:
+        """The newest frame of each id of `session`, where that is followed, and has been caught up with."""
+        course = self._chase.course
+        if course is None or course.session != session or course.following.behind:
+            return None
+        return course.following.traffic()
+
+    def remarks(self, session: str) -> Remarks | None:
+        """What people said of `session` so far, where that is followed, and has been caught up with."""
+        course = self._chase.course
+        if course is None or course.session != session or course.following.behind:
+            return None
+        return course.following.remarks
+
+    def held(self, session: str) -> Held | None:
+        """The newest rows of the generation being built, if it is of `session`."""
+        course = self._asked(session)
+        return course.projector.store.held if course is not None else None
+
+    def _asked(self, session: str) -> Course | None:
+        """The course whose generation answers for `session`."""
+        course = self._chase.course
+        if course is None or course.session != session:
+            return None
+        if not (course.projector.keeping or course.projector.committed.offset):
+            return None
+        if course.following.behind and self._chase.replaces:
+            return None  # half of one: until it has caught up, the one that it is to replace answers
+        return course
 
     def problems(self) -> Mapping[str, tuple[str, ...]]:
         """What is wrong with the cars as they are saved, by car."""
@@ -201,6 +250,10 @@ class Follower(Companion):
     def note(self, session: str, fact: Mapping[str, Any]) -> None:
         """Has a person's words put into the session's log, recorded or ended.  LogError: they can't be."""
         requests.ask(self._logs, {"control": int(Control.NOTE), "fact": dict(fact), "session": session})
+
+    def tag(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Has the session's tags put into its log, recorded or ended.  LogError: they can't be."""
+        requests.ask(self._logs, {"control": int(Control.TAGS), "fact": dict(fact), "session": session})
 
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         """Has what a model answered put into the session's log, recorded or ended.  LogError: it can't be."""

@@ -62,7 +62,7 @@ Cornered = Mapping[str, Mapping[str, Float64]]
 def cornered(driving: Driving) -> Cornered:
     """How the laps of a drive went through its corners."""
     return {
-        place.corner.name: {name: _values(driving, corner, name) for name in FIGURES}
+        place.corner.name: {name: driving.figures[:, corner, row] for row, name in enumerate(FIGURES)}
         for corner, place in enumerate(driving.places)
     }
 
@@ -115,12 +115,14 @@ def in_common(cornered: Cornered, times_s: Float64) -> list[Common]:
 def unsteady(driving: Driving) -> list[Finding]:
     """What differs from one lap to the next by more than it should.  worth_s: the spread of the time in the corner."""
     found = []
-    for corner, place in enumerate(driving.places):
-        times = np.array([driving.cornering(lap, corner).time_s for lap in range(len(driving.laps))])
+    how = cornered(driving)
+    for place in driving.places:
+        figures_of = how[place.corner.name]
+        times = figures_of["time_s"]
         for name, (rule, wide) in WIDE.items():
-            if name == "brake_m" and np.isnan(_values(driving, corner, "brake_peak")).all():
+            if name == "brake_m" and np.isnan(figures_of["brake_peak"]).all():
                 continue  # by acceleration alone it is not known to so few metres
-            values = _values(driving, corner, name)
+            values = figures_of[name]
             there = np.isfinite(values)
             if there.sum() < FEWEST or deviation_of(values[there]) <= wide:
                 continue
@@ -145,7 +147,3 @@ def _said(cornered: Cornered) -> Iterator[tuple[str, str, Float64]]:
         for name, values in figures.items():
             if name in SAID and name not in BESIDE:
                 yield corner, name, values
-
-
-def _values(driving: Driving, corner: int, name: str) -> Float64:
-    return np.array([getattr(driving.cornering(lap, corner), name) for lap in range(len(driving.laps))])

@@ -21,8 +21,9 @@ import numpy as np
 from pitwall.coach.driven import Driven
 from pitwall.coach.finding import Finding, Level, Priority
 from pitwall.coach.incidents import Incident
-from pitwall.coach.metrics import Places, Rows
 from pitwall.coach.saying import cue as cue_words
+from pitwall.coach.sections import Sections
+from pitwall.coach.stretches import Rows, Runs
 from pitwall.coach.ticks import Ticks
 from pitwall.coach.words import INCIDENT_CUES
 from pitwall.track.corners import STEP_M
@@ -76,22 +77,27 @@ class Planned:
     acts_m: float
 
 
-def planned(findings: Sequence[Finding], places: Sequence[Places], reference: Driven) -> tuple[Planned, ...]:
+def calm_rows(sections: Sections) -> Rows:
+    """Where the driver has an ear to spare, and is in no corner, on the lap whose corners they are."""
+    calm = _calm(sections.first.combined_g)
+    for place in sections.places:
+        calm[round(place.corner.begin_m / STEP_M) : round(place.corner.end_m / STEP_M) + 1] = False
+    return calm
+
+
+def planned(findings: Sequence[Finding], sections: Sections, calm: Rows) -> tuple[Planned, ...]:
     """What of the newest laps' findings is said on the next one, and where; worth most first, in the order of a lap.
 
-    The place is the last calm stretch that ends well before the driver acts, measured on the reference lap.
+    calm: of the sections.  The place is the last calm stretch that ends well before the driver acts.
     """
-    calm = _calm(reference.combined_g)
-    for place in places:
-        calm[round(place.corner.begin_m / STEP_M) : round(place.corner.end_m / STEP_M) + 1] = False
     found: list[Planned] = []
-    by_name = {place.corner.name: place for place in places}
+    by_name = {place.corner.name: place for place in sections.places}
     for finding in findings:
         at = by_name.get(finding.where)
         if at is None or finding.priority > Priority.TIME or len(found) == MOST_A_LAP:
             continue
         acts = min(finding.links[-1].distance_m, at.corner.begin_m if finding.section != "straight" else np.inf)
-        room = _room(reference, calm, round(acts / STEP_M))
+        room = _room(sections.first, calm, round(acts / STEP_M))
         if room is None:
             continue
         first, last = room
@@ -190,16 +196,12 @@ def _room(reference: Driven, calm: Rows, acts: int) -> tuple[int, int] | None:
     acts = min(max(acts, 0), len(t_s) - 1)
     last = int(np.searchsorted(t_s, t_s[acts] - SAID_BEFORE_S - WORDS_S, side="right")) - 1
     first_ever = int(np.searchsorted(t_s, t_s[acts] - AHEAD_S - WORDS_S))
-    while last > first_ever:
-        if not calm[last]:
-            last -= 1
-            continue
-        noisy = np.flatnonzero(~calm[first_ever : last + 1])
-        first = first_ever + (int(noisy[-1]) + 1 if len(noisy) else 0)
-        if last > first:
-            return first, last
-        last = first - 1
-    return None
+    runs = Runs(calm[first_ever : last + 1])
+    long_enough = np.flatnonzero(runs.last - runs.first > 1)
+    if not len(long_enough):
+        return None
+    newest = long_enough[-1]
+    return first_ever + int(runs.first[newest]), first_ever + int(runs.last[newest]) - 1
 
 
 def _lap(value: float) -> int | None:

@@ -19,6 +19,9 @@ from pitwall.track.corners import STEP_M, Float64
 
 SHIFT_S: Final = 0.35
 """Either side of a gear that changes, what the throttle does is part of the shift."""
+FULL_PCT: Final = 95.0
+STEADY_M: Final = 10.0
+"""A pedal that has been down for so long, and stays so: what is measured is not its going down."""
 SPEED_MEAN_M: Final = 4.0
 HIGH_PERCENT: Final = 99.5
 GAP_S: Final = 0.5
@@ -75,6 +78,21 @@ class Driven:
     @cached_property
     def lateral_ordered(self) -> Float64:
         return _ordered(np.abs(self.role("g_lat")))
+
+    def braked(self, least: float) -> Int64:
+        """int64 (r,), the rows where the brake was on, by more than `least`, and stays so.
+
+        The same rows as the last time, if no value of the brake lies between that and what was asked for then.
+        """
+        rank = int(self.brake_ordered.searchsorted(least, "right"))
+        if rank not in self._braked:
+            self._braked.clear()
+            self._braked[rank] = steady_rows(self.role("brake") > least)
+        return self._braked[rank]
+
+    @cached_property
+    def _braked(self) -> dict[int, Int64]:
+        return {}
 
     @cached_property
     def shifting(self) -> npt.NDArray[np.bool_]:
@@ -145,21 +163,62 @@ def driven(
         t_s=(at_ns - t_ns[0]) / 1e9,
         x_m=np.interp(rows, along, x_m[first]),
         y_m=np.interp(rows, along, y_m[first]),
-        roles={name: between(samples, at_ns) for name, samples in roles.items() if len(samples.t_ns)},
+        roles=_over(at_ns, {name: samples for name, samples in roles.items() if len(samples.t_ns)}),
     )
+
+
+def _over(at_ns: Float64, roles: Mapping[str, Samples]) -> dict[str, Float64]:
+    """Channels that come in one message have the very same times."""
+    together: dict[int, _Between] = {}
+    found: dict[str, Float64] = {}
+    for name, samples in roles.items():
+        if not np.isfinite(samples.values).all():
+            found[name] = between(samples, at_ns)
+            continue
+        key = id(samples.t_ns)
+        if key not in together:
+            together[key] = _Between(samples.t_ns, at_ns)
+        found[name] = together[key].of(samples.values)
+    return found
 
 
 def between(samples: Samples, at_ns: Float64) -> Float64:
     """The channel's values at `at_ns` (n,), each on the line between the two samples around it."""
     there = np.isfinite(samples.values)
-    t, values = samples.t_ns[there].astype(np.float64), samples.values[there]
-    if not len(t):
-        return np.full(len(at_ns), np.nan)
-    behind = np.searchsorted(t, at_ns)
-    gap_ns = t[np.minimum(behind, len(t) - 1)] - t[np.maximum(behind - 1, 0)]
-    found = np.interp(at_ns, t, values, left=np.nan, right=np.nan)
-    met = t[np.minimum(behind, len(t) - 1)] == at_ns  # a sample's own time
-    return np.where((gap_ns <= GAP_S * 1e9) | met, found, np.nan)
+    return _Between(samples.t_ns[there], at_ns).of(samples.values[there])
+
+
+class _Between:
+    """Which two samples are around each time: the same for all channels that come together.  t_ns: int64 (m,)."""
+
+    def __init__(self, t_ns: Int64, at_ns: Float64) -> None:
+        t = t_ns.astype(np.float64)
+        self._n, self._steps = len(at_ns), np.diff(t)
+        if not len(t):
+            return
+        at = np.searchsorted(t, at_ns, side="right") - 1
+        self._at = np.maximum(at, 0)
+        self._since = at_ns - t[self._at]
+        silent = np.append(self._steps > GAP_S * 1e9, False)[self._at] & (self._since > 0)  # at its own time it is not
+        self._missing = silent | (at < 0) | (at_ns > t[-1])
+
+    def of(self, values: Float64) -> Float64:
+        """(m,) -> float64 (n,), all of them finite."""
+        if not len(values):
+            return np.full(self._n, np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):  # of two at one time the later counts
+            slopes = np.append(np.diff(values) / self._steps, 0.0)
+            found = slopes[self._at] * self._since + values[self._at]
+        found[self._missing] = np.nan
+        return np.asarray(found, np.float64)
+
+
+def steady_rows(on: npt.NDArray[np.bool_]) -> Int64:
+    """The rows where it is on, and was and will be for `STEADY_M`, int64 (r,)."""
+    reach = round(STEADY_M / STEP_M)
+    wide = np.concatenate(([False], np.full(reach, on[0]), on, np.full(reach, on[-1])))
+    count = np.cumsum(wide, dtype=np.int64)
+    return np.flatnonzero(count[2 * reach + 1 :] - count[: -2 * reach - 1] == 2 * reach + 1)
 
 
 def percentile(ordered: Float64, percent: float) -> float:
@@ -177,8 +236,9 @@ def high(columns: Sequence[Float64]) -> float:
         return np.nan
     place = HIGH_PERCENT / 100 * (count - 1)
     above = count - int(place)
-    ends = np.sort(np.concatenate([column[-above:] for column in columns]))[-above:]
-    return _at(ends, place, first=count - above)
+    ends = np.concatenate([column[-above:] for column in columns])
+    at = len(ends) - above
+    return _at(np.partition(ends, (at, min(at + 1, len(ends) - 1))), place, first=count - len(ends))
 
 
 def _at(ordered: Float64, place: float, first: int = 0) -> float:
@@ -197,5 +257,7 @@ def slope(speed: Float64) -> Float64:
     """m/s²: what speed gains a second, over distance."""
     reach = round(SPEED_MEAN_M / STEP_M)
     weights = np.ones(2 * reach + 1) / (2 * reach + 1)
-    mean = np.convolve(np.pad(speed, reach, mode="edge"), weights, "valid")
-    return np.asarray(np.gradient(np.square(mean) / 2, STEP_M), np.float64)
+    wide = np.concatenate([np.full(reach, speed[0]), speed, np.full(reach, speed[-1])])
+    energy = np.square(np.convolve(wide, weights, "valid")) / 2
+    ends = (energy[1] - energy[0]) / STEP_M, (energy[-1] - energy[-2]) / STEP_M
+    return np.concatenate([ends[:1], (energy[2:] - energy[:-2]) / (2 * STEP_M), ends[1:]])

@@ -19,19 +19,18 @@ from pitwall.coach.rule import Rule
 from pitwall.coach.straight_rules import STRAIGHT_RULES
 
 RULES: Final[tuple[Rule, ...]] = (*CORNER_RULES, *STRAIGHT_RULES)
-SECTIONS: Final = ("entry", "middle", "exit", "straight", "corner")
 AS_MUCH: Final = 0.75
 """Of the most that is explained: two rules that explain so nearly the same speak of one loss; its cause is named."""
 
 
 def of_lap(driving: Driving, lap: int) -> list[Finding]:
     """The findings of one lap, by its place among the laps, in the order of the corners."""
-    found: list[Finding] = []
-    for corner in range(len(driving.places)):
-        seen = {section: driving.seen(lap, corner, section) for section in SECTIONS}
-        judged = [(rule, finding) for rule in RULES if (finding := rule.judge(seen[rule.section])) is not None]
-        found += _one_cause_each(judged)
-    return found
+    seen = driving.seen(lap)
+    judged: list[list[tuple[Rule, Finding]]] = [[] for _ in driving.places]
+    for rule in RULES:
+        for corner, finding in rule.judge(seen[rule.section]):
+            judged[corner].append((rule, finding))
+    return [finding for corner in judged for finding in _one_cause_each(corner)]
 
 
 def findings(driving: Driving) -> list[Finding]:

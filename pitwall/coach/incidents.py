@@ -20,8 +20,10 @@ import numpy as np
 
 from pitwall.car.definition import Alarm
 from pitwall.coach.finding import Figure, Priority
-from pitwall.coach.metrics import G_MPS2, POWER_PCT, Rows
+from pitwall.coach.metrics import G_MPS2, POWER_PCT
+from pitwall.coach.stretches import Rows
 from pitwall.coach.ticks import TICK_NS, Ticks, joined
+from pitwall.frames import Int64
 from pitwall.track.corners import Float64
 
 WHEELS: Final = ("wheel_speed_fl", "wheel_speed_fr", "wheel_speed_rl", "wheel_speed_rr")
@@ -88,9 +90,10 @@ def detectors(roles: Mapping[str, str], alarms: Sequence[Alarm], units: Mapping[
     found = [_spin()] if {"yaw_rate", "g_lat", "speed"} <= set(roles) else []
     wheels = [wheel for wheel in WHEELS if wheel in roles]
     if len(wheels) == len(WHEELS):
-        found += [_lock(wheel) for wheel in wheels]
+        speeds = _Once(wheel_speeds)
+        found += [_lock(wheel, speeds) for wheel in wheels]
         if "throttle" in roles:
-            found += [_wheelspin(wheel) for wheel in wheels]
+            found += [_wheelspin(wheel, speeds) for wheel in wheels]
     by_channel = {channel: role for role, channel in roles.items()}
     for alarm in alarms:
         found += _out_of_limits(alarm, by_channel.get(alarm.channel, ""), units.get(alarm.channel, ""))
@@ -105,17 +108,30 @@ def path_turns_deg(ticks: Ticks) -> Float64:
 
 def about_itself_deg(ticks: Ticks) -> Float64:
     """Degrees that the car turned more than its path within `SPIN_LOOKS_BACK_S`; what is not known counts as none."""
+    return _about_itself_at(ticks, np.arange(len(ticks)))
+
+
+def _about_itself_at(ticks: Ticks, at: Int64) -> Float64:
+    """The same at these ticks, (k,)."""
     more = np.abs(ticks.column("yaw_rate")) - np.abs(path_turns_deg(ticks))
     more = np.nan_to_num(np.maximum(more, 0.0))
-    return _sum_back(more * (TICK_NS * 1e-9), round(SPIN_LOOKS_BACK_S * 1e9 / TICK_NS))
+    return _sum_back(more * (TICK_NS * 1e-9), round(SPIN_LOOKS_BACK_S * 1e9 / TICK_NS), at)
 
 
 def fastest_before(ticks: Ticks) -> Float64:
     """m/s: the greatest speed within `SPIN_LOOKS_BACK_S`."""
     reach = round(SPIN_LOOKS_BACK_S * 1e9 / TICK_NS)
-    speed = np.nan_to_num(ticks.column("speed"))
-    padded = np.concatenate([np.zeros(reach), speed])
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, reach + 1).max(axis=1), np.float64)
+    found, looked = np.nan_to_num(ticks.column("speed")), 0  # so far back
+    while looked < reach:
+        back = min(looked + 1, reach - looked, len(found))
+        found = np.concatenate([found[:back], np.maximum(found[back:], found[:-back])])
+        looked += back
+    return np.maximum(found, 0.0)
+
+
+def wheel_speeds(ticks: Ticks) -> Float64:
+    """m/s, (4, n): the slowest wheel's at each tick first; one that is not known is last."""
+    return np.sort([ticks.column(each) for each in WHEELS], axis=0)
 
 
 class Watching:
@@ -152,8 +168,12 @@ class _Open:
         self.last_ns = -(1 << 62)
 
     def fold(self, on: Rows, ticks: Ticks, lasts_s: float) -> list[tuple[int, int]]:
-        """(tick at which it is told, when it began) of those that are to be told."""
+        """(tick at which it is told, when it began) of those that are to be told.
+
+        It lasts from up to a tick before the first at which it is seen: what of `lasts_s` is less than a tick is over.
+        """
         found = []
+        lasts_ns = round(lasts_s * 1e9) // TICK_NS * TICK_NS
         edges = np.flatnonzero(np.diff(np.concatenate([[False], on, [False]])))
         for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             begins = int(ticks.t_ns[first])
@@ -162,7 +182,7 @@ class _Open:
                 if begins - self.last_ns > AGAIN_S * 1e9:
                     self.told = False
                 self.since_ns = begins
-            told_ns = self.since_ns + round(lasts_s * 1e9)
+            told_ns = self.since_ns + lasts_ns
             at = max(first, int(np.searchsorted(ticks.t_ns, told_ns)))
             if not self.told and at < last:
                 self.told = True
@@ -193,8 +213,10 @@ def _incident(detector: Detector, ticks: Ticks, at: int, t_ns: int) -> Incident:
 def _spin() -> Detector:
     def holds(ticks: Ticks) -> Rows:
         before = fastest_before(ticks)
-        slower = ticks.column("speed") < SPIN_SPEED_SHARE * before
-        return np.asarray((about_itself_deg(ticks) >= SPIN_DEG) & slower & (before > MOVING_MPS), np.bool_)
+        found = (ticks.column("speed") < SPIN_SPEED_SHARE * before) & (before > MOVING_MPS)
+        slower = np.flatnonzero(found)
+        found[slower] = _about_itself_at(ticks, slower) >= SPIN_DEG
+        return found
 
     figures = (
         ("about_itself", "deg", about_itself_deg),
@@ -204,28 +226,28 @@ def _spin() -> Detector:
     return Detector("spin", "", Priority.SAFETY, 0.0, ("yaw_rate", "g_lat", "speed"), holds, figures)
 
 
-def _lock(wheel: str) -> Detector:
+def _lock(wheel: str, speeds: _Once) -> Detector:
     def holds(ticks: Ticks) -> Rows:
-        most = np.max([ticks.column(each) for each in WHEELS], axis=0)
+        most = speeds(ticks)[-1]
         slowing = ticks.column("g_long") < -0.2 if "g_long" in ticks.columns else np.ones(len(ticks), np.bool_)
-        power = np.nan_to_num(ticks.column("throttle")) > POWER_PCT
+        power = ticks.column("throttle") > POWER_PCT
         return np.asarray(
             (ticks.column(wheel) < LOCKED_SHARE * most) & (most > MOVING_MPS) & slowing & ~power, np.bool_
         )
 
     figures = (
         ("wheel_speed", "km/h", lambda ticks: ticks.column(wheel) * 3.6),
-        ("fastest_wheel", "km/h", lambda ticks: np.max([ticks.column(each) for each in WHEELS], axis=0) * 3.6),
+        ("fastest_wheel", "km/h", lambda ticks: speeds(ticks)[-1] * 3.6),
     )
     return Detector("lock-up", wheel[-2:], Priority.SAFETY, LOCK_S, (*WHEELS, "g_long", "throttle"), holds, figures)
 
 
-def _wheelspin(wheel: str) -> Detector:
+def _wheelspin(wheel: str, speeds: _Once) -> Detector:
     def middle(ticks: Ticks) -> Float64:
         return np.asarray(np.median([ticks.column(each) for each in WHEELS], axis=0), np.float64)
 
     def holds(ticks: Ticks) -> Rows:
-        usual = np.sort([ticks.column(each) for each in WHEELS], axis=0)[1]  # two may spin: the second slowest does not
+        usual = speeds(ticks)[1]  # two may spin: the second slowest does not
         power = ticks.column("throttle") > POWER_PCT
         return np.asarray((ticks.column(wheel) > SPINNING_SHARE * usual) & (usual > MOVING_MPS) & power, np.bool_)
 
@@ -269,7 +291,20 @@ def _constant(value: float) -> Callable[[Ticks], Float64]:
     return lambda ticks: np.full(len(ticks), value)
 
 
-def _sum_back(values: Float64, reach: int) -> Float64:
-    """The sum of each value and the `reach` before it; each summed alone, so that it is the same in any piece."""
+def _sum_back(values: Float64, reach: int, at: Int64) -> Float64:
+    """(k,): at these rows the sum of the value and the `reach` before it; each summed alone: the same in any piece."""
     padded = np.concatenate([np.zeros(reach), values])
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, reach + 1).sum(axis=1), np.float64)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, reach + 1)[at].sum(axis=1), np.float64)
+
+
+class _Once:
+    """A function of ticks; asked of the same ones again it says what it said."""
+
+    def __init__(self, function: Callable[[Ticks], Float64]) -> None:
+        self._function = function
+        self._said: tuple[Ticks, Float64] | None = None
+
+    def __call__(self, ticks: Ticks) -> Float64:
+        if self._said is None or self._said[0] is not ticks:
+            self._said = ticks, self._function(ticks)
+        return self._said[1]

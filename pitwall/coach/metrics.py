@@ -1,11 +1,9 @@
-"""A lap and a corner in, what the driver did there out: where he braked, turned in, was slowest, went back to power.
+"""A lap in, what the driver did in its corners out: where he braked, turned in, was slowest, went back to power.
 
 Laws: what the car's channels can't tell is missing (NaN), never 0; a figure depends on its own lap and on the
 reference lap alone; the times lost in the sections of a lap add up to its delta.  Pure.
 
-Sections tile the lap.  A corner's *middle* is the part about the place where the reference lap is slowest in it; its
-*exit* runs from there down the straight, as far as speed shows how the corner was left; its *entry* is what lies
-between the exit of the corner before it and its middle, and so holds where the driver lifts and brakes for it.
+All corners of a lap are measured at once; what is (k,) here is of each of them.
 
 What is meant by each figure is race engineers' common usage, as in Carl Lopez, *Going Faster* (Skip Barber, 1997), and
 Bentley, *Ultimate Speed Secrets* (2011); the thresholds are ours, and stand beside their reasons.
@@ -13,17 +11,18 @@ Bentley, *Ultimate Speed Secrets* (2011); the thresholds are ours, and stand bes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.coach.driven import Driven, high
-from pitwall.track.corners import STEP_M, Corner, Float64
-
-Rows = npt.NDArray[np.bool_]
+from pitwall.coach.driven import FULL_PCT, Driven, high
+from pitwall.coach.sections import Sections
+from pitwall.coach.stretches import Rows, Runs, Smoothed, Stretches, from_on, up_to
+from pitwall.frames import Int64
+from pitwall.track.corners import STEP_M, Float64
 
 BRAKING_SHARE: Final = 0.08
 """Of the hardest braking of the session: less is a foot that rests, or a sensor's noise."""
@@ -33,26 +32,17 @@ BRAKING_G: Final = -0.25
 """Without a brake channel: no engine brakes so hard above second gear."""
 POWER_PCT: Final = 20.0
 """More throttle than holds the speed in a corner."""
-FULL_PCT: Final = 95.0
 OFF_PCT: Final = 5.0
 LIFT_PCT: Final = 10.0
 """A throttle that gives so much back was lifted."""
 COAST_S: Final = 0.3
 """A foot that goes from one pedal to the other, or a lever from gear to gear, is faster: that is no coasting."""
 G_MPS2: Final = 9.80665
-MEAN_ROWS: Final = 3
-NEAR_APEX_M: Final = 12.0
-"""Either side of the reference lap's apex: how far off a line lies is a mean over so much of it."""
 TURNED_SHARE: Final = 0.4
 """Of a corner's greatest lateral acceleration: the car has turned in."""
 CORRECTION_SHARE: Final = 0.12
 """Of a corner's greatest steering angle: a swing back and forth by more is a correction."""
 CORRECTION_DEG: Final = 4.0
-MIDDLE_SHARE: Final = 0.25
-"""Of a corner's length, either side of its slowest point."""
-APPROACH_M: Final = 40.0
-"""So long before the fastest point of a straight the next corner's entry begins at the latest: who brakes too early
-does it there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +53,10 @@ class Limits:
     g: float
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A section of the lap, in rows: `first <= i < last`."""
-
-    first: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """The sections of a corner, the same on every lap; they tile the lap with those of the other corners.
-
-    before: the row where the reference lap is slowest in the corner before it, 0 for the first one; after: in the next
-    one, or the last row.
-    """
-
-    corner: Corner
-    entry: Part
-    middle: Part
-    exit: Part
-    before: int = 0
-    after: int = 0
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Cornering:
-    """How one corner was driven on one lap.  Distances in m, along the lap unless said otherwise; NaN: not known.
+    """How the corners were driven on one lap, float64 (k,) each; NaN: not known.  Distances in m, along the lap unless
+    said otherwise.
 
     approach_mps: greatest speed before the corner.  lift_m: where full power was let go for it, before the apex.
     brake_m: where braking begins, before the apex.  brake_peak: in the channel's unit.
@@ -105,39 +72,37 @@ class Cornering:
     time_s, lost_s: in the whole of it, and of that in entry, middle and exit, against the reference lap.
     """
 
-    lap: int
-    corner: str
-    approach_mps: float = np.nan
-    lift_m: float = np.nan
-    brake_m: float = np.nan
-    brake_peak: float = np.nan
-    brake_rise_s: float = np.nan
-    brake_fall_s: float = np.nan
-    brake_g: float = np.nan
-    trail_s: float = np.nan
-    trail_rough: float = np.nan
-    turn_in_m: float = np.nan
-    entry_mps: float = np.nan
-    min_mps: float = np.nan
-    min_m: float = np.nan
-    apex_off_m: float = np.nan
-    radius_m: float = np.nan
-    throttle_m: float = np.nan
-    throttle_rise_s: float = np.nan
-    throttle_lifts: float = np.nan
-    exit_mps: float = np.nan
-    coast_s: float = np.nan
-    g_peak: float = np.nan
-    grip_share: float = np.nan
-    corrections: float = np.nan
-    time_s: float = np.nan
-    lost_s: float = np.nan
-    entry_lost_s: float = np.nan
-    middle_lost_s: float = np.nan
-    exit_lost_s: float = np.nan
+    approach_mps: Float64
+    lift_m: Float64
+    brake_m: Float64
+    brake_peak: Float64
+    brake_rise_s: Float64
+    brake_fall_s: Float64
+    brake_g: Float64
+    trail_s: Float64
+    trail_rough: Float64
+    turn_in_m: Float64
+    entry_mps: Float64
+    min_mps: Float64
+    min_m: Float64
+    apex_off_m: Float64
+    radius_m: Float64
+    throttle_m: Float64
+    throttle_rise_s: Float64
+    throttle_lifts: Float64
+    exit_mps: Float64
+    coast_s: Float64
+    g_peak: Float64
+    grip_share: Float64
+    corrections: Float64
+    time_s: Float64
+    lost_s: Float64
+    entry_lost_s: Float64
+    middle_lost_s: Float64
+    exit_lost_s: Float64
 
 
-FIGURES: Final = tuple(field.name for field in fields(Cornering) if field.name not in ("lap", "corner"))
+FIGURES: Final = tuple(field.name for field in fields(Cornering))
 
 
 def limits(laps: Sequence[Driven]) -> Limits:
@@ -146,78 +111,45 @@ def limits(laps: Sequence[Driven]) -> Limits:
     return Limits(*(0.0 if np.isnan(most) else most for most in (brake, g)))
 
 
-def places(corners: Sequence[Corner], reference: Driven) -> tuple[Places, ...]:
-    """The sections of every corner, by where the reference lap was slowest in it; none where there is no corner."""
-    if not corners:
-        return ()
-    n, speed = len(reference), reference.role("speed")
-    slowest = [slowest_row(speed, corner) for corner in corners]
-    begins = [0]
-    for k in range(1, len(corners)):
-        before, behind = slowest[k - 1], slowest[k]
-        straight = speed[before : behind + 1]
-        fastest = before + (int(np.nanargmax(straight)) if np.isfinite(straight).any() else len(straight) // 2)
-        halfway = round((corners[k - 1].end_m + corners[k].begin_m) / 2 / STEP_M)
-        begins.append(max(before + 1, min(halfway, fastest - round(APPROACH_M / STEP_M))))
-    ends = [*begins[1:], n]
-    found: list[Places] = []
-    for corner, at, begin, end in zip(corners, slowest, begins, ends, strict=True):
-        half = round(MIDDLE_SHARE * (corner.end_m - corner.begin_m) / STEP_M)
-        first, last = max(begin, at - half), min(end, at + half + 1)
-        k = len(found)
-        before = slowest[k - 1] if k else 0
-        after = slowest[k + 1] if k + 1 < len(slowest) else n - 1
-        found.append(Places(corner, Part(begin, first), Part(first, last), Part(last, end), before, after))
-    return tuple(found)
-
-
-def measured(lap: Driven, reference: Driven, place: Places, most: Limits) -> Cornering:
-    """How `lap` went through the corner, beside the reference lap.  Both have the same rows."""
-    corner = place.corner
-    begin, apex, end = (round(m / STEP_M) for m in (corner.begin_m, corner.apex_m, corner.end_m))
-    from_, to = place.entry.first, min(end + 1, len(lap))
+def measured(lap: Driven, reference: Driven, sections: Sections, most: Limits) -> Cornering:
+    """How `lap` went through the corners, beside the reference lap.  Both have the same rows."""
+    apex, to = sections.apex, sections.end
     speed = lap.role("speed")
-    slowest = slowest_row(speed, corner)
-    turn_in = _turn_in(lap, begin, apex, from_)
+    slowest = sections.slowest(speed)
+    turn_in = _turn_in(lap, sections)
     braking = braking_rows(lap, most)
-    lost = {part: _lost(lap, reference, getattr(place, part)) for part in ("entry", "middle", "exit")}
-    applied = _applied(lap, braking, from_, max(slowest, apex))
-    lifted = _lifted(lap, applied, slowest, place.before)
-    return Cornering(
-        lap=lap.number,
-        corner=corner.name,
-        approach_mps=_most(speed[from_ : slowest + 1]),
-        lift_m=np.nan if lifted is None else (apex - lifted) * STEP_M,
+    applied = _applied(lap, braking, sections.entry, np.minimum(np.maximum(slowest, apex) + 1, len(lap)))
+    lifted = _lifted(lap, applied, slowest, sections.before)
+    times_s = sections.times_s(lap)
+    entry_lost_s, middle_lost_s, exit_lost_s = times_s[:3] - sections.times_s(reference)[:3]
+    turned = Stretches(turn_in, to)
+    combined_g = lap.combined_g[turned.rows]
+    up_to_slowest = Stretches(sections.entry, slowest + 1)
+    figures: Mapping[str, npt.NDArray[np.floating]] = {
+        "approach_mps": up_to_slowest.reduced(np.fmax, speed[up_to_slowest.rows]),
+        "lift_m": np.where(lifted < 0, np.nan, (apex - lifted) * STEP_M),
         **_brake(lap, applied, apex),
         **_trail(lap, applied, turn_in),
-        turn_in_m=(apex - turn_in) * STEP_M,
-        entry_mps=float(speed[turn_in]),
-        min_mps=float(speed[slowest]),
-        min_m=(slowest - apex) * STEP_M,
-        apex_off_m=_off(lap, reference, corner, apex),
-        radius_m=_radius(lap, place.middle),
+        "turn_in_m": (apex - turn_in) * STEP_M,
+        "entry_mps": speed[turn_in],
+        "min_mps": speed[slowest],
+        "min_m": (slowest - apex) * STEP_M,
+        "apex_off_m": _off(lap, reference, sections),
+        "radius_m": _radius(lap, sections.middle),
         **_power(lap, braking, slowest, apex, to),
-        exit_mps=float(speed[to - 1]),
-        coast_s=_coasting(lap, braking, from_ if lifted is None else lifted, to),
-        g_peak=_most(lap.combined_g[turn_in:to]),
-        grip_share=_mean(lap.combined_g[turn_in:to]) / most.g if most.g > 0 else np.nan,
-        corrections=_corrections(lap, turn_in, to),
-        time_s=section_s(lap, Part(place.entry.first, place.exit.last)),
-        lost_s=sum(lost.values()),
-        entry_lost_s=lost["entry"],
-        middle_lost_s=lost["middle"],
-        exit_lost_s=lost["exit"],
-    )
-
-
-def slowest_row(speed: Float64, corner: Corner) -> int:
-    """Where in the corner the speed is least."""
-    first, last = round(corner.begin_m / STEP_M), min(round(corner.end_m / STEP_M) + 1, len(speed))
-    part = speed[first:last]
-    if not len(part):
-        return first
-    at = int(np.argmin(np.where(np.isnan(part), np.inf, part)))
-    return first + (len(part) // 2 if np.isnan(part[at]) else at)
+        "exit_mps": speed[to - 1],
+        "coast_s": _coasting(lap, braking, np.where(lifted < 0, sections.entry, lifted), to),
+        "g_peak": turned.reduced(np.fmax, combined_g),
+        "grip_share": turned.mean(combined_g) / (most.g or np.nan),
+        "corrections": _corrections(lap, turned),
+        "time_s": times_s[3],
+        "lost_s": entry_lost_s + middle_lost_s + exit_lost_s,
+        "entry_lost_s": entry_lost_s,
+        "middle_lost_s": middle_lost_s,
+        "exit_lost_s": exit_lost_s,
+    }
+    unknown = np.full(len(sections), np.nan)
+    return Cornering(**{name: np.asarray(figures.get(name, unknown), np.float64) for name in FIGURES})
 
 
 def braking_rows(lap: Driven, most: Limits) -> Rows:
@@ -227,180 +159,168 @@ def braking_rows(lap: Driven, most: Limits) -> Rows:
     return lap.role("g_long") < BRAKING_G
 
 
-def _applied(lap: Driven, braking: Rows, from_: int, to: int) -> Part | None:
-    """The application of the brake that leads into the corner: the one that took the most speed; None: there is none.
+def _applied(lap: Driven, braking: Rows, from_: Int64, to: Int64) -> Stretches:
+    """The application of the brake that leads into each corner: the one that took the most speed; empty: there is none.
 
     It may have begun before the corner's entry does.
     """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], braking[from_ : to + 1], [False]])))
-    speed = lap.role("speed")
-    runs = [(from_ + int(a), from_ + int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    if not runs:
-        return None
-    first, last = max(runs, key=lambda run: speed[run[0]] - speed[min(run[1], len(speed) - 1)])
-    while first > 0 and braking[first - 1]:
-        first -= 1
-    while last < len(braking) and braking[last]:
-        last += 1
-    return Part(first, last)
+    runs, speed = Runs(braking), lap.role("speed")
+    which, first, last = runs.within(from_, to)
+    taken = speed[first] - speed[np.minimum(last, len(lap) - 1)]
+    taken[np.isnan(taken)] = -np.inf
+    most = which.first_where(taken == which.spread(which.reduced(np.maximum, taken)))
+    nowhere = len(lap)
+    return Stretches(np.append(runs.first, nowhere)[most], np.append(runs.last, nowhere)[most])
 
 
-def _brake(lap: Driven, applied: Part | None, apex: int) -> dict[str, float]:
-    if applied is None:
-        return {}
-    first, last = applied.first, applied.last
-    found = {"brake_m": (apex - first) * STEP_M, "brake_g": -_least(lap.role("g_long")[first:last])}
-    pressure = lap.role("brake")[first:last]
-    if np.isfinite(pressure).any():
-        peak = float(np.nanmax(pressure))
-        hard = first + int(np.argmax(pressure >= HARD_SHARE * peak))
-        eased = last - 1 - int(np.argmax(pressure[::-1] >= HARD_SHARE * peak))
+def _brake(lap: Driven, applied: Stretches, apex: Int64) -> dict[str, Float64]:
+    first, last, t_s = applied.first, applied.last, lap.t_s
+    begins = np.minimum(first, len(lap) - 1)
+    found = {
+        "brake_m": np.where(last > first, (apex - first) * STEP_M, np.nan),
+        "brake_g": -applied.reduced(np.fmin, lap.role("g_long")[applied.rows]),
+    }
+    if lap.has("brake"):
+        pressure = lap.role("brake")[applied.rows]
+        peak = applied.reduced(np.fmax, pressure)
+        hard_on = pressure >= applied.spread(HARD_SHARE * peak)
+        hard, eased = applied.first_where(hard_on), applied.last_where(hard_on)
+        hard, eased = np.where(hard < 0, begins, hard), np.where(eased < 0, np.maximum(last - 1, 0), eased)
+        unknown = np.where(np.isnan(peak), np.nan, 0.0)
         found |= {
             "brake_peak": peak,
-            "brake_rise_s": float(lap.t_s[hard] - lap.t_s[first]),
-            "brake_fall_s": float(lap.t_s[min(last, len(lap) - 1)] - lap.t_s[eased]),
+            "brake_rise_s": t_s[hard] - t_s[begins] + unknown,
+            "brake_fall_s": t_s[np.minimum(last, len(lap) - 1)] - t_s[np.minimum(eased, len(lap) - 1)] + unknown,
         }
     return found
 
 
-def _lifted(lap: Driven, applied: Part | None, slowest: int, floor: int) -> int | None:
-    """Where the driver let go of full power for the corner; None: no channel tells, or he did not."""
-    throttle = lap.role("throttle")
-    behind = slowest if applied is None else min(applied.first, slowest)
-    full = np.flatnonzero(throttle[floor : behind + 1] >= FULL_PCT)
-    if not lap.has("throttle") or (len(full) and full[-1] + floor == behind):
-        return None
-    return floor + int(full[-1]) + 1 if len(full) else floor
+def _lifted(lap: Driven, applied: Stretches, slowest: Int64, floor: Int64) -> Int64:
+    """The rows where the driver let go of full power for the corner; -1: no channel tells, or he did not."""
+    if not lap.has("throttle"):
+        return np.full(len(slowest), -1)
+    behind = np.minimum(applied.first, slowest)
+    full = up_to(lap.role("throttle") >= FULL_PCT, behind)
+    return np.where(full < floor, floor, np.where(full == behind, -1, full + 1))
 
 
-def _turn_in(lap: Driven, begin: int, apex: int, from_: int) -> int:
-    """Where the car has turned in: from the apex back, the first row with less than its share of lateral g."""
-    lateral = np.abs(lap.role("g_lat")[min(from_, begin) : apex + 1])
-    corner, before = lateral[max(0, begin - from_) :], lateral[max(0, from_ - begin) :]
-    if not np.isfinite(corner).any():
-        return begin
-    calm = np.flatnonzero(before < TURNED_SHARE * np.nanmax(corner))
-    return from_ + int(calm[-1]) + 1 if len(calm) and calm[-1] + from_ < apex else begin
+def _turn_in(lap: Driven, sections: Sections) -> Int64:
+    """The rows where the car has turned in: from the apex back, the first with less than its share of lateral g."""
+    lateral = np.abs(lap.role("g_lat"))
+    most = sections.turning.reduced(np.fmax, lateral[sections.turning.rows])
+    approach = sections.approach
+    calm = approach.last_where(lateral[approach.rows] < approach.spread(TURNED_SHARE * most))
+    return np.where((calm >= 0) & (calm < sections.apex), calm + 1, sections.begin)
 
 
-def _trail(lap: Driven, applied: Part | None, turn_in: int) -> dict[str, float]:
+def _trail(lap: Driven, applied: Stretches, turn_in: Int64) -> dict[str, Float64]:
     """What was braked while the car turned."""
     if not lap.has("brake") and not lap.has("g_long"):
         return {}
-    if applied is None or applied.last <= turn_in:
-        return {"trail_s": 0.0}
-    first, last = max(turn_in, applied.first), min(applied.last, len(lap) - 1)
-    found = {"trail_s": float(lap.t_s[last] - lap.t_s[first])}
-    pressure = lap.role("brake")[first:last]
-    if len(pressure) > 1 and np.isfinite(pressure).all():
-        eased = pressure[int(np.argmax(pressure)) :]
-        found["trail_rough"] = float(np.max(eased - np.minimum.accumulate(eased)) / eased[0])
+    at_end = len(lap) - 1
+    last = np.where(applied.last > applied.first, np.minimum(applied.last, at_end), 0)
+    trailed = Stretches(np.minimum(np.maximum(turn_in, applied.first), at_end), last)
+    trails = (applied.last > applied.first) & (applied.last > turn_in)
+    found = {"trail_s": np.where(trails, lap.t_s[last] - lap.t_s[trailed.first], 0.0)}
+    if lap.has("brake"):
+        brake = lap.role("brake")
+        pressure = brake[trailed.rows]
+        most = trailed.first_where(pressure == trailed.spread(trailed.reduced(np.maximum, pressure)))
+        eased = Stretches(np.where(most < 0, last, most), last)  # from the peak on, where all of it is known
+        pressure = brake[eased.rows]
+        again = eased.reduced(np.fmax, pressure - eased.running(np.minimum, pressure))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rough = again / brake[np.maximum(most, 0)]
+        found["trail_rough"] = np.where(last - trailed.first > 1, rough, np.nan)
     return found
 
 
-def _power(lap: Driven, braking: Rows, slowest: int, apex: int, to: int) -> dict[str, float]:
+def _power(lap: Driven, braking: Rows, slowest: Int64, apex: Int64, to: Int64) -> dict[str, Float64]:
     """Where the driver goes back to power for good, and how."""
     throttle = lap.role("throttle")
     if not lap.has("throttle"):
         return {}
-    first = slowest
-    while first > 0 and throttle[first - 1] > POWER_PCT and not braking[first - 1]:
-        first -= 1  # it was on before the car was slowest
-    on = np.flatnonzero(throttle[first:to] > POWER_PCT)
-    if not len(on):
-        return {}
-    at = first + int(on[0])
-    part = throttle[at:to]
-    full = np.flatnonzero(part >= FULL_PCT)
-    there = at + (int(full[0]) if len(full) else len(part) - 1)
-    falls = np.maximum.accumulate(part) - part  # how much less than it once was
-    lifted = (falls > LIFT_PCT) & ~lap.shifting[at:to]
+    on = throttle > POWER_PCT
+    first = up_to(~on | braking, slowest - 1) + 1  # it may be on before the car is slowest
+    at = np.minimum(from_on(on, first), to)
+    none = at == to
+    full = from_on(throttle >= FULL_PCT, at)
+    there = np.where(full < to, full, to - 1)
+    part = Stretches(at, to)
+    given = throttle[part.rows]
+    falls = part.running(np.maximum, given) - given  # how much less than it once was
+    lifted = (falls > LIFT_PCT) & ~lap.shifting[part.rows]
+    lifted[1:] &= ~lifted[:-1]  # the first row of a part is none: it is the most so far
     return {
-        "throttle_m": (at - apex) * STEP_M,
-        "throttle_rise_s": float(lap.t_s[there] - lap.t_s[at]),
-        "throttle_lifts": float(np.count_nonzero(np.diff(lifted.astype(np.int8)) > 0)),
+        "throttle_m": np.where(none, np.nan, (at - apex) * STEP_M),
+        "throttle_rise_s": np.where(none, np.nan, lap.t_s[there] - lap.t_s[np.minimum(at, len(lap) - 1)]),
+        "throttle_lifts": np.where(none, np.nan, part.count(lifted)),
     }
 
 
-def _coasting(lap: Driven, braking: Rows, from_: int, to: int) -> float:
+def _coasting(lap: Driven, braking: Rows, from_: Int64, to: Int64) -> Float64:
     """Seconds with neither foot down, in stretches that are no mere change of pedal or gear."""
-    throttle = lap.role("throttle")[from_:to]
-    if not np.isfinite(throttle).any():
-        return np.nan
-    idle = (throttle < OFF_PCT) & ~braking[from_:to]
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], idle, [False]])))
-    t = lap.t_s[from_ : to + 1]
-    lasts = t[np.minimum(edges[1::2], len(t) - 1)] - t[edges[::2]]
-    return float(np.sum(lasts[lasts >= COAST_S]))
+    throttle = lap.role("throttle")
+    which, first, last = Runs((throttle < OFF_PCT) & ~braking).within(from_, to)
+    lasts = lap.t_s[np.minimum(last, len(lap) - 1)] - lap.t_s[first]
+    coasted = np.nan_to_num(which.reduced(np.add, np.where(lasts >= COAST_S, lasts, 0.0)))
+    return np.where(from_on(np.isfinite(throttle), from_) < to, coasted, np.nan)
 
 
-def _corrections(lap: Driven, turn_in: int, to: int) -> float:
+def _corrections(lap: Driven, turned: Stretches) -> Float64:
     """How often the steering went back and forth while the car was turning."""
-    angle = lap.role("steering")[turn_in:to]
-    if not np.isfinite(angle).all() or len(angle) < 3:
-        return np.nan
-    swing = max(CORRECTION_DEG, CORRECTION_SHARE * float(np.max(np.abs(angle))))
-    turns, way, low, high = 0, 0, angle[0], angle[0]
-    for value in angle[1:]:  # a few hundred rows a corner, once a lap
-        low, high = min(low, value), max(high, value)
-        if way >= 0 and value < high - swing:
-            turns, way, low = turns + (way != 0), -1, value
-        elif way <= 0 and value > low + swing:
-            turns, way, high = turns + (way != 0), 1, value
-    return float(max(0, turns - 1))  # winding on and unwinding is one turn, and a corner
+    angle = lap.role("steering")
+    most = turned.reduced(np.maximum, np.abs(angle[turned.rows]))
+    known = np.isfinite(most) & (turned.last - turned.first >= 3)
+    way = np.sign(np.diff(angle))
+    turns = np.flatnonzero(way[1:] != way[:-1]) + 1  # between two of them the wheel is turned one way, or held
+    begins, ends = turns.searchsorted(turned.first).tolist(), turns.searchsorted(turned.last).tolist()
+    at_turns, at_begin, at_end = (angle[rows].tolist() for rows in (turns, turned.first, turned.last - 1))
+    found = np.full(len(most), np.nan)
+    for k in np.flatnonzero(known).tolist():
+        angles = [at_begin[k], *at_turns[begins[k] : ends[k]], at_end[k]]
+        found[k] = _swings(angles, max(CORRECTION_DEG, CORRECTION_SHARE * float(most[k])))
+    return found
 
 
-def _radius(lap: Driven, part: Part) -> float:
+def _swings(angles: Sequence[float], swing: float) -> int:
+    """How often they go back by so much; winding on and unwinding is one turn, and a corner."""
+    turns, way, low, high_ = 0, 0, angles[0], angles[0]
+    for angle in angles:
+        if angle > high_:
+            high_ = angle
+        if angle < low:
+            low = angle
+        if way >= 0 and angle < high_ - swing:
+            turns, way, low = turns + (way != 0), -1, angle
+        elif way <= 0 and angle > low + swing:
+            turns, way, high_ = turns + (way != 0), 1, angle
+    return max(0, turns - 1)
+
+
+def _radius(lap: Driven, middle: Smoothed) -> Float64:
     """The tightest that was driven; of both channels' means over a few metres, which is where their noise goes."""
-    rows = slice(part.first, part.last)
-    speed, lateral = _means(lap.role("speed")[rows]), _means(np.abs(lap.role("g_lat")[rows]))
-    return _least(speed**2 / (G_MPS2 * np.maximum(lateral, 0.05)))
+    speed, lateral = middle.means(lap.role("speed")), middle.means(np.abs(lap.role("g_lat")))
+    return middle.parts.reduced(np.fmin, speed**2 / (G_MPS2 * np.maximum(lateral, 0.05)))
 
 
-def _means(values: Float64) -> Float64:
-    """Over `2 * MEAN_ROWS + 1` rows each."""
-    if not len(values):
-        return values
-    weights = np.ones(2 * MEAN_ROWS + 1) / (2 * MEAN_ROWS + 1)
-    return np.convolve(np.pad(values, MEAN_ROWS, mode="edge"), weights, "valid")
+def lateral_g(lap: Driven, middle: Smoothed) -> Float64:
+    """The greatest in each corner's middle, of means over a few metres of it."""
+    means = middle.means(np.abs(lap.role("g_lat")))
+    found = middle.parts.reduced(np.maximum, np.where(middle.whole, means, -np.inf))
+    return np.where(np.isfinite(found), found, np.nan)
 
 
-def _off(lap: Driven, reference: Driven, corner: Corner, apex: int) -> float:
+def _off(lap: Driven, reference: Driven, sections: Sections) -> Float64:
     """How far outside of the reference lap's path the car was about its apex: from there to the lap's nearest point."""
-    reach = round(NEAR_APEX_M / STEP_M)
-    rows = np.arange(max(apex - reach, 3), min(apex + reach, len(reference) - 4) + 1)
-    if not len(rows):
-        return np.nan
-    near = slice(max(0, int(rows[0]) - reach), int(rows[-1]) + reach + 1)
-    dx, dy = lap.x_m[near] - reference.x_m[rows, None], lap.y_m[near] - reference.y_m[rows, None]
-    nearest = np.argmin(np.hypot(dx, dy), axis=1)[:, None]
+    rows, near = sections.about_apex, sections.near
+    dx, dy = lap.x_m[near] - reference.x_m[rows][:, :, None], lap.y_m[near] - reference.y_m[rows][:, :, None]
+    nearest = (dx * dx + dy * dy).argmin(axis=2)[:, :, None]
     along_x, along_y = (column[rows + 3] - column[rows - 3] for column in (reference.x_m, reference.y_m))
     length = np.hypot(along_x, along_y)
-    if not np.all(length > 0):
-        return np.nan
-    dx, dy = np.take_along_axis(dx, nearest, 1)[:, 0], np.take_along_axis(dy, nearest, 1)[:, 0]
-    to_right = float(np.mean((dx * along_y - dy * along_x) / length))
-    return -to_right if corner.right else to_right
-
-
-def section_s(lap: Driven, part: Part) -> float:
-    """Seconds that the lap took for these rows; 0 where it has none of them: an open course may end in a corner."""
-    last = min(part.last, len(lap) - 1)
-    return float(lap.t_s[last] - lap.t_s[part.first]) if last > part.first else 0.0
-
-
-def _lost(lap: Driven, reference: Driven, part: Part) -> float:
-    return section_s(lap, part) - section_s(reference, part)
-
-
-def _most(values: Float64) -> float:
-    return float(np.fmax.reduce(values, initial=np.nan))
-
-
-def _least(values: Float64) -> float:
-    return float(np.fmin.reduce(values, initial=np.nan))
-
-
-def _mean(values: Float64) -> float:
-    there = ~np.isnan(values)
-    return float(np.add.reduce(np.where(there, values, 0.0)) / np.count_nonzero(there)) if there.any() else np.nan
+    dx, dy = np.take_along_axis(dx, nearest, 2)[:, :, 0], np.take_along_axis(dy, nearest, 2)[:, :, 0]
+    with np.errstate(invalid="ignore", divide="ignore"):  # a path that stands still there has no sides
+        to_right = np.where(sections.there, (dx * along_y - dy * along_x) / length, 0.0)
+        found = to_right.sum(axis=1) / sections.there.sum(axis=1)
+    found[(sections.there & ~(length > 0)).any(axis=1)] = np.nan
+    return np.asarray(np.where(sections.right, -found, found), np.float64)

@@ -1,7 +1,8 @@
 """A lap beside the others in, where it left the track out.  Pure.
 
 No channel tells where the road ends.  Whoever suddenly is far from where every other lap went, and loses time by it,
-was off, or as good as off: avoided somebody, or missed a corner altogether.
+was off, or as good as off: avoided somebody, or missed a corner altogether.  Who goes that way slowly has chosen it:
+into the pits, whose lane lies beside the start line more often than not, or an escape road.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from typing import Final
 
 import numpy as np
 
+from pitwall.coach.driven import Driven
 from pitwall.coach.driving import Driving
+from pitwall.coach.stretches import Runs
 from pitwall.track.corners import STEP_M, Float64
 
 AWAY_M: Final = 7.0
 """From where any other lap went: with what they differ by, that is outside of most roads; GPS errs by less."""
+NEAR_M: Final = AWAY_M / 1.5
+"""Whoever is no farther off in either of two directions is nearer than `AWAY_M`."""
 FEWEST: Final = 3
 """Other laps that tell where the road is."""
 MOST: Final = 7
@@ -25,6 +30,10 @@ LOST_S: Final = 1.0
 """Less is a line that was tried."""
 BEHIND_M: Final = 150.0
 """So long behind it is lost what it costs: whoever comes back is slow."""
+SLOW_SHARE: Final = 0.6
+"""Of the usual speed there.  A pit lane is driven at less; who leaves the road against his will has nearly all."""
+SLOW_OVER_M: Final = 20.0
+"""Speed is told over that way: fixes come every 2 to 5 m."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +52,45 @@ def offs(driving: Driving, index: int) -> list[Off]:
     others = [other for i, other in enumerate(driving.laps) if i != index][-MOST:]
     if len(others) < FEWEST:
         return []
-    x, y = _median([other.x_m for other in others]), _median([other.y_m for other in others])
-    # what good laps differ by; one of them may have been off there, too
-    road = _median([np.hypot(other.x_m - x, other.y_m - y) for other in others])
-    away: Float64 = np.hypot(lap.x_m - x, lap.y_m - y) - road
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], away > AWAY_M, [False]])))
-    if not len(edges):
+    away = _away(lap, others)
+    runs = Runs(away > AWAY_M)
+    if not len(runs.first):
         return []
     usual_s = _median([other.t_s for other in others])
     found: list[Off] = []
     reach, until = round(BEHIND_M / STEP_M), -1
-    for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+    for first, last in zip(runs.first.tolist(), runs.last.tolist(), strict=True):
         if first <= until:
             continue
         until = min(last + reach, len(lap) - 1)
         begin = max(0, first - reach)
+        chosen = _slow(lap.t_s, usual_s, first) or (until == len(lap) - 1 and _slow(lap.t_s, usual_s, until))
+        if chosen:
+            continue
         lost_s = float((lap.t_s[until] - lap.t_s[begin]) - (usual_s[until] - usual_s[begin]))
         if lost_s >= LOST_S:
             farthest = float(np.max(away[first:until])) if until > first else float(away[first])
             found.append(Off(first * STEP_M, float(lap.t_s[first]), farthest, lost_s))
+    return found
+
+
+def _slow(t_s: Float64, usual_s: Float64, row: int) -> bool:
+    """Whether the car comes to that row much slower than usual."""
+    before = max(0, row - round(SLOW_OVER_M / STEP_M))
+    return bool(usual_s[row] - usual_s[before] < SLOW_SHARE * (t_s[row] - t_s[before]))
+
+
+def _away(lap: Driven, others: Sequence[Driven]) -> Float64:
+    """How far from where the others went, row by row, less what they differ by; 0 where it cannot be `AWAY_M`."""
+    far = np.zeros(len(lap), np.bool_)
+    for other in others:  # where it is near to each of them in x and in y it is near to their median
+        for own, its in ((lap.x_m, other.x_m), (lap.y_m, other.y_m)):
+            far |= np.abs(own - its) > NEAR_M
+    found, rows = np.zeros(len(lap)), np.flatnonzero(far)
+    x, y = (_median([column[rows] for column in each]) for each in zip(*((o.x_m, o.y_m) for o in others), strict=True))
+    # what good laps differ by; one of them may have been off there, too
+    road = _median([np.hypot(other.x_m[rows] - x, other.y_m[rows] - y) for other in others])
+    found[rows] = np.hypot(lap.x_m[rows] - x, lap.y_m[rows] - y) - road
     return found
 
 

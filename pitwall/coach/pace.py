@@ -12,17 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from pitwall.coach.driven import Driven, high, percentile
-from pitwall.coach.metrics import FULL_PCT, Limits, Rows, braking_rows
+from pitwall.coach.driven import FULL_PCT, Driven, high, percentile, steady_rows
+from pitwall.coach.metrics import BRAKING_SHARE, Limits, braking_rows
 from pitwall.track.corners import STEP_M, Float64
 
-STEADY_M: Final = 10.0
-"""A pedal that has been down for so long, and stays so: what is measured is not its going down."""
 BIN_MPS: Final = 2.0
 FASTEST_MPS: Final = 250.0
 """No car is faster: what says so is a sensor that errs."""
@@ -37,42 +37,83 @@ LEAST_SHARE: Final = 0.05
 TABLE_MPS: Final = 0.25
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+Gains = tuple[npt.NDArray[np.int16], Float64]
+"""m/s² at rows of laps: the bin of speed that each is in, int16 (r,), and the gain, float64 (r,)."""
+
+
+@dataclass(frozen=True, eq=False)
 class Pace:
-    """speeding, slowing: float64 (k,), m/s² at `TABLE_MPS` steps of speed from 0.  lateral_g: the most round a corner.
+    """slowing, speeding: float64 (k,), m/s² at `TABLE_MPS` steps of speed from 0; lateral_g: the most round a corner.
 
     slowing is straight ahead; what cornering leaves of it follows from the friction circle.
+    at_full: what was gained at full power; speeding is not computed before a worth takes it.
     """
 
-    speeding: Float64
     slowing: Float64
     lateral_g: float
+    at_full: Sequence[Gains]
 
     @property
     def known(self) -> bool:
-        return len(self.speeding) > 0
+        return len(self.slowing) > 0
+
+    @cached_property
+    def speeding(self) -> Float64:
+        return _table(self.at_full, 50.0)
+
+    @cached_property
+    def speeds_up(self) -> list[float]:
+        """What is added to the square of the speed on a row, at steps of speed; so is what `slows_down` takes."""
+        found: list[float] = (2 * STEP_M * self.speeding).tolist()
+        return found
+
+    @cached_property
+    def slows_down(self) -> list[float]:
+        found: list[float] = (2 * STEP_M * self.slowing).tolist()
+        return found
+
+    @cached_property
+    def never_turns(self) -> bool:
+        """Whether full power speeds up, and braking slows down, at any speed."""
+        return min(self.speeds_up) >= 0 and min(self.slows_down) >= 0
 
 
-UNKNOWN: Final = Pace(np.empty(0), np.empty(0), np.nan)
+UNKNOWN: Final = Pace(np.empty(0), np.nan, ())
 
 
-def pace(laps: Sequence[Driven], most: Limits) -> Pace:
-    """Of these laps together; `UNKNOWN` where a channel that it takes is missing."""
+def pace(laps: Sequence[Driven], most: Limits, at_full: Sequence[Gains]) -> Pace:
+    """Of these laps together; `UNKNOWN` where a channel that it takes is missing.  at_full: of each lap."""
     lateral_g = high([lap.lateral_ordered for lap in laps])
     if not lateral_g > 0:
         return UNKNOWN
-    parts: dict[str, list[tuple[Float64, Float64]]] = {"up": [], "down": []}
-    for lap in laps:
-        speed = lap.role("speed")
-        gain = lap.gain_mps2
-        full = _steady(lap.role("throttle") >= FULL_PCT)
-        parts["up"].append((speed[full], gain[full]))
-        turned = np.abs(lap.role("g_lat")) / lateral_g
-        down = _steady(braking_rows(lap, most)) & (turned < STRAIGHT_SHARE)
-        left = np.sqrt(np.maximum(LEAST_SHARE, 1 - np.square(turned[down])))
-        parts["down"].append((speed[down], -gain[down] / left))
-    up, down_ = (_table(each, q) for each, q in ((parts["up"], 50.0), (parts["down"], BRAKING_PERCENTILE)))
-    return UNKNOWN if up is None or down_ is None else Pace(up, down_, lateral_g)
+    braking = _braking(laps, most, lateral_g)
+    if not (_tells(at_full) and _tells([braking])):
+        return UNKNOWN
+    return Pace(_table([braking], BRAKING_PERCENTILE), lateral_g, at_full)
+
+
+def gains_at_full(lap: Driven) -> Gains:
+    """What full power gave on a lap, where it was on, and stayed so."""
+    rows = steady_rows(lap.role("throttle") >= FULL_PCT)
+    return _gains(lap.role("speed")[rows], lap.gain_mps2[rows])
+
+
+def _braking(laps: Sequence[Driven], most: Limits, lateral_g: float) -> Gains:
+    """What the brakes take, straight ahead."""
+    least = BRAKING_SHARE * most.brake
+    by_pedal = [most.brake > 0 and lap.has("brake") for lap in laps]
+    rows = [
+        lap.braked(least) if pedal else steady_rows(braking_rows(lap, most))
+        for lap, pedal in zip(laps, by_pedal, strict=True)
+    ]
+    speed, lateral, gain = (
+        np.concatenate([column[at] for column, at in zip(columns, rows, strict=True)])
+        for columns in zip(*((lap.role("speed"), lap.role("g_lat"), lap.gain_mps2) for lap in laps), strict=True)
+    )
+    turned = np.abs(lateral) / lateral_g
+    straight = turned < STRAIGHT_SHARE
+    left = np.sqrt(np.maximum(LEAST_SHARE, 1 - np.square(turned[straight])))
+    return _gains(speed[straight], -gain[straight] / left)
 
 
 def approached(lap: Driven, car: Pace, first: int, last: int) -> Float64:
@@ -82,35 +123,39 @@ def approached(lap: Driven, car: Pace, first: int, last: int) -> Float64:
     """
     speed, lateral = lap.role("speed")[first : last + 1], np.abs(lap.role("g_lat")[first : last + 1])
     bend = np.nan_to_num(lateral / np.square(np.maximum(speed, 3.0)) / car.lateral_g).tolist()  # of the circle, per v²
-    most, up, down = len(car.speeding) - 1, car.speeding.tolist(), car.slowing.tolist()
-    ahead, energy = [float(speed[0])], float(speed[0]) ** 2
-    for _ in range(len(bend) - 1):  # some hundred rows, for a corner of a lap that a rule speaks of
-        energy = max(0.0, energy + 2 * STEP_M * up[min(most, int(energy**0.5 / TABLE_MPS))])
-        ahead.append(energy**0.5)
-    back, energy = [float(speed[-1])], float(speed[-1]) ** 2
+    up, down, most = car.speeds_up, car.slows_down, len(car.slowing) - 1
+    steady = car.never_turns
+    # some hundred rows, for a corner of a lap that a rule speaks of
+    could, energy = [float(speed[0])], float(speed[0]) ** 2
+    for _ in range(len(bend) - 1):
+        energy = max(0.0, energy + up[min(most, int(energy**0.5 / TABLE_MPS))])
+        could.append(energy**0.5)
+    energy = float(speed[-1]) ** 2
+    could[-1] = min(could[-1], energy**0.5)
     for i in range(len(bend) - 2, -1, -1):
         left = max(LEAST_SHARE, 1 - (bend[i] * energy) ** 2) ** 0.5
-        energy += 2 * STEP_M * left * down[min(most, int(energy**0.5 / TABLE_MPS))]
-        back.append(energy**0.5)
-    return np.asarray(np.minimum(np.array(ahead), np.array(back[::-1])), np.float64)
+        energy += left * down[min(most, int(energy**0.5 / TABLE_MPS))]
+        if energy**0.5 >= could[i] and steady:
+            break  # before that it could have been faster still, and got there slower
+        could[i] = min(could[i], energy**0.5)
+    return np.array(could)
 
 
-def _steady(on: Rows) -> Rows:
-    """Where it is on, and was and will be for `STEADY_M`."""
-    reach = round(STEADY_M / STEP_M)
-    wide = np.concatenate(([False], np.full(reach, on[0]), on, np.full(reach, on[-1])))
-    count = np.cumsum(wide, dtype=np.int64)
-    return np.asarray(count[2 * reach + 1 :] - count[: -2 * reach - 1] == 2 * reach + 1, np.bool_)
-
-
-def _table(parts: list[tuple[Float64, Float64]], percent: float) -> Float64 | None:
-    """By speed; None where nothing is known.  Beyond what was driven it goes on as at its end."""
-    speed, gain = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+def _gains(speed: Float64, gain: Float64) -> Gains:
+    """Of rows where both are known."""
     there = (speed >= 0) & (speed < FASTEST_MPS) & np.isfinite(gain)
-    speed, gain = speed[there], gain[there]
-    if len(speed) < FEWEST:
-        return None
-    bins = (speed / BIN_MPS).astype(np.int16)
+    return (speed[there] / BIN_MPS).astype(np.int16), gain[there]
+
+
+def _tells(parts: Sequence[Gains]) -> bool:
+    """Whether there are enough rows of any speed."""
+    counts = np.bincount(np.concatenate([bins for bins, _ in parts]), minlength=1)
+    return int(counts.max()) >= FEWEST
+
+
+def _table(parts: Sequence[Gains], percent: float) -> Float64:
+    """By speed, of gains that tell.  Beyond what was driven it goes on as at its end."""
+    bins, gain = (np.concatenate(each) for each in zip(*parts, strict=True))
     gain = gain[np.argsort(bins, kind="stable")]  # those of one bin together; of small whole numbers that is quick
     ends = np.cumsum(np.bincount(bins)).tolist()
     at, values = [], []
@@ -118,6 +163,4 @@ def _table(parts: list[tuple[Float64, Float64]], percent: float) -> Float64 | No
         if last - first >= FEWEST:
             at.append((each + 0.5) * BIN_MPS)
             values.append(percentile(np.sort(gain[first:last]), percent))
-    if not at:
-        return None
     return np.asarray(np.interp(np.arange(0.0, 120.0, TABLE_MPS), at, values), np.float64)

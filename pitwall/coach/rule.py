@@ -6,7 +6,7 @@ numbers in its words are its evidence, rounded once.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,9 @@ import numpy as np
 
 from pitwall.coach.driving import Seen
 from pitwall.coach.finding import Figure, Finding, Link, Priority
+from pitwall.coach.metrics import FIGURES
+from pitwall.coach.stretches import Rows
+from pitwall.track.corners import Float64
 
 LEAST_WORTH_S: Final = 0.05
 """Corners of one driver differ by some hundredths for no reason."""
@@ -79,52 +82,51 @@ class Rule:
     section: str
     covers: frozenset[str]
     priority: Priority
-    holds: Callable[[Seen], bool]
-    worth_s: Callable[[Seen], float]
-    place_m: Callable[[Seen], float]
+    holds: Callable[[Seen], Rows]
+    worth_s: Callable[[Seen, int], float]
+    place_m: Callable[[Seen], Float64]
     evidence: tuple[str, ...]
 
-    def judge(self, seen: Seen) -> Finding | None:
-        """What it says of the corner on that lap; None: nothing."""
-        if not self.holds(seen):
-            return None
-        worth_s = self.worth_s(seen)
-        if self.priority is Priority.TIME and not worth_s >= LEAST_WORTH_S:
-            return None
-        where_m = self.place_m(seen)
+    def judge(self, seen: Seen) -> Iterator[tuple[int, Finding]]:
+        """What it says of the lap: corners, by their place, and of each what was done there."""
+        for corner in np.flatnonzero(self.holds(seen)).tolist():
+            worth_s = float(self.worth_s(seen, corner))
+            if self.priority is Priority.TIME and not worth_s >= LEAST_WORTH_S:
+                continue
+            yield corner, self._finding(seen, corner, worth_s)
+
+    def _finding(self, seen: Seen, corner: int, worth_s: float) -> Finding:
+        at, place_m = seen.sections.places[corner].corner, float(self.place_m(seen)[corner])
+        link = Link(seen.lap.number, at.name, float(round(place_m if np.isfinite(place_m) else at.apex_m)))
+        figures = (_figure(seen, corner, name) for name in self.evidence)
         return Finding(
             rule=self.name,
             priority=self.priority,
-            where=seen.place.corner.name,
+            where=at.name,
             section=self.section,
             worth_s=max(0.0, worth_s) if np.isfinite(worth_s) else 0.0,
             laps=(seen.lap.number,),
             of=1,
-            figures=tuple(figure for name in self.evidence if (figure := _figure(seen, name)) is not None),
-            links=(link(seen, where_m),),
+            figures=tuple(figure for figure in figures if figure is not None),
+            links=(link,),
         )
 
 
-def link(seen: Seen, at_m: float) -> Link:
-    at_m = at_m if np.isfinite(at_m) else seen.place.corner.apex_m
-    return Link(seen.lap.number, seen.place.corner.name, float(round(at_m)))
-
-
-def _figure(seen: Seen, name: str) -> Figure | None:
+def _figure(seen: Seen, corner: int, name: str) -> Figure | None:
     """None: it is not known."""
     said = SAID[name]
-    value, usual = _values(seen, name)
+    value, usual = _values(seen, corner, name)
     if not np.isfinite(value):
         return None
     return Figure(said.name, rounded(value, said), said.unit, rounded(usual, said) if np.isfinite(usual) else None)
 
 
-def _values(seen: Seen, name: str) -> tuple[float, float]:
+def _values(seen: Seen, corner: int, name: str) -> tuple[float, float]:
     if name == "brake_share":
-        return seen.brake_share, np.nan
-    if hasattr(seen.own, name):
-        return getattr(seen.own, name), getattr(seen.usual, name)
-    return getattr(seen.straight, name), getattr(seen.usual_straight, name)
+        return seen.brake_share[corner], np.nan
+    of = (seen.own, seen.usual) if name in FIGURES else (seen.straight, seen.usual_straight)
+    value, usual = (float(getattr(each, name)[corner]) for each in of)
+    return value, usual
 
 
 def rounded(value: float, said: Said) -> float:

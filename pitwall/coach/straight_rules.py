@@ -1,4 +1,4 @@
-"""Rules over the straight that leads to a corner, on one lap.  Each is data: docs/coaching.md has the reasons."""
+"""Rules over the straights that lead to corners, on one lap.  Each is data: docs/coaching.md has the reasons."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from pitwall.coach.driving import Seen
 from pitwall.coach.finding import Priority
 from pitwall.coach.rule import Rule
+from pitwall.coach.stretches import Rows
 
 STRAIGHT: Final = frozenset({"straight"})
 SHORT_SHIFT_RPM: Final = 400.0
@@ -16,17 +17,17 @@ MISSED_S: Final = 0.4
 """Longer than the driver's other shifts by so much, the lever did not find its gear."""
 
 
-def lifts(s: Seen) -> bool:
+def lifts(s: Seen) -> Rows:
     """For longer than usual there."""
-    usual = s.usual_straight.lift_s if np.isfinite(s.usual_straight.lift_s) else 0.0
-    return s.straight.lift_s > usual + 0.15
+    usual = s.usual_straight.lift_s
+    return s.straight.lift_s > np.where(np.isnan(usual), 0.0, usual) + 0.15
 
 
-def short_shifts(s: Seen) -> bool:
+def short_shifts(s: Seen) -> Rows:
     return s.straight.shift_rpm < s.usual_straight.shift_rpm - SHORT_SHIFT_RPM
 
 
-def misses_shift(s: Seen) -> bool:
+def misses_shift(s: Seen) -> Rows:
     return s.straight.shift_s > s.usual_straight.shift_s + MISSED_S
 
 
@@ -38,7 +39,7 @@ STRAIGHT_RULES: Final = (
         STRAIGHT,
         Priority.TIME,
         misses_shift,
-        lambda s: s.approach_s(s.straight.shift_at_m),
+        lambda s, corner: s.approach_s(corner, s.straight.shift_at_m[corner]),
         lambda s: s.straight.shift_at_m,
         ("shift_s", "top_mps"),
     ),
@@ -49,7 +50,7 @@ STRAIGHT_RULES: Final = (
         STRAIGHT,
         Priority.TIME,
         lifts,
-        lambda s: s.approach_s(s.straight.lift_m),
+        lambda s, corner: s.approach_s(corner, s.straight.lift_m[corner]),
         lambda s: s.straight.lift_m,
         ("lift_s", "lifts", "top_mps"),
     ),
@@ -60,7 +61,7 @@ STRAIGHT_RULES: Final = (
         STRAIGHT,
         Priority.TIME,
         short_shifts,
-        lambda s: s.approach_s(s.straight.shift_m),
+        lambda s, corner: s.approach_s(corner, s.straight.shift_m[corner]),
         lambda s: s.straight.shift_m,
         ("shift_rpm", "top_mps"),
     ),

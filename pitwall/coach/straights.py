@@ -1,4 +1,4 @@
-"""A lap and a corner in, what was done on the straight that leads to it out: top speed, shifts, lifts.  Pure.
+"""A lap in, what was done on the straights that lead to its corners out: top speed, shifts, lifts.  Pure.
 
 Laws: a straight goes from where full power is on behind the corner before to where it is let go for the next one; a
 throttle that gives way while the gear changes is a shift, and no lift; what no channel tells is missing.
@@ -6,14 +6,19 @@ throttle that gives way while the gear changes is a shift, and no lift; what no 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from pitwall.coach.driven import Driven
-from pitwall.coach.metrics import FULL_PCT, LIFT_PCT, Limits, Places, braking_rows
-from pitwall.track.corners import STEP_M
+from pitwall.coach.driven import FULL_PCT, Driven
+from pitwall.coach.metrics import LIFT_PCT, Limits, braking_rows
+from pitwall.coach.sections import Sections
+from pitwall.coach.stretches import Runs, Stretches, from_on, up_to
+from pitwall.frames import Int64
+from pitwall.track.corners import STEP_M, Float64
 
 SHORTEST_M: Final = 60.0
 """Less of full power is no straight."""
@@ -25,9 +30,9 @@ AFTER_SHIFT_M: Final = 25.0
 """By so long behind a shift its gear is known: gears are told by wheel and engine speed, once the clutch has bitten."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Straight:
-    """The straight that leads to a corner, on one lap.  NaN: not known.
+    """The straights that lead to the corners, on one lap, float64 (k,) each.  NaN: not known.
 
     begin_m, end_m: along the lap, full power from the one to the other.  top_mps: the greatest speed.  lifts: how often
     power was taken back between; lift_s: for how long in all; lift_m: where first, along the lap.  shift_rpm: the least
@@ -35,79 +40,77 @@ class Straight:
     where.  rpm_peak: the most.
     """
 
-    lap: int
-    corner: str
-    begin_m: float = np.nan
-    end_m: float = np.nan
-    top_mps: float = np.nan
-    lifts: float = np.nan
-    lift_s: float = np.nan
-    lift_m: float = np.nan
-    shift_rpm: float = np.nan
-    shift_m: float = np.nan
-    shift_s: float = np.nan
-    shift_at_m: float = np.nan
-    rpm_peak: float = np.nan
+    begin_m: Float64
+    end_m: Float64
+    top_mps: Float64
+    lifts: Float64
+    lift_s: Float64
+    lift_m: Float64
+    shift_rpm: Float64
+    shift_m: Float64
+    shift_s: Float64
+    shift_at_m: Float64
+    rpm_peak: Float64
 
 
-STRAIGHT_FIGURES: Final = tuple(field.name for field in fields(Straight) if field.name not in ("lap", "corner"))
+STRAIGHT_FIGURES: Final = tuple(field.name for field in fields(Straight))
 
 
-def straight(lap: Driven, place: Places, most: Limits, lifted_m: float) -> Straight:
-    """How the straight before the corner was driven.  lifted_m: along the lap, where power is let go for the corner."""
-    name, throttle = place.corner.name, lap.role("throttle")
-    last = round(lifted_m / STEP_M) if np.isfinite(lifted_m) else place.middle.first
-    full = np.flatnonzero(throttle[place.before : max(place.before, last)] >= FULL_PCT)
-    if not len(full):
-        return Straight(lap.number, name)
-    first = place.before + int(full[0])
-    last = place.before + int(full[-1]) + 1
-    if (last - first) * STEP_M < SHORTEST_M:
-        return Straight(lap.number, name)
-    speed, rpm = lap.role("speed")[first:last], lap.role("rpm")[first:last]
-    return Straight(
-        lap=lap.number,
-        corner=name,
-        begin_m=first * STEP_M,
-        end_m=last * STEP_M,
-        top_mps=float(np.nanmax(speed)) if np.isfinite(speed).any() else np.nan,
-        rpm_peak=float(np.nanmax(rpm)) if np.isfinite(rpm).any() else np.nan,
-        **_dips(lap, first, last, most),
+def straight(lap: Driven, sections: Sections, most: Limits, lift_m: Float64) -> Straight:
+    """How they were driven.  lift_m: (k,), where power is let go for each corner, before its apex."""
+    lifts = np.isfinite(lift_m)
+    last = np.where(lifts, sections.apex - np.where(lifts, lift_m, 0.0) / STEP_M, sections.middle.parts.first)
+    full = lap.role("throttle") >= FULL_PCT
+    first = from_on(full, sections.before)
+    last = np.maximum(up_to(full, last.astype(np.int64) - 1), first - 1) + 1
+    there = (last - first) * STEP_M >= SHORTEST_M
+    part = Stretches(np.where(there, first, 0), np.where(there, last, 0))
+    figures: Mapping[str, npt.NDArray[np.floating]] = {
+        "begin_m": part.first * STEP_M,
+        "end_m": part.last * STEP_M,
+        "top_mps": part.reduced(np.fmax, lap.role("speed")[part.rows]),
+        "rpm_peak": part.reduced(np.fmax, lap.role("rpm")[part.rows]),
+        **_dips(lap, part, most),
+    }
+    known = {name: np.where(there, figures[name], np.nan) for name in STRAIGHT_FIGURES}
+    return Straight(**{name: np.asarray(column, np.float64) for name, column in known.items()})
+
+
+def _dips(lap: Driven, straights: Stretches, most: Limits) -> dict[str, Float64]:
+    """What the throttle's dips on the straights are: shifts and lifts."""
+    runs = Runs((lap.role("throttle") < FULL_PCT - LIFT_PCT) & ~braking_rows(lap, most))
+    which, begin, end = runs.within(straights.first, straights.last)
+    lasts = lap.t_s[np.minimum(end, len(lap) - 1)] - lap.t_s[begin]
+    floor = which.spread(straights.first)
+    before, nearest, farthest = _gears(lap, np.maximum(floor, begin - round(AFTER_SHIFT_M / STEP_M)), begin, end)
+    down = before > nearest  # on a straight: a lift with more to it
+    shift = (before < farthest) & ~down
+    lift = down | ((lasts >= LIFT_LASTS_S) & ~shift)
+    revving = Stretches(np.maximum(floor, begin - round(BEFORE_SHIFT_M / STEP_M)), begin)
+    revs = np.where(shift, revving.reduced(np.fmax, lap.role("rpm")[revving.rows]), np.nan)
+    shifting_s = np.where(shift, lasts, np.nan)
+    least, longest = which.reduced(np.fmin, revs), which.reduced(np.fmax, shifting_s)
+    begins_m = np.append(runs.first * STEP_M, np.nan)  # of the dip -1, which is none, too
+    return {
+        "lifts": which.count(lift).astype(np.float64),
+        "lift_s": np.nan_to_num(which.reduced(np.add, np.where(lift, lasts, 0.0))),
+        "lift_m": begins_m[which.first_where(lift)],
+        "shift_s": longest,
+        "shift_at_m": begins_m[which.first_where(shifting_s == which.spread(longest))],
+        "shift_rpm": least,
+        "shift_m": begins_m[which.first_where(revs == which.spread(least))],
+    }
+
+
+def _gears(lap: Driven, from_: Int64, begin: Int64, end: Int64) -> tuple[Float64, Float64, Float64]:
+    """Of each dip the first gear that is known before it, and the nearest and the farthest behind; NaN: none is."""
+    gear = lap.role("gear")
+    known = gear > 0
+    to = np.minimum(end + round(AFTER_SHIFT_M / STEP_M), len(lap))
+    before, nearest, farthest = from_on(known, from_), from_on(known, end), up_to(known, to - 1)
+    gear = np.append(gear, np.nan)  # of the row behind the last, which is none
+    return (
+        np.where(before < begin, gear[before], np.nan),
+        np.where(nearest < to, gear[nearest], np.nan),
+        np.where(farthest >= end, gear[farthest], np.nan),
     )
-
-
-def _dips(lap: Driven, first: int, last: int, most: Limits) -> dict[str, float]:
-    """What the throttle's dips between the rows are: shifts and lifts."""
-    off = (lap.role("throttle")[first:last] < FULL_PCT - LIFT_PCT) & ~braking_rows(lap, most)[first:last]
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], off, [False]]))) + first
-    gear, rpm = lap.role("gear"), lap.role("rpm")
-    lifts: list[tuple[int, float]] = []
-    shifts: list[tuple[int, float, float]] = []
-    for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        lasts = float(lap.t_s[min(end, len(lap) - 1)] - lap.t_s[begin])
-        before = gear[max(first, begin - round(AFTER_SHIFT_M / STEP_M)) : begin]
-        after = gear[end : end + round(AFTER_SHIFT_M / STEP_M)]
-        if _last(before[::-1]) > _last(after[::-1]):  # down, on a straight: a lift with more to it
-            lifts.append((begin, lasts))
-        elif _last(before[::-1]) < _last(after):
-            revs = rpm[max(first, begin - round(BEFORE_SHIFT_M / STEP_M)) : begin]
-            shifts.append((begin, lasts, float(np.nanmax(revs)) if np.isfinite(revs).any() else np.nan))
-        elif lasts >= LIFT_LASTS_S:
-            lifts.append((begin, lasts))
-    found = {"lifts": float(len(lifts)), "lift_s": sum(s for _, s in lifts)}
-    if lifts:
-        found["lift_m"] = lifts[0][0] * STEP_M
-    if shifts:
-        longest = max(shifts, key=lambda shift: shift[1])
-        found |= {"shift_s": longest[1], "shift_at_m": longest[0] * STEP_M}
-        known = [shift for shift in shifts if np.isfinite(shift[2])]
-        if known:
-            least = min(known, key=lambda shift: shift[2])
-            found |= {"shift_rpm": least[2], "shift_m": least[0] * STEP_M}
-    return found
-
-
-def _last(gears: np.ndarray) -> float:
-    """The gear at the end; NaN: none is known."""
-    there = gears[np.isfinite(gears) & (gears > 0)]
-    return float(there[-1]) if len(there) else np.nan

@@ -16,8 +16,9 @@ import numpy as np
 from pitwall.frames import Int64
 from pitwall.track.corners import Float64
 
-TICK_NS: Final = 50_000_000
-"""Twice as often as the slowest channels that count come; what is to be said is said within a tenth of a second."""
+TICK_NS: Final = 20_000_000
+"""As often as a growing log is taken from, and as AiM's fastest channels come: shorter steps would cost a replay more,
+and save a cue no more than half of one."""
 OLD_NS: Final = 500_000_000
 LONG_AGO: Final = -(1 << 62)
 
@@ -65,14 +66,36 @@ class Ticking:
         stop = -(-now_ns // TICK_NS)  # the first tick that is not before now
         t_ns = np.arange(self._next, max(self._next, stop), dtype=np.int64) * TICK_NS
         self._next = max(self._next, stop)
-        return Ticks(t_ns, {name: self._column(name, samples.get(name), t_ns) for name in self._newest})
+        together: dict[tuple[int, int], _Newest] = {}
+        return Ticks(t_ns, {name: self._column(name, samples.get(name), t_ns, together) for name in self._newest})
 
-    def _column(self, name: str, new: tuple[Int64, Float64] | None, t_ns: Int64) -> Float64:
+    def _column(
+        self, name: str, new: tuple[Int64, Float64] | None, t_ns: Int64, together: dict[tuple[int, int], _Newest]
+    ) -> Float64:
+        """together: what channels share whose samples have the same times, from the one before these on."""
         before_t, before = self._newest[name]
-        times, values = np.array([before_t], np.int64), np.array([before])
-        if new is not None:
-            there = ~np.isnan(new[1])
-            times, values = np.append(times, new[0][there]), np.append(values, new[1][there])
+        times, values = (np.empty(0, np.int64), np.empty(0)) if new is None else new
+        there = ~np.isnan(values)
+        if not there.all():
+            times, values = times[there], values[there]
+        if len(times):
             self._newest[name] = int(times[-1]), float(values[-1])
-        at = np.searchsorted(times, t_ns, side="right") - 1
-        return np.where(t_ns - times[at] <= OLD_NS, values[at], np.nan)
+        key = id(times), before_t
+        if key not in together:
+            together[key] = _Newest(times, before_t, t_ns)
+        return together[key].of(before, values)
+
+
+class _Newest:
+    """Which sample is the newest at each tick.  times: of samples; before_t: of the one before them."""
+
+    def __init__(self, times: Int64, before_t: int, t_ns: Int64) -> None:
+        self._of = times  # kept: as long as they are there no others can be taken for them
+        times = np.append(np.int64(before_t), times)
+        self._at = np.searchsorted(times, t_ns, side="right") - 1
+        self._old = t_ns - times[self._at] > OLD_NS
+
+    def of(self, before: float, values: Float64) -> Float64:
+        found = np.append(before, values)[self._at]
+        found[self._old] = np.nan
+        return found

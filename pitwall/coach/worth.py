@@ -11,18 +11,18 @@ power: from there to the next corner no more of the lap's differences is counted
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from pitwall.coach.driven import Driven
-from pitwall.coach.metrics import OFF_PCT, POWER_PCT, Places, slowest_row
+from pitwall.coach.metrics import OFF_PCT, POWER_PCT
 from pitwall.coach.pace import TABLE_MPS, Pace, approached
+from pitwall.coach.sections import Places
 from pitwall.track.corners import STEP_M, Float64
 
-AROUND_M: Final = 60.0
-"""So far from the slowest point, either side, a line that was missed still differs."""
 GRIP_SHARE: Final = 0.5
 """Of a lap's other grip in the corner that its time is corrected for: on half of the way the car is at that limit, and
 the rest brakes and pulls (found on simulated laps; all and none of it are worse there by a third)."""
@@ -32,19 +32,16 @@ BEHIND_M: Final = 60.0
 """Nearer to the slowest point than that, a foot that is off is not braking for the next corner."""
 
 
-def approach_s(lap: Driven, car: Pace, place: Places, first: int, least: int = 0) -> float:
-    """Lost from row `first` to the slowest point, against what the car can do; NaN where that is not known.
-
-    least: the row where others are slowest: a car that rolled so long that it is slowest before lost time up to there.
-    """
-    last = min(max(slowest_row(lap.role("speed"), place.corner), least), place.after)
+def approach_s(lap: Driven, car: Pace, first: int, last: int) -> float:
+    """Lost from row `first` to row `last`, where it is slowest, against what the car can do; NaN where that is not
+    known."""
     if not car.known or last <= first:
         return np.nan
-    if not np.isfinite(lap.role("speed")[first : last + 1]).all():
+    speed = lap.role("speed")[first : last + 1]
+    if not np.isfinite(speed).all():
         return np.nan
-    speed = np.maximum(lap.role("speed")[first : last + 1], 1.0)
     could = np.maximum(approached(lap, car, first, last), 1.0)
-    return float(np.sum(STEP_M / speed - STEP_M / could))
+    return float(np.sum(STEP_M / np.maximum(speed, 1.0) - STEP_M / could))
 
 
 def around_s(
@@ -52,48 +49,46 @@ def around_s(
     others: Sequence[Driven],
     car: Pace,
     place: Places,
+    slowest: int,
     *,
-    before_m: float = AROUND_M,
-    after_m: float = AROUND_M,
-    as_gripping: bool = True,
+    before_m: float,
+    after_m: float,
+    faster: float,
 ) -> float:
     """Lost about the slowest point, against the median of the others there; NaN where that is not known.
 
-    as_gripping: a lap is not blamed for what its grip there differs by (tyres, the road); False: it is, where to leave
-    grip unused is the mistake.
+    slowest: its row.  before_m, after_m: from there, or less.  faster: by so much the lap would have gone faster there
+    than the others.
     """
     speed = lap.role("speed")
-    slowest = slowest_row(speed, place.corner)
     first = max(place.before, slowest - round(before_m / STEP_M))
     last = min(place.after, slowest + round(after_m / STEP_M), len(lap) - 1)
     if not others or not car.known or last <= first:
         return np.nan
-    usual = np.median([other.role("speed")[[first, last]] for other in others], axis=0)
-    if not np.isfinite(speed[place.before : last + 1]).all() or not np.isfinite(usual).all():
+    speeds = [other.role("speed") for other in others]
+    before, behind = (median([float(each[row]) for each in speeds]) for row in (first, last))
+    if not np.isfinite(speed[place.before : last + 1]).all() or math.isnan(before + behind):
         return np.nan
-    usual_s = float(np.median([other.t_s[last] - other.t_s[first] for other in others]))
-    faster = (
-        _grip(lap, others, place) ** GRIP_SHARE if as_gripping else 1.0
-    )  # by so much this lap would have gone faster than the others
+    usual_s = median([float(other.t_s[last] - other.t_s[first]) for other in others])
     lost_s = float(lap.t_s[last] - lap.t_s[first]) - usual_s / faster
-    lost_s += _carried_on(lap, car, float(usual[1]) * faster, last, place, slowest)
-    lost_s += _carried_back(lap, car, float(usual[0]) * faster, first, place)
+    lost_s += _carried_on(lap, car, behind * faster, last, place, slowest)
+    lost_s += _carried_back(lap, car, before * faster, first, place)
     return lost_s
 
 
-def _grip(lap: Driven, others: Sequence[Driven], place: Places) -> float:
-    """The root of this lap's greatest lateral acceleration in the corner over that of the others: a speed's share."""
-    own, usual = lateral_g(lap, place), float(np.median([lateral_g(other, place) for other in others]))
-    share = float(np.sqrt(own / usual)) if usual > 0 else np.nan
-    return share if np.isfinite(share) else 1.0
+def faster_by_grip(own_g: float, others_g: Sequence[float]) -> float:
+    """By so much a lap would have gone faster than others, of its greatest lateral acceleration and theirs."""
+    usual = median(others_g)
+    share = math.sqrt(own_g / usual) if usual > 0 else math.nan  # of a speed
+    return share**GRIP_SHARE if math.isfinite(share) else 1.0
 
 
-def lateral_g(lap: Driven, place: Places) -> float:
-    """The greatest in the corner's middle, of means over 7 m."""
-    part = np.abs(lap.role("g_lat")[place.middle.first : place.middle.last])
-    if len(part) < 7 or not np.isfinite(part).all():
-        return np.nan
-    return float(np.max(np.convolve(part, np.ones(7) / 7, "valid")))
+def median(values: Sequence[float]) -> float:
+    """As `np.median` has it, of a few, in less time; NaN where one of them is, or there is none."""
+    if not values or any(map(math.isnan, values)):
+        return math.nan
+    ordered, half = sorted(values), len(values) // 2
+    return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _carried_on(lap: Driven, car: Pace, usual_mps: float, at: int, place: Places, slowest: int) -> float:
@@ -108,14 +103,15 @@ def _carried_on(lap: Driven, car: Pace, usual_mps: float, at: int, place: Places
     unknown = np.flatnonzero(~np.isfinite(speed[at:until]))
     if len(unknown):  # the last metres of a lap may be
         until = at + int(unknown[0])
-    up, most = car.speeding.tolist(), len(car.speeding) - 1
+    up, most = car.speeds_up, len(car.speeds_up) - 1
     more, lost_s = usual_mps**2 - float(speed[at]) ** 2, 0.0
-    for own in speed[at:until].tolist():  # a straight, for a corner of a lap that a rule speaks of
-        own = max(own, 1.0)
-        could = max(1.0, own * own + more) ** 0.5
-        lost_s += STEP_M / own - STEP_M / could
-        gained = up[min(most, int(could / TABLE_MPS))] - up[min(most, int(own / TABLE_MPS))]
-        more += 2 * STEP_M * gained
+    own = np.maximum(speed[at:until], 1.0)
+    gained = np.array(up)[np.minimum((own / TABLE_MPS).astype(np.int64), most)]
+    # a straight, for a corner of a lap that a rule speaks of
+    for energy, took_s, by_own in zip((own * own).tolist(), (STEP_M / own).tolist(), gained.tolist(), strict=True):
+        could = max(1.0, energy + more) ** 0.5
+        lost_s += took_s - STEP_M / could
+        more += up[min(most, int(could / TABLE_MPS))] - by_own
     return lost_s
 
 
@@ -133,9 +129,9 @@ def _carried_back(lap: Driven, car: Pace, usual_mps: float, at: int, place: Plac
 
 def _full_power(own: Float64, car: Pace) -> Float64:
     """The speeds from the first on, had power stayed on."""
-    up, most = car.speeding.tolist(), len(car.speeding) - 1
+    up, most = car.speeds_up, len(car.speeds_up) - 1
     energy, found = float(own[0]) ** 2, [float(own[0])]
     for _ in range(len(own) - 1):
-        energy = max(1.0, energy + 2 * STEP_M * up[min(most, int(energy**0.5 / TABLE_MPS))])
+        energy = max(1.0, energy + up[min(most, int(energy**0.5 / TABLE_MPS))])
         found.append(energy**0.5)
     return np.array(found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pitwall.commands.amounts import span
+from pitwall.commands.errand import errand as run_for_another
 from pitwall.commands.keeping import forgetting, held
 from pitwall.commands.options import Places, json_option, option, places
 from pitwall.commands.output import number, plural, print_json, print_table, size
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 @option("--older-than", type=span, metavar="TIME", help="Whatever is older, but for pins and the newest: 30d.")
 @places("logs", "projections")
 @json_option
-def archive(places: Places, sessions: tuple[str, ...], dest: str, older_than: float | None, as_json: bool) -> None:
+@option("--errand", is_flag=True, hidden=True, help="For a server, which reads how far it is: of one session.")
+def archive(
+    places: Places, sessions: tuple[str, ...], dest: str, older_than: float | None, as_json: bool, errand: bool
+) -> None:
     """Copy sessions elsewhere, and remove them here once the copy is proven.
 
     Every byte of the copy is read back and compared first.  Whatever interrupts it,
@@ -49,13 +53,19 @@ def archive(places: Places, sessions: tuple[str, ...], dest: str, older_than: fl
     names = list(sessions)
     if older_than is not None:
         names = [one.session for one in due(held(places), Policy(older_than), free=0, now_ns=time.time_ns())]
+    forget = forgetting(places.projections)
+    if errand:
+        with run_for_another() as told:
+            moved = archives.archive(places.logs, names[0], dest, forget=forget, told=told.part(0.0, 1.0))
+            told.say({"session": moved.session, "problems": [str(damage) for damage in moved.damages]})
+        return
     done: list[Archived] = []
     failures: list[str] = []
     with Bar("archiving") as bar:
         for i, name in enumerate(names):
             bar(i, len(names))
             try:
-                done.append(archives.archive(places.logs, name, dest, forget=forgetting(places.projections)))
+                done.append(archives.archive(places.logs, name, dest, forget=forget))
             except PitwallError as error:
                 if len(names) == 1:
                     raise

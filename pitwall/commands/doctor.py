@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -45,7 +45,7 @@ def doctor(places: Places, wanted: Wanted, host: str, port: int, find_bitrate: b
       pitwall doctor --car bmw-e46-m3 --source slcan:/dev/ttyACM0
       pitwall doctor --car bmw-e46-m3 --source slcan:/dev/ttyACM0 --find-bitrate
     """
-    from pitwall.doctor.check import Verdict, examine
+    from pitwall.doctor.check import examine
     from pitwall.doctor.machine import MACHINE
 
     found = []
@@ -54,18 +54,41 @@ def doctor(places: Places, wanted: Wanted, host: str, port: int, find_bitrate: b
         if not as_json:
             for line in lines(check.name, finding):
                 click.echo(line)
-    bad = any(finding.verdict is Verdict.FAILED for _, finding in found)
+    said = facts(found)
     if as_json:
-        print_json(
-            {
-                "ok": not bad,
-                "checks": [
-                    {"name": check.name, "verdict": str(one.verdict), "said": one.said, "advice": one.advice}
-                    for check, one in found
-                ],
-            }
-        )
-    return 1 if bad else 0
+        print_json(said)
+    return 0 if said["ok"] else 1
+
+
+def facts(found: Sequence[tuple[Check, Finding]]) -> dict[str, Any]:
+    """What was found, as `--json` has it."""
+    from pitwall.doctor.check import Verdict
+
+    return {
+        "ok": not any(finding.verdict is Verdict.FAILED for _, finding in found),
+        "checks": [
+            {"name": check.name, "verdict": str(one.verdict), "said": one.said, "advice": one.advice}
+            for check, one in found
+        ],
+    }
+
+
+NOT_OF_A_SERVER: Final = frozenset({"port"})
+"""It has the port that would have to be free."""
+NOT_BESIDE_A_RECORDER: Final = frozenset({"sync"})
+"""A hundred synced writes to its disk."""
+
+
+def examined(places: Places) -> dict[str, Any]:
+    """What a server says of the machine that it runs on, in which nobody names a car."""
+    from pitwall.doctor.check import examine
+    from pitwall.doctor.machine import MACHINE
+    from pitwall.log.lock import recorder
+
+    left_out = NOT_OF_A_SERVER | (NOT_BESIDE_A_RECORDER if recorder(places.logs) is not None else frozenset())
+    nothing = Wanted(car=None, simulate=False, seed=0, interface=(), channel=(), bitrate=())
+    wanted = checks(places, nothing, "127.0.0.1", 0, MACHINE, find_bitrate=False)
+    return facts(list(examine([check for check in wanted if check.name not in left_out])))
 
 
 def checks(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pitwall.commands.asking import asking
 from pitwall.commands.errand import errand as run_for_another
 from pitwall.commands.options import Places, json_option, option, places, start_line
 from pitwall.commands.output import plural, print_json
@@ -102,6 +103,7 @@ def _brought_in(
     from pitwall.car import heard, load
     from pitwall.commands.arranging import arranged, remarked
     from pitwall.log.session import find
+    from pitwall.project.start_line import why_no_lap
     from pitwall.stored import import_captures
 
     definition = load(places.cars, captures.car)  # what is wrong with the car is said before anything is written
@@ -119,7 +121,13 @@ def _brought_in(
         arrange=arrange,
         start_line=captures.start_line,
     )
-    return done, project(find(places.logs, done.session), places, progress=projecting)
+    session = find(places.logs, done.session)
+    report = project(session, places, progress=projecting)
+    if captures.start_line is not None and report is not None:
+        with asking(session, places) as connection:
+            why = why_no_lap(connection, dict(heard(definition, session.header.buses).roles))
+        done = replace(done, notes=[*done.notes, *([why] if why else [])])
+    return done, report
 
 
 def _facts(done: ImportReport, report: ReplayReport | None) -> dict[str, Any]:

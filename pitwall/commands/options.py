@@ -173,7 +173,11 @@ def seconds(text: str) -> float:
     return sum(part * 60.0**power for power, part in enumerate(reversed(parts)))
 
 
-def start_line(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
+Line = tuple[tuple[float, float], tuple[float, float]]
+"""The two ends of a line, each latitude and longitude."""
+
+
+def start_line(text: str) -> Line:
     """The two ends of a line across the track, as LAT,LON,LAT,LON in degrees."""
     try:
         a, b, c, d = (float(part) for part in str(text).split(","))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pitwall.commands.errand import errand as run_for_another
 from pitwall.commands.keeping import forgetting
 from pitwall.commands.options import Places, json_option, option, places
 from pitwall.commands.output import number, print_json, print_table, size
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 @option("--from", "source", metavar="DEST", help="Where they were archived to, if the log doesn't know.")
 @places("logs", "projections")
 @json_option
-def restore(places: Places, sessions: tuple[str, ...], source: str | None, as_json: bool) -> None:
+@option("--errand", is_flag=True, hidden=True, help="For a server, which reads how far it is: of one session.")
+def restore(places: Places, sessions: tuple[str, ...], source: str | None, as_json: bool, errand: bool) -> None:
     """Bring archived sessions back into the log: all of each, proven, or nothing.
 
     `pitwall sessions --archived` lists what was archived from here.  With --from it
@@ -33,12 +35,18 @@ def restore(places: Places, sessions: tuple[str, ...], source: str | None, as_js
     """
     from pitwall.log import restore as restores
 
+    forget = forgetting(places.projections)
+    if errand:
+        with run_for_another() as told:
+            back = restores.restore(places.logs, sessions[0], source, forget=forget, told=told.part(0.0, 1.0))
+            told.say({"session": back.session, "problems": list(back.problems)})
+        return
     done: list[Restored] = []
     with Bar("restoring") as bar:
         for i, name in enumerate(sessions):
             bar(i, len(sessions))
             try:
-                done.append(restores.restore(places.logs, name, source, forget=forgetting(places.projections)))
+                done.append(restores.restore(places.logs, name, source, forget=forget))
             except restores.ArchiveDamagedError as error:
                 tell(error.problems)
                 raise

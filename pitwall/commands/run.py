@@ -86,6 +86,7 @@ def run(
     record = [*said, "record", *logs, *cars, *wanted.arguments(), "--supervised"]
     serve = [*said, "serve", *logs, *projections, *cars, "--host", host, "--port", str(port)]
     serve += [*door.arguments(), "--supervised"]
+    serve += ["--archive-to", keeping.archive_to] if keeping.archive_to else []
     serve += ["--speak", speak, "--level", level] if speak else []
     others = []
     if keeping:

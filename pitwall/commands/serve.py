@@ -101,8 +101,20 @@ def speak_options(function: Function) -> Function:
 @door_options
 @speak_options
 @memory_option
+@option(
+    "--archive-to", metavar="DEST", help="Where the page may archive sessions to: a folder or URI; else it may not."
+)
 @option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
-def serve(places: Places, host: str, port: int, door: Door, speak: str | None, level: str, supervised: bool) -> None:
+def serve(
+    places: Places,
+    host: str,
+    port: int,
+    door: Door,
+    speak: str | None,
+    level: str,
+    archive_to: str | None,
+    supervised: bool,
+) -> None:
     """Project the log and serve the page, until stopped (Ctrl-C).
 
     Follows the newest session while it is recorded, by whatever process, and keeps its
@@ -117,6 +129,7 @@ def serve(places: Places, host: str, port: int, door: Door, speak: str | None, l
     lean()
     from pitwall import live
     from pitwall.coach.finding import Level
+    from pitwall.commands.doctor import examined
     from pitwall.serve.model.settings import settings
     from pitwall.serve.speaker import Speaking, program
 
@@ -146,4 +159,6 @@ def serve(places: Places, host: str, port: int, door: Door, speak: str | None, l
             ready=ready,
             last_s=LAST_S if supervised else 0.0,
             speaks=Speaking(Level(level), program(speak)) if speak else None,
+            archive_to=archive_to or "",
+            examine=functools.partial(examined, places),
         )

@@ -1,4 +1,4 @@
-"""`pitwall tracks` and `pitwall track`: the tracks that laps are found on, and one more out of a session."""
+"""`pitwall tracks` and `pitwall track`: the tracks that laps are found on, and one more; a session's start line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import click
 from pitwall.commands import options
 from pitwall.commands.asking import asking
 from pitwall.commands.options import Places, json_option, option, places, tracks_option
-from pitwall.commands.output import print_json, print_table
+from pitwall.commands.output import plural, print_json, print_table
 from pitwall.errors import UsageError
 
 if TYPE_CHECKING:
+    from pitwall.log.session import Session
     from pitwall.track.definition import Track
 
 
@@ -47,7 +48,7 @@ def tracks(as_json: bool) -> None:
 
 @click.group
 def track() -> None:
-    """Save a track under a name."""
+    """Save a track under a name; say where a session's laps begin."""
 
 
 @track.command
@@ -99,6 +100,69 @@ def save(places: Places, session: str, name: str, start_line: Any, finish_line: 
         made = replace(made, finish=Line(*finish_line), sectors=())
     file = known_tracks.save(made)
     click.echo(f"{name} is saved as {file}")
+
+
+@track.command("start-line", context_settings={"ignore_unknown_options": True})  # -33.8,… is no option
+@click.argument("session")
+@click.argument("line", metavar="LAT,LON,LAT,LON", type=options.start_line)
+@option(
+    "--sector",
+    "sectors",
+    multiple=True,
+    type=options.start_line,
+    metavar="LAT,LON,LAT,LON",
+    help="A line between two sectors; once for each, in the order of a lap.",
+)
+@option("--name", metavar="NAME", help="What the track is called.")
+@places("logs", "projections", "cars")
+@json_option
+def start_line(
+    places: Places, session: str, line: options.Line, sectors: tuple[options.Line, ...], name: str | None, as_json: bool
+) -> None:
+    """Set where the laps of SESSION begin, by hand: the two ends of a line across the track.
+
+    It counts for the whole session, also for what was driven before, and the newest
+    one counts alone.  A session that is being recorded takes it at once.  The line is
+    written into the log, and nothing there is changed.
+
+    \b
+    Examples:
+      pitwall track start-line latest 45.73254,13.07324,45.73261,13.07311
+      pitwall track start-line latest 45.73254,13.07324,45.73261,13.07311 \\
+        --sector 45.7331,13.0719,45.7332,13.0721 --name "Home, long"
+    """
+    from pitwall.frames import Control
+    from pitwall.log import adding, lock
+    from pitwall.log.session import find
+    from pitwall.track.definition import line_problem
+
+    found = find(places.logs, session)
+    for each in (line, *sectors):
+        if wrong := line_problem(*each):
+            raise UsageError(wrong, hint="two points across the track")
+    fact: dict[str, Any] = {"line": line}
+    fact |= {key: value for key, value in (("sectors", sectors), ("name", name)) if value}
+    adding.add(places.logs, found.id, Control.START_LINE, fact)
+    laps = why = None
+    if lock.recording(places.logs) != found.id:  # else the server that follows it cuts its laps
+        laps, why = _cut(find(places.logs, found.id), places)
+    if as_json:
+        print_json({"session": found.id, **fact, "laps": laps, "why": why})
+        return
+    click.echo(f"{found.id}: the start line is set" + ("" if laps is None else f"; {plural(laps, 'timed lap')}"))
+    if why:
+        click.echo(f"pitwall: {why}", err=True)
+
+
+def _cut(session: Session, places: Places) -> tuple[int, str | None]:
+    """How many timed laps it has, and why there can be none."""
+    from pitwall.car import heard, load
+    from pitwall.project.start_line import why_no_lap
+
+    roles = dict(heard(load(places.cars, session.header.car), session.header.buses).roles)
+    with asking(session, places) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM laps WHERE flying").fetchall()[0]
+        return int(count), why_no_lap(connection, roles) or None
 
 
 def _driven(session: Any, places: Places) -> Track:

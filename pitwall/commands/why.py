@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from pitwall.project.why import OfFrame, OfInputs, Seen, Why
 
 _HEAD = 11  # columns of the word that says what a line is about
-_LINE = 400  # characters shown of a file's line
 
 
 @click.command
@@ -136,13 +134,10 @@ def _payload(payload: bytes, mask: bytes) -> Iterator[str]:
 
 def _written(where: str) -> str:
     """`car.yaml:12  speed: {from: speed_mph}`: a place in a file, and what stands there."""
-    file, _, line = where.rpartition(":")
-    try:
-        with Path(file).open(encoding="utf-8", errors="replace") as text:
-            written = next((row for at, row in enumerate(text, start=1) if at == int(line)), "")
-    except OSError:
-        written = ""
-    return f"{Path(file).name}:{line}  {' '.join(written.split())[:_LINE]}".rstrip()
+    from pitwall.project.written import written
+
+    found = written(where)
+    return f"{found.file}:{found.line}  {found.text}".rstrip()
 
 
 def _wrapped(head: str, words: str) -> Iterator[str]:

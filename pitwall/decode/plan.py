@@ -115,12 +115,21 @@ class Plan:
             messages += [joined(parts) for parts in shared.values()]
         return Decoding(messages, ids, in_order(rejected))
 
+    def name(self, bus: int, id: int, *, extended: bool) -> str | None:
+        """What the car calls the message that frames of this id belong to; None: no DBC names it."""
+        reading = self._reading(bus, id, extended=extended)
+        return None if reading is None else reading.message.name
+
+    def _reading(self, bus: int, id: int, *, extended: bool) -> Reading | None:
+        reading = self._readings.get((bus, id, extended))
+        if reading is None and extended:
+            group = (bus, j1939.group(id))
+            reading = self._groups.get((*group, j1939.sender(id))) or self._groups.get((*group, None))
+        return reading
+
     def _meet(self, stream: Stream) -> _Met:
         """What is known of a stream, when its first frames come."""
-        reading = self._readings.get((stream.bus, stream.id, stream.is_extended))
-        if reading is None and stream.is_extended:
-            group = (stream.bus, j1939.group(stream.id))
-            reading = self._groups.get((*group, j1939.sender(stream.id))) or self._groups.get((*group, None))
+        reading = self._reading(stream.bus, stream.id, extended=stream.is_extended)
         heard = reading is not None and not stream.flags & _NOT_HEARD
         met = _Met(
             name=None if reading is None else reading.message.name,

@@ -57,15 +57,7 @@ class Stream:
 
     def payloads(self, columns: int) -> UInt8:
         """uint8 (m, columns), C-contiguous: the payloads, zero-padded."""
-        if columns == DATA_BYTES:
-            return self.data
-        rows = np.zeros((len(self.at), columns), np.uint8)
-        rows[:, :DATA_BYTES] = self.data
-        if self.more is not None:
-            first, last, content = _extents(self.more)
-            places = first[:, None] + np.arange(columns - DATA_BYTES)
-            rows[:, DATA_BYTES:][places < last[:, None]] = content[places[places < last[:, None]]]
-        return rows
+        return payloads(self.data, self.more, columns)
 
     def last_payload(self) -> bytes:
         """The payload of the newest of the frames."""
@@ -107,6 +99,19 @@ def streams(rows: Frames) -> Iterator[Stream]:
             data=data[part],
             more=None if more is None else more.slice(first, last - first),
         )
+
+
+def payloads(data: UInt8, more: pa.BinaryArray | None, columns: int) -> UInt8:
+    """uint8 (m, columns), C-contiguous: payloads, zero-padded.  data, more: columns of a log."""
+    if columns == DATA_BYTES:
+        return data
+    rows = np.zeros((len(data), columns), np.uint8)
+    rows[:, :DATA_BYTES] = data
+    if more is not None:
+        first, last, content = _extents(more)
+        places = first[:, None] + np.arange(columns - DATA_BYTES)
+        rows[:, DATA_BYTES:][places < last[:, None]] = content[places[places < last[:, None]]]
+    return rows
 
 
 def _order(bus: UInt8, id: npt.NDArray[np.uint32], flags: UInt8) -> Int64:

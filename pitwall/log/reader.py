@@ -1,4 +1,4 @@
-"""A session's folder in, its rows out: all that there are (`read`), or as they come (`Tail`).
+"""A session's folder in, its rows out: all that there are (`read`), of a time (`between`), or as they come (`Tail`).
 
 Readers hold no lock, and cope with a segment that grows, is rotated or sealed under them.
 """
@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 
 from pitwall.errors import LossError
-from pitwall.frames import Frames, cut, take
+from pitwall.frames import Frames, cut, empty, in_log_order, take
 from pitwall.log import clustered, rows
+from pitwall.log.folder import opening, segments
 from pitwall.log.follow import follow
 from pitwall.log.place import Damage, Found, Place
 
@@ -44,6 +45,21 @@ def read(
     if damages:
         more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
         raise LossError(f"the log is damaged: {damages[0]}{more}", where=path, hint="pitwall verify tells all of it")
+
+
+def between(path: Path, t_from: int, t_to: int, *, damaged: Callable[[Damage], None]) -> Iterator[Frames]:
+    """The rows of the session in the folder `path` with t_from <= t <= t_to, in log order, in batches; some are empty.
+
+    Of what is before them no more is read than of one segment.  damaged: told of what of that can't be read.
+    """
+    for found in follow(path, Place(_before(path, t_from)), damaged):
+        if found is None or found.message.tag.first_t > t_to:
+            return
+        if found.message.tag.last_t < t_from:
+            yield empty(found.first)
+            continue
+        rows = in_log_order(decode(found))
+        yield cut(rows, *np.searchsorted(rows.t, [t_from, t_to + 1]).tolist())
 
 
 class Tail:
@@ -78,6 +94,17 @@ class Tail:
     def close(self) -> None:
         """Let go of the log's files."""
         self._batches.close()
+
+
+def _before(path: Path, t: int) -> int:
+    """The first offset of a segment before which there is no row from `t` on."""
+    listed = segments(path)
+    low, high = 0, len(listed)  # segments before `low` begin early enough; that at `high` and behind may not
+    while high - low > 1:
+        middle = (low + high) // 2
+        said = opening(listed[middle])
+        low, high = (middle, high) if said is not None and said.last_t < t else (low, middle)
+    return listed[low].first if listed else 0
 
 
 def decode(found: Found, stop: int | None = None) -> Frames:

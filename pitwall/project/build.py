@@ -11,6 +11,7 @@ from pitwall.frames import Frames
 from pitwall.log.place import Damage
 from pitwall.log.reader import read
 from pitwall.log.session import Session
+from pitwall.project import tracks
 from pitwall.project.built import BuiltFrom
 from pitwall.project.generations import Generations
 from pitwall.project.loop import Projector, project, projecting
@@ -76,6 +77,8 @@ def stale(session: Session, car: Car, generations: Generations) -> str:
         return "damaged"
     if built is None:
         return "missing, or built from another car definition or by other code"
+    if built.tracks != tracks.near(built.place):
+        return "its laps were looked for on other tracks than there are near now"
     if built.offset != session.rows:
         return f"built from {built.offset:,} of the log's {session.rows:,} rows"
     return ""

@@ -11,7 +11,8 @@ class BuiltFrom:
 
     session: the session's id.  fingerprint: of the pipeline, 64 hex digits.  code: version of the code it ran.
     offset: of the log: the rows before it are in here.  lost: how many of those rows the log could not give (damage).
-    complete: the session's end is among them.
+    complete: the session's end is among them.  place: where the car first knew to be, `lat,lon` in degrees; empty:
+    nowhere yet.  tracks: a digest of the tracks near there, on which laps were looked for (`tracks.near`).
     """
 
     session: str
@@ -20,3 +21,5 @@ class BuiltFrom:
     offset: int = 0
     lost: int = 0
     complete: bool = False
+    place: str = ""
+    tracks: str = ""

@@ -33,6 +33,7 @@ from pitwall.project.generations import Generations
 from pitwall.project.pipeline import code_version, origin
 from pitwall.project.query import open_as_it_is
 from pitwall.project.room import WriteError
+from pitwall.project.tracks import near
 from pitwall.project.turn import BusyError
 
 logger = logging.getLogger(__name__)
@@ -48,13 +49,13 @@ AS_LONG: Final = 0.03
 """Two layouts of one name differ by more of their length; two lines through one, by less."""
 
 _TABLES: Final = (
-    "CREATE TABLE sessions (session VARCHAR, fingerprint VARCHAR, log_offset BIGINT, car VARCHAR, started_at_ns BIGINT,"
-    " track VARCHAR, length_m DOUBLE)",
+    "CREATE TABLE sessions (session VARCHAR, fingerprint VARCHAR, log_offset BIGINT, tracks VARCHAR, car VARCHAR,"
+    " started_at_ns BIGINT, track VARCHAR, length_m DOUBLE)",
     "CREATE TABLE laps (session VARCHAR, number BIGINT, time_s DOUBLE)",
 )
 
-_Key = tuple[str, str, int]
-"""A session, and the generation of it: fingerprint and offset."""
+_Key = tuple[str, str, int, str]
+"""A session, and the generation of it: fingerprint, offset, and the tracks that were near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Of:
     session: str
     fingerprint: str
     offset: int
+    tracks: str
     car: str
     started_at_ns: int
     track: str
@@ -72,7 +74,7 @@ class Of:
 
     @property
     def key(self) -> _Key:
-        return self.session, self.fingerprint, self.offset
+        return self.session, self.fingerprint, self.offset, self.tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +148,11 @@ def catalog(sessions: Sequence[tuple[Session, Car]], generations: Generations) -
     now, missing = [], []
     for session, car in newest:
         wanted = origin(car, session.header)
-        offset = generations.said(session.id, wanted.fingerprint)
-        known = before.get((session.id, wanted.fingerprint, offset))
-        found = known or _looked_up(session, wanted, generations)
+        said = generations.said(session.id, wanted.fingerprint)
+        found = None
+        if said is not None and said.tracks == near(said.place):
+            known = before.get((session.id, wanted.fingerprint, said.offset, said.tracks))
+            found = known or _looked_up(session, wanted, generations)
         if found is None:
             missing.append(session.id)
         else:
@@ -172,7 +176,8 @@ def _looked_up(session: Session, wanted: BuiltFrom, generations: Generations) ->
         return None
     about = session.header
     return Of(
-        session.id, built.fingerprint, built.offset, about.car, about.started_at_ns, track[0] or "", track[1],
+        session.id, built.fingerprint, built.offset, built.tracks,
+        about.car, about.started_at_ns, track[0] or "", track[1],
         tuple((int(number), float(time_s)) for number, time_s in laps),
     )  # fmt: skip
 
@@ -201,8 +206,8 @@ def _read(generations: Generations) -> list[Of]:
     except duckdb.Error:
         return []
     return [
-        Of(session, fingerprint, offset, car, started_at_ns, track, length_m, tuple(laps.get(session, ())))
-        for session, fingerprint, offset, car, started_at_ns, track, length_m in rows
+        Of(session, fingerprint, offset, tracks, car, started_at_ns, track, length_m, tuple(laps.get(session, ())))
+        for session, fingerprint, offset, tracks, car, started_at_ns, track, length_m in rows
     ]
 
 
@@ -218,7 +223,7 @@ def _write(found: Iterable[Of], generations: Generations) -> None:
                         connection.execute(statement)
                     for one in found:
                         row = (*one.key, one.car, one.started_at_ns, one.track, one.length_m)
-                        connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                        connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
                         if one.laps:
                             connection.executemany(
                                 "INSERT INTO laps VALUES (?, ?, ?)", [(one.session, *lap) for lap in one.laps]

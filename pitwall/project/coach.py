@@ -7,20 +7,20 @@ into batches.  Channels that the coach needs are kept for `KEPT_NS`, so that a l
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from operator import attrgetter
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from pitwall.car import Car, units
-from pitwall.coach.coaching import Coaching
+from pitwall.coach.coaching import Coaching, Cornered
 from pitwall.coach.cues import Cue, Planned, Speaking
 from pitwall.coach.driven import UNITS, Driven, Samples, driven
 from pitwall.coach.finding import Figure, Finding, Level, Priority
 from pitwall.coach.incidents import WHEELS, Incident, Watching, detectors
-from pitwall.coach.metrics import FIGURES, Cornering
+from pitwall.coach.metrics import FIGURES
 from pitwall.coach.off import Off
 from pitwall.coach.ticks import Ticking, Ticks
 from pitwall.derive import Rows, Table
@@ -36,6 +36,7 @@ LIVE: Final = ("speed", "g_lat", "g_long", "yaw_rate", "throttle", "brake", "rpm
 """Roles that are watched as they come."""
 
 
+Column = TypeVar("Column", Int64, Float64)
 _NAMED: Final = ("oil_press", "oil_temp", "water_temp")
 """Roles whose channels' alarms have names of their own."""
 _OTHER_UNITS: Final = {"yaw_rate": "deg/s", **dict.fromkeys(WHEELS, "m/s")}
@@ -44,41 +45,70 @@ Planning = tuple[int, tuple[Planned, ...], int]
 """When it is known, what is to be said, on which lap."""
 
 
-@dataclass(slots=True)
-class _Channel:
-    """A channel of the car.  table, index: where its rows are.  factor: to the unit that the coach has."""
+class _Together:
+    """Channels of one table of the car: they come at the same times.
 
-    table: str
-    index: int
-    factor: float
-    t: list[Int64] = field(default_factory=list)
-    values: list[Float64] = field(default_factory=list)
+    places: by the name that the coach has for each, where it is among the table's, and the factor to the coach's unit.
+    over_lap: those of them that laps are looked at by; they are remembered.
+    """
 
-    def new(self, by_table: Mapping[str, Sequence[Rows]]) -> tuple[Int64, Float64] | None:
-        """Its samples among these rows."""
-        parts = [(part.t, part.values[self.index]) for part in by_table.get(self.table, ()) if len(part.t)]
-        if not parts:
-            return None
-        return np.concatenate([t for t, _ in parts]), np.concatenate([v for _, v in parts]) * self.factor
+    def __init__(self, places: Mapping[str, tuple[int, float]], over_lap: frozenset[str]) -> None:
+        self._places = places
+        self._over_lap = over_lap & places.keys()
+        self._t: list[Int64] = []
+        self._values: list[dict[str, Float64]] = []
 
-    def keep(self, samples: tuple[Int64, Float64] | None, since_ns: int) -> None:
-        """Remembers new samples, and forgets pieces that end before that time."""
-        while self.t and int(self.t[0][-1]) < since_ns:
-            del self.t[0], self.values[0]
-        if samples is not None:
-            self.t.append(samples[0])
-            self.values.append(samples[1])
+    def new(self, parts: Sequence[Rows]) -> tuple[Int64, dict[str, Float64]]:
+        """The samples among these rows of the table: times, and the values of each channel."""
+        found: dict[str, Float64] = {}
+        for name, (index, factor) in self._places.items():
+            column = _joined([part.values[index] for part in parts])
+            found[name] = column if factor == 1.0 else column * factor
+        return _joined([part.t for part in parts]), found
 
-    def between(self, first_ns: int, last_ns: int, before_ns: int) -> Samples:
+    def keep(self, t: Int64, values: Mapping[str, Float64]) -> None:
+        """Remembers new samples."""
+        if self._over_lap:  # copied: what a batch was decoded from is not kept
+            self._t.append(t.copy())
+            self._values.append({name: values[name].copy() for name in self._over_lap})
+
+    def forget(self, since_ns: int) -> None:
+        """Pieces that end before that time."""
+        while self._t and int(self._t[0][-1]) < since_ns:
+            del self._t[0], self._values[0]
+
+    def between(self, first_ns: int, last_ns: int, before_ns: int) -> dict[str, Samples]:
         """The samples from first to last, and one more on either side; of those before `before_ns`."""
-        pieces = [i for i, t in enumerate(self.t) if int(t[-1]) >= first_ns - _ASIDE_NS and int(t[0]) < before_ns]
-        t = np.concatenate([np.empty(0, np.int64), *(self.t[i] for i in pieces)])
-        values = np.concatenate([np.empty(0), *(self.values[i] for i in pieces)])
-        there = ~np.isnan(values) & (t < before_ns) & (t >= first_ns - _ASIDE_NS)
-        t, values = t[there], values[there]
-        low = max(0, int(np.searchsorted(t, first_ns)) - 1)
-        high = int(np.searchsorted(t, last_ns, side="right")) + 1
-        return Samples(t[low:high], values[low:high])
+        if not self._over_lap:
+            return {}
+        near = [
+            (values, slice(t.searchsorted(first_ns - _ASIDE_NS), t.searchsorted(before_ns)), t)
+            for t, values in zip(self._t, self._values, strict=True)
+            if int(t[-1]) >= first_ns - _ASIDE_NS and int(t[0]) < before_ns
+        ]
+        t = np.concatenate([np.empty(0, np.int64), *(t[part] for _, part, t in near)])
+        about = _about(t, first_ns, last_ns)
+        shared = t[about]
+        found: dict[str, Samples] = {}
+        for name in self._over_lap:
+            values = np.concatenate([np.empty(0), *(values[name][part] for values, part, _ in near)])
+            there = ~np.isnan(values)
+            if there.all():
+                found[name] = Samples(shared, values[about])
+            else:
+                own = _about(t[there], first_ns, last_ns)
+                found[name] = Samples(t[there][own], values[there][own])
+        return found
+
+
+def _joined(parts: Sequence[Column]) -> Column:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _about(t: Int64, first_ns: int, last_ns: int) -> slice:
+    """Those from first to last, and one more on either side."""
+    low, high = int(np.searchsorted(t, first_ns)), int(np.searchsorted(t, last_ns, side="right"))
+    return slice(max(0, low - 1), high + 1)
 
 
 _ASIDE_NS: Final = 1_000_000_000
@@ -94,20 +124,24 @@ class Coach:
         places = {c.name: (table.name, i) for table in tables for i, c in enumerate(table.channels)}
         units_of = {c.name: c.unit for table in tables for c in table.channels}
 
-        def channels(wanted: Mapping[str, str]) -> dict[str, _Channel]:
-            """Those of roles, by the unit that each is wanted in."""
+        def channels(wanted: Mapping[str, str]) -> dict[str, tuple[str, int, float]]:
+            """Those of roles, by the unit that each is wanted in: table, place in it, and factor."""
             factors = {r: _factor(units_of[roles[r]], unit) for r, unit in wanted.items() if roles.get(r) in places}
-            return {r: _Channel(*places[roles[r]], factor) for r, factor in factors.items() if factor is not None}
+            return {r: (*places[roles[r]], factor) for r, factor in factors.items() if factor is not None}
 
-        self._over_lap = channels(UNITS)
-        self._live = channels({role: _OTHER_UNITS.get(role, UNITS.get(role, "")) for role in LIVE})
-        watched = {role: roles[role] for role in (*self._live, *_NAMED) if roles.get(role) in places}
+        over_lap = channels(UNITS)
+        live = channels({role: _OTHER_UNITS.get(role, UNITS.get(role, "")) for role in LIVE})
+        watched = {role: roles[role] for role in (*live, *_NAMED) if roles.get(role) in places}
         alarms = [alarm for alarm in car.alarms if alarm.channel in places]
-        for alarm in alarms:
-            self._live[f"alarm:{alarm.channel}"] = _Channel(*places[alarm.channel], 1.0)
+        live |= {f"alarm:{alarm.channel}": (*places[alarm.channel], 1.0) for alarm in alarms}
         for table in laptime:
-            self._live |= {name: _Channel(table.name, i, 1.0) for i, name in enumerate(("lap", "lap_distance"))}
-        self._ticking = Ticking(tuple(self._live))
+            live |= {name: (table.name, i, 1.0) for i, name in enumerate(("lap", "lap_distance"))}
+        of_table: dict[str, dict[str, tuple[int, float]]] = {}
+        for name, (table_name, index, factor) in (over_lap | live).items():
+            of_table.setdefault(table_name, {})[name] = (index, factor)
+        self._tables = {name: _Together(of, frozenset(over_lap)) for name, of in of_table.items()}
+        self._live = tuple(live)
+        self._ticking = Ticking(self._live)
         self._watch = Watching(detectors(watched, alarms, units_of))
         self._speaking = Speaking()
         self._course: Cutter | None = None
@@ -124,12 +158,17 @@ class Coach:
         """rows: of every table, laptime's too.  closed: laps that ended.  now_ns: of the newest row of the log."""
         by_table: dict[str, list[Rows]] = {}
         for part in rows:
-            by_table.setdefault(part.table.name, []).append(part)
-        for channel in self._over_lap.values():
-            channel.keep(channel.new(by_table), self._now_ns - KEPT_NS - _ASIDE_NS)
+            if len(part.t):
+                by_table.setdefault(part.table.name, []).append(part)
+        new: dict[str, tuple[Int64, Float64]] = {}
+        for name, table in self._tables.items():
+            table.forget(self._now_ns - KEPT_NS - _ASIDE_NS)
+            if name in by_table:
+                t, values = table.new(by_table[name])
+                table.keep(t, values)
+                new |= {channel: (t, column) for channel, column in values.items()}
         self._now_ns = max(self._now_ns, now_ns)
-        new = {name: samples for name, c in self._live.items() if (samples := c.new(by_table)) is not None}
-        ticks = self._ticking.fold(new, now_ns)
+        ticks = self._ticking.fold({name: new[name] for name in self._live if name in new}, now_ns)
         incidents = self._watch.fold(ticks)
         self._close(closed)
         if course is not self._course:  # another one, on which no lap has ended yet
@@ -149,8 +188,9 @@ class Coach:
         """The rows of its tables, as of now; the same object until they may differ."""
         if self._told != self._changes:
             coaching = self._coaching
+            cornered = [] if coaching is None else coaching.cornered
             self._small = {
-                "corners": [] if coaching is None else [_corner_row(each) for each in coaching.cornerings],
+                "corners": [row for each in cornered for row in _corner_rows(each)],
                 "findings": [] if coaching is None else [_finding_row(each) for each in coaching.findings()],
                 "incidents": [_incident_row(each) for each in sorted(self._incidents, key=_when)],
                 "cues": [_cue_row(each) for each in self._cues],
@@ -179,7 +219,9 @@ class Coach:
         there = np.isfinite(trace.s_m)
         t_ns = trace.start_ns + np.rint(trace.t_s[there] * 1e9).astype(np.int64)
         before_ns = each.now_ns if each.known_ns is None else each.known_ns
-        roles = {r: c.between(int(t_ns[0]), int(t_ns[-1]), before_ns) for r, c in self._over_lap.items()}
+        roles: dict[str, Samples] = {}
+        for table in self._tables.values():
+            roles |= table.between(int(t_ns[0]), int(t_ns[-1]), before_ns)
         return driven(
             trace.number,
             t_ns=t_ns,
@@ -233,8 +275,9 @@ def _corners(cutter: Cutter) -> tuple[Corner, ...]:
 _figures_of = attrgetter(*FIGURES)
 
 
-def _corner_row(each: Cornering) -> tuple[object, ...]:
-    return each.lap, each.corner, *_figures_of(each)
+def _corner_rows(each: Cornered) -> Iterator[tuple[object, ...]]:
+    figures = np.array(_figures_of(each.cornering)).T.tolist()
+    return ((each.lap, corner.name, *row) for corner, row in zip(each.corners, figures, strict=True))
 
 
 def _when(each: Incident) -> tuple[int, str, str]:

@@ -79,6 +79,11 @@ class Fenced:
         return sorted((self._passing | self._failed).items())
 
     @property
+    def place(self) -> str:
+        """Where the first fix was, which says what tracks are near; empty: nowhere yet."""
+        return self._lapping.place
+
+    @property
     def cue(self) -> Cue | None:
         """What was said to the driver last."""
         return None if "coach" in self._failed else self._coach.cue

@@ -60,13 +60,12 @@ class Generations:
         """What the finished generation was built from; None: there is none that can be trusted."""
         return seal.trusted(self.file(session, fingerprint))
 
-    def said(self, session: str, fingerprint: str) -> int:
-        """The log's offset that the generation's seal says it was built from, quickly: its bytes are not looked at.
+    def said(self, session: str, fingerprint: str) -> BuiltFrom | None:
+        """What the generation's seal says that it was built from, quickly: its bytes are not looked at.
 
-        -1: there is none, or it says nothing.
+        None: there is none, or it says nothing.
         """
-        file = self.file(session, fingerprint)
-        return seal.offset_of(file) if file.exists() else -1
+        return seal.said(self.file(session, fingerprint))
 
     def newest(self, session: str) -> BuiltFrom | None:
         """What the newest generation that can be trusted was built from, stale or not; None: there is none."""

@@ -44,11 +44,11 @@ class Ground:
 def ground(connection: duckdb.DuckDBPyConnection, session: str, roles: Mapping[str, str]) -> Ground:
     """The path of a session.  roles: the channel of each role of its car.  UsageError: it can't be had."""
     track = course_of(connection)
-    fixes = _fixes(connection, roles, None)
-    if track is None or not len(fixes):
+    driven = fixes(connection, roles)
+    if track is None or not len(driven):
         raise _nowhere(session)
     cutter = Cutter(track)
-    cutter.fold(fixes)
+    cutter.fold(driven)
     if cutter.judge.path is None:
         raise UsageError("it has no good lap", where=session, hint=f"pitwall laps {session}")
     return Ground(session, cutter.plane, cutter.judge.path)
@@ -56,18 +56,18 @@ def ground(connection: duckdb.DuckDBPyConnection, session: str, roles: Mapping[s
 
 def fixes_of(connection: duckdb.DuckDBPyConnection, lap: Traced, roles: Mapping[str, str]) -> Fixes:
     """The fixes of a lap, and of a moment before it.  roles: as of its session's car.  UsageError: it has none."""
-    fixes = _fixes(connection, roles, (lap.facts["t_start"] - LEAD_NS, lap.facts["t_end"]))
-    if not (fixes.t >= lap.facts["t_start"]).any():
+    found = fixes(connection, roles, (lap.facts["t_start"] - LEAD_NS, lap.facts["t_end"]))
+    if not (found.t >= lap.facts["t_start"]).any():
         raise _nowhere(lap.session)
-    return fixes
+    return found
 
 
-def grounded(lap: Traced, fixes: Fixes, on: Ground) -> Traced:
-    """A lap of another session, its trace along the path of `on`.  fixes: of the lap, as of `fixes_of`.
+def grounded(lap: Traced, driven: Fixes, on: Ground) -> Traced:
+    """A lap of another session, its trace along the path of `on`.  driven: the lap's fixes, as of `fixes_of`.
 
     UsageError: it was not driven on that track, or not from that start line.
     """
-    t, s = placed(on.path, on.plane, fixes, lap.facts["t_start"])
+    t, s = placed(on.path, on.plane, driven, lap.facts["t_start"])
     there = float(np.isfinite(s).mean())
     if there < ON_PATH:
         what = f"{there:.0%} of lap {lap.facts['number']} lies on the path of {on.session}"
@@ -77,8 +77,10 @@ def grounded(lap: Traced, fixes: Fixes, on: Ground) -> Traced:
     return replace(lap, length_m=on.path.length_m, trace=trace)
 
 
-def _fixes(connection: duckdb.DuckDBPyConnection, roles: Mapping[str, str], span_ns: tuple[int, int] | None) -> Fixes:
-    """The session's fixes; those of a span of its time, where one is named."""
+def fixes(
+    connection: duckdb.DuckDBPyConnection, roles: Mapping[str, str], span_ns: tuple[int, int] | None = None
+) -> Fixes:
+    """The session's fixes; those of a span of its time, where one is named.  roles: the channel of each of its car."""
     wanted = [roles[role] for role in ROLES if role in roles]
     known: dict[str, list[tuple[str, str, str]]] = {}
     for name, unit, table, column in connection.execute(

@@ -62,6 +62,12 @@ class Laps:
         return self._lapping.closed
 
     @property
+    def place(self) -> str:
+        """Where the first fix was, as `BuiltFrom` has it; empty: there was none, or it was not asked for."""
+        here = self._lapping.here
+        return "" if here is None else f"{here[0]!r},{here[1]!r}"
+
+    @property
     def course(self) -> Cutter | None:
         """What laps are cut on; None: nothing yet."""
         return self._lapping.cutter

@@ -150,6 +150,8 @@ FIXED: Final = {
         ("log_offset", "BIGINT"),
         ("lost", "BIGINT"),
         ("complete", "BOOLEAN"),
+        ("place", "VARCHAR"),
+        ("tracks", "VARCHAR"),
     ),
 }
 """The tables that every projection has, whatever the car: (column, type)."""

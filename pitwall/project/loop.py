@@ -19,6 +19,7 @@ from pitwall.project.built import BuiltFrom
 from pitwall.project.generations import Generations
 from pitwall.project.laps import Small
 from pitwall.project.pipeline import Pipeline
+from pitwall.project.recent import Recent
 from pitwall.project.room import WriteError
 from pitwall.project.store import Store
 
@@ -129,11 +130,14 @@ def projecting(pipeline: Pipeline, generations: Generations) -> Iterator[Project
 
 
 @contextlib.contextmanager
-def projecting_into(building: Building, pipeline: Pipeline) -> Iterator[Projector]:
-    """The same by a right that the caller holds, and may have several generations built by.  WriteError."""
+def projecting_into(building: Building, pipeline: Pipeline, recent: Recent | None = None) -> Iterator[Projector]:
+    """The same by a right that the caller holds, and may have several generations built by.  WriteError.
+
+    recent: as of `Store`.
+    """
     try:
         with _writing(pipeline):
-            store = Store(building.file, building.spill, pipeline.tables, pipeline.built)
+            store = Store(building.file, building.spill, pipeline.tables, pipeline.built, recent=recent)
         with contextlib.closing(store):
             yield Projector(pipeline, store, building)
     finally:
@@ -141,11 +145,14 @@ def projecting_into(building: Building, pipeline: Pipeline) -> Iterator[Projecto
 
 
 @contextlib.contextmanager
-def projecting_in_memory(pipeline: Pipeline, generations: Generations) -> Iterator[Projector]:
-    """A projector into memory: for a session whose generation another process builds."""
+def projecting_in_memory(
+    pipeline: Pipeline, generations: Generations, recent: Recent | None = None
+) -> Iterator[Projector]:
+    """A projector into memory: for a session whose generation another process builds.  recent: as of `Store`."""
     spill = generations.spill(f"memory-{id(pipeline)}")
+    spare = generations.room.spare()
     with _writing(pipeline):
-        store = Store(None, spill, pipeline.tables, pipeline.built, spill_bytes=generations.room.spare())
+        store = Store(None, spill, pipeline.tables, pipeline.built, spill_bytes=spare, recent=recent)
     with contextlib.closing(store):
         yield Projector(pipeline, store)
 

@@ -32,12 +32,12 @@ from pitwall.derive import Deriver, Rows, Table, Trace
 from pitwall.errors import CarError, LogError, RejectedError
 from pitwall.frames import Control, Flag, Frames
 from pitwall.log.opening import Header
+from pitwall.project import tracks
 from pitwall.project.built import BuiltFrom
 from pitwall.project.fenced import Fenced
 from pitwall.project.gathered import rate_hz
 from pitwall.project.laps import Small
 from pitwall.project.layout import RESERVED
-from pitwall.project.tracks import own
 
 CODE: Final = ("frames.py", "car", "decode", "derive", "track", "tracks", "coach", "project")
 """What decides which rows come out: the version of the code is a digest of these."""
@@ -90,6 +90,8 @@ class Pipeline:
         rows += self._fenced.fold(rows, control, int(frames.t.max()) if len(frames) else None)
         ended = any(row[2] == _kind(Control.SESSION_END) for row in control)
         self.built = replace(self.built, offset=frames.stop, complete=self.built.complete or ended)
+        if not self.built.place and self._fenced.place:
+            self.built = replace(self.built, place=self._fenced.place, tracks=tracks.near(self._fenced.place))
         return Applied(rows, control, _rejected_rows(frames, rejected, self._buses))
 
     def skip(self, offset: int) -> None:
@@ -139,7 +141,6 @@ def origin(car: Car, header: Header) -> BuiltFrom:
     code = code_version()
     car = heard(car, header.buses)
     given: tuple[object, ...] = (car.fingerprint, code, header.session, header.started_at_ns, tuple(header.buses))
-    given += tuple(track.fingerprint for track in own())  # the shipped ones are code
     return BuiltFrom(header.session, hashlib.sha256(repr(given).encode()).hexdigest(), code)
 
 

@@ -145,9 +145,7 @@ def _open(
         spill_bytes = generations.room.spare()
         connection = connect(file, generations.spill(file.stem), read_only=True, spill_bytes=spill_bytes)
         stack.enter_context(contextlib.closing(connection))
-        row = connection.execute(
-            "SELECT session, fingerprint, code, log_offset, lost, complete FROM built_from"
-        ).fetchone()
+        row = connection.execute("FROM built_from").fetchone()
         if row is None:
             raise duckdb.IOException("it does not say what it was built from")
         open_until.push(stack.pop_all())

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from pitwall.errors import PitwallError
+from pitwall.project.filling import Filling
 
 FLOOR_BYTES: Final = 256 << 20
 """Left to the log: 20 minutes of a bus at 8,000 frames/s, and four times the recorder's reserve."""
@@ -63,6 +64,7 @@ class Space:
 
     free, floor: bytes.  why: nothing is written, and why; empty: all is well.  low: less is free than should be.
     short: there is too little room, by whatever sign.  removed: generations that were removed so far to make room.
+    lasts_s: until nothing is free, at the rate of the last minutes; None: nobody can say.
     """
 
     free: int = 0
@@ -71,6 +73,7 @@ class Space:
     low: bool = False
     short: bool = False
     removed: int = 0
+    lasts_s: float | None = None
 
 
 def measure(folder: Path) -> tuple[int, int]:
@@ -119,6 +122,7 @@ class Room:
         self._trying = False  # one at a time
         self._failed_s = 0.0
         self._space = Space()
+        self._filling = Filling()
 
     @property
     def why(self) -> str:
@@ -183,7 +187,8 @@ class Room:
             return
         floor = self._floor if self._floor is not None else min(FLOOR_BYTES, total // SMALL)
         why, short = self._reason(free, floor)
-        self._space = Space(free, floor, why, self._low, short, self._space.removed)
+        lasts_s = self._filling.saw(self._clock(), free)
+        self._space = Space(free, floor, why, self._low, short, self._space.removed, lasts_s)
 
     def _is_due(self) -> bool:
         """Whether it is time for a trial."""

@@ -69,13 +69,13 @@ def trusted(file: Path) -> BuiltFrom | None:
     return next((built for _, about, built in _decoded(file) if _fits(file, about)), None)
 
 
-def offset_of(file: Path) -> int:
-    """The offset that the file was built from, as its seal says, whatever the file is by now; -1: it says nothing."""
+def said(file: Path) -> BuiltFrom | None:
+    """What the file was built from, as its seal says, whatever the file is by now; None: it says nothing."""
     try:
         size = file.stat().st_size
-        return next((int(built.offset) for _, about, built in _decoded(file) if about["bytes"] == size), -1)
+        return next((built for _, about, built in _decoded(file) if about["bytes"] == size), None)
     except _NONSENSE:
-        return -1
+        return None
 
 
 def is_plain(path: Path) -> bool:

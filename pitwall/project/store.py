@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +29,7 @@ from pitwall.project.built import BuiltFrom
 from pitwall.project.database import connect, quoted
 from pitwall.project.gathered import Columns, Gathered
 from pitwall.project.handover import Handover
+from pitwall.project.recent import Held, Recent
 
 if TYPE_CHECKING:
     from pitwall.derive import Rows, Table
@@ -47,9 +48,9 @@ HANDED_BYTES: Final = 40 << 20
 
 
 class Store:
-    """One generation, being written.  Not thread-safe, but for `cursor`.
+    """One generation, being written.  Not thread-safe, but for `cursor` and `held`.
 
-    built: what it has been built from so far, as committed.
+    built: what it has been built from so far, as committed.  held: the newest rows of its tables, of the same commit.
     """
 
     def __init__(
@@ -62,10 +63,16 @@ class Store:
         insert_rows: int = INSERT_ROWS,
         gather_bytes: int = GATHER_BYTES,
         spill_bytes: int | None = None,
+        recent: Recent | None = None,
     ) -> None:
-        """A new, empty projection in `file`, which must not exist, or in memory."""
+        """A new, empty projection in `file`, which must not exist, or in memory.
+
+        recent: is given the rows, too; None: nobody asks for the newest ones, again and again, while they come.
+        """
         self._gather_bytes = gather_bytes
         self.built = built
+        self.held: Held | None = None
+        self._recent = recent
         columns_in_all = sum(1 + len(table.channels) for table in tables)
         self._connection = connect(file, spill, columns=columns_in_all, spill_bytes=spill_bytes)
         self._readers = self._connection.cursor()
@@ -92,6 +99,8 @@ class Store:
         control, rejected: rows of the tables of these names.
         """
         for part in rows:
+            if self._recent is not None:
+                self._recent.take(part)
             gathered = self._tables[part.table.name]
             done = 0
             while done < len(part.t):
@@ -113,7 +122,11 @@ class Store:
         small: all rows of small tables, which take the place of those there.  Returns before it is done; `wait` waits.
         """
         self._hand_over_all()
-        self._handover.give(partial(self._commit, built, dict(small)))
+        held = None
+        if self._recent is not None:
+            self._recent.forget(small.keys() & self._tables.keys())
+            held = Held(built, self._recent.parts())
+        self._handover.give(partial(self._commit, built, dict(small), held))
 
     def wait(self) -> None:
         """Returns when readers see all that was committed."""
@@ -180,19 +193,21 @@ class Store:
         if rows:
             self._feed(name, [_fixed(name, rows)])
 
-    def _commit(self, built: BuiltFrom, given: Mapping[str, Sequence[tuple[object, ...]]]) -> None:
+    def _commit(
+        self, built: BuiltFrom, given: Mapping[str, Sequence[tuple[object, ...]]], held: Held | None = None
+    ) -> None:
         self._begin()
         for name in given.keys() & self._tables.keys():  # its rows go, whenever they came
             self._tables[name].forget()
         channels = [row for gathered in self._tables.values() for row in gathered.channels()]
-        origin = (built.session, built.fingerprint, built.code, built.offset, built.lost, built.complete)
+        origin = astuple(built)
         small: dict[str, Sequence[tuple[object, ...]]] = {**given, "channels": channels, "built_from": [origin]}
         for name, rows in small.items():
             self._connection.execute(f"DELETE FROM {name}")  # noqa: S608
             self._insert_fixed(name, rows)
         self._connection.execute("COMMIT")
         self._in_transaction = False
-        self.built = replace(built)
+        self.built, self.held = replace(built), held
 
     def _feed(self, name: str, batches: list[pa.RecordBatch]) -> None:
         self._begin()

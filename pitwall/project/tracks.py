@@ -1,12 +1,13 @@
 """The tracks that pitwall ships and a user's own in, all that laps are looked for on out; one more written.
 
 The folder is the environment's (`PITWALL_TRACKS`, `--tracks`, or `./tracks` where there is one), so that every process
-that builds or reads a projection has the same.  Law: a process reads it once; what is in it is part of a pipeline's
-fingerprint, and who saves a track there makes projections stale.
+that builds or reads a projection has the same.  Law: a process reads it once; who saves a track there makes the
+projections stale of the sessions that begin near it, and no others.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 from pitwall.errors import UsageError
 from pitwall.log import durable
+from pitwall.track import lapping
 from pitwall.track.definition import Line, Track
 from pitwall.track.load import load_all, shipped
 from pitwall.track.plane import LatLon
@@ -42,6 +44,18 @@ def known() -> tuple[Track, ...]:
     mine = own()
     names = {track.name for track in mine}
     return (*mine, *(track for track in shipped() if track.name not in names))
+
+
+def near(place: str) -> str:
+    """A digest, 12 hex digits, of the tracks that laps of a session that begins there are looked for on.
+
+    place: as `BuiltFrom` has it; where that is empty no track matters, and it is empty.
+    """
+    if not place:
+        return ""
+    lat, lon = map(float, place.split(","))
+    prints = [track.fingerprint for track in lapping.near(known(), (lat, lon))]
+    return hashlib.sha256(repr(prints).encode()).hexdigest()[:12]
 
 
 def facts(track: Track, *, mine: bool) -> dict[str, Any]:

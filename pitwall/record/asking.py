@@ -14,7 +14,9 @@ from pitwall.log.outbox import Outbox
 from pitwall.log.recovery import session_folders
 from pitwall.log.requests import Request
 
-_ASKED: Final = frozenset({int(Control.NOTE), int(Control.CAR_EDITED), int(Control.START_LINE), int(Control.ANSWER)})
+_ASKED: Final = frozenset(
+    map(int, (Control.NOTE, Control.TAGS, Control.CAR_EDITED, Control.START_LINE, Control.ANSWER))
+)
 """The control rows that anybody may ask for."""
 
 

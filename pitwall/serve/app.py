@@ -11,12 +11,15 @@ from sanic.response import HTTPResponse
 
 from pitwall.errors import PitwallError
 from pitwall.serve import (
+    archive,
     cars,
     channels,
     choosing,
     coach,
     compare,
+    doctor,
     export,
+    frames,
     guard,
     health,
     importing,
@@ -34,6 +37,7 @@ from pitwall.serve import (
     sessions,
     signals,
     track,
+    why,
 )
 from pitwall.serve.encoding import dumps
 from pitwall.serve.foxglove import routes
@@ -47,8 +51,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("pitwall.serve")
 
 RESOURCES: Final = (
-    health, metrics, sessions, requests, channels, signals, query, export, laps, track, compare, coach, live,
-    replaying, importing, jobs, login, cars,
+    health, metrics, sessions, requests, channels, signals, frames, why, query, export, laps, track, compare, coach,
+    live, replaying, importing, archive, jobs, doctor, login, cars,
 )  # fmt: skip
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""
@@ -87,7 +91,6 @@ def build(serving: Serving) -> App:
         logging.getLogger(noisy).setLevel(logging.ERROR)  # what it tells of clients, the answers do
     guard.add(app)
     metrics.guard(app)
-    coach.guard(app)
     operations.add(app, (*OPERATIONS, *reference.of(OPERATIONS)))
     page.add(app)
     choosing.add(app)

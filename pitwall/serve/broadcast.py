@@ -1,6 +1,6 @@
 """Pictures in, events out: the live stream, encoded once a tick for everybody who is up to date.
 
-A new picture makes a tick at once, at most TICKS a second.
+A new picture makes a tick at once, at most one in TICK_S.
 
 Law: nothing queues. A client is a number, the tick it has seen; what it gets next is what changed since, as of now. A
 client that stalled therefore comes back to the newest state, whatever it missed, and costs nobody anything.
@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from pitwall.log.published import Recorder
 
 TICK_S: Final = 0.02
-"""At least so much lies between two ticks: what the projector's pictures come in (`chase.TAKE_S`)."""
+"""So much lies between two ticks at least: what the projector's pictures come in (`chase.TAKE_S`)."""
+
+LEEWAY_S: Final = TICK_S / 2
+"""A tick may be so much sooner, if those before it were later: pictures take longer to make at some times than at
+others, and if one held up the next, all that follow would be as late."""
 
 BEAT_S: Final = 0.05
 """And at most so much between two looks, news or not: an event tells the age of the newest data."""
@@ -82,6 +86,7 @@ class Broadcast:
         loop = asyncio.get_running_loop()
         self._live.watch(lambda: _tell(loop, self._news))
         status_s = -STATUS_S
+        free_s = 0.0  # from when on it may look again
         while not self.closing:
             self._news.clear()
             looked_s = time.monotonic()
@@ -91,7 +96,8 @@ class Broadcast:
             with suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_S):
                     await self._news.wait()
-            await asyncio.sleep(looked_s + TICK_S - time.monotonic())
+            free_s = max(free_s, looked_s - LEEWAY_S) + TICK_S
+            await asyncio.sleep(free_s - time.monotonic())
 
     def look(self, with_status: bool = True) -> None:
         """Takes the newest picture; wakes who waits, if there is anything new in it."""

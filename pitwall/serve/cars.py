@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -108,6 +109,16 @@ class OneChannel(Struct):
     table: str
 
 
+class Limit(Struct):
+    """What a channel must stay within, in its unit.  over_rpm: only above; for_s: it has to be beyond for so long."""
+
+    channel: str
+    below: float | None
+    above: float | None
+    over_rpm: float | None
+    for_s: float
+
+
 class WholeCar(OneCar):
     """fingerprint: two cars of one turn the same frames into the same channels; null: it was never valid."""
 
@@ -115,6 +126,7 @@ class WholeCar(OneCar):
     buses: list[str]
     channels: list[OneChannel]
     roles: dict[str, str]
+    alarms: list[Limit]
     notes: list[str]
 
 
@@ -189,12 +201,13 @@ def _facts(name: str, found: Car | None, problems: list[str]) -> dict[str, Any]:
 
 def _whole(serving: Serving, name: str) -> dict[str, Any]:
     found, problems = _found(serving, name)
-    nothing: dict[str, Any] = {"fingerprint": None, "buses": [], "channels": [], "roles": {}, "notes": []}
+    nothing: dict[str, Any] = {"fingerprint": None, "buses": [], "channels": [], "roles": {}, "alarms": [], "notes": []}
     whole = nothing if found is None else {
         "fingerprint": found.fingerprint,
         "buses": [bus.name for bus in found.buses],
         "channels": _channels(found),
         "roles": dict(found.roles),
+        "alarms": [asdict(alarm) for alarm in found.alarms],
         "notes": list(found.notes),
     }  # fmt: skip
     return _facts(name, found, problems) | whole

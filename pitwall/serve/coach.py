@@ -36,11 +36,10 @@ if TYPE_CHECKING:
     from pitwall.serve.asking.reply import Reply
     from pitwall.serve.model.writing import Writing
     from pitwall.serve.reading import Told
-    from pitwall.serve.serving import App, Request, Serving
+    from pitwall.serve.serving import Request, Serving
 
 PING_S: Final = 5.0
 """A stream whose model thinks still shows that it is there."""
-PREFIX: Final = "/coach/"
 PROBLEMS: Final = (*OF_A_SESSION, "too-often")
 
 
@@ -170,6 +169,7 @@ async def debrief(request: Request, wanted: OfDebrief) -> HTTPResponse | None:
     answers=Advice,
     problems=(*PROBLEMS, "unknown-agent", "too-long"),
     media=(JSON, EVENTS),
+    most_bytes=MAX_QUESTION_BYTES,
 )
 async def ask(request: Request, wanted: Question) -> HTTPResponse | None:
     """A question, answered from the data."""
@@ -187,19 +187,6 @@ async def ask(request: Request, wanted: Question) -> HTTPResponse | None:
 
 
 OPERATIONS: Final = (agents, brief, debrief, ask)
-
-
-def guard(app: App) -> None:
-    """No client may ask at length."""
-
-    @app.on_request
-    async def not_too_long(request: Request) -> None:
-        if not request.path.startswith(PREFIX):
-            return
-        if len(request.body) > MAX_QUESTION_BYTES:
-            raise Problem(
-                "too-long", f"the body is longer than {MAX_QUESTION_BYTES:,} bytes", hint="ask in fewer words"
-            )
 
 
 async def _answer(request: Request, said: Said, begun_s: float, stream: bool) -> HTTPResponse | None:

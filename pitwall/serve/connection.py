@@ -14,6 +14,7 @@ from sanic.http import Stage
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
 from pitwall.serve.gate import BODY, HEAD, Gate
+from pitwall.serve.guard import check_before_body
 from pitwall.serve.limits import BODY_BYTES_PER_S, BODY_S, HEAD_S, MAX_REQUEST_BYTES, MAX_UNDER_WAY
 from pitwall.serve.problem import Problem
 
@@ -89,6 +90,8 @@ class Connection(WebSocketProtocol):
                     hint="ask again in a second",
                     headers={"Retry-After": "1"},
                 )
+            if http.request_body:  # Sanic reads it before it asks the guard
+                check_before_body(request)
             await self.app.handle_request(request)  # type: ignore[arg-type]  # Sanic forgets what its ctx is
         finally:
             self._gate.answered(self)

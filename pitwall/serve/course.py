@@ -17,6 +17,7 @@ from pitwall.frames import Frames, concat
 from pitwall.log.reader import Tail
 from pitwall.project.loop import Projector, project, projecting_in_memory, projecting_into
 from pitwall.project.pipeline import Pipeline
+from pitwall.project.recent import Recent
 from pitwall.project.room import NoRoomError, Room, WriteError
 from pitwall.serve.following import Following
 
@@ -107,13 +108,14 @@ def joined(batches: list[Frames]) -> Iterator[Frames]:
 @contextlib.contextmanager
 def _projecting(pipeline: Pipeline, generations: Generations, right: Building | None) -> Iterator[Projector]:
     """A projector into a new generation; in memory, where another process builds it; without room, into nothing."""
+    recent = Recent(pipeline.tables)
     with contextlib.ExitStack() as stack:
         try:
             generations.room.check()
             if right is None:
-                projector = stack.enter_context(projecting_in_memory(pipeline, generations))
+                projector = stack.enter_context(projecting_in_memory(pipeline, generations, recent))
             else:
-                projector = stack.enter_context(projecting_into(right.another(), pipeline))
+                projector = stack.enter_context(projecting_into(right.another(), pipeline, recent))
         except WriteError as error:
             _tell(error, generations.room, pipeline.built.session)
             projector = stack.enter_context(projecting_in_memory(pipeline, generations))

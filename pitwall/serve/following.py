@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from pitwall.decode.traffic import Traffic
+from pitwall.log.remarks import NOTHING
 from pitwall.project.database import quoted
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.query import open_projection
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from pitwall.car import Car
     from pitwall.coach.cues import Cue
+    from pitwall.decode.traffic import Heard
     from pitwall.derive import Rows
     from pitwall.frames import Frames
     from pitwall.log.opening import Header
@@ -35,7 +39,7 @@ NEWS_NS: Final = 3_000_000_000
 
 
 class Following:
-    """One session being followed: its projector, its tail, its gauges."""
+    """One session being followed: its projector, its tail, its gauges.  remarks: what people said of it so far."""
 
     def __init__(self, about: Header, projector: Projector, tail: Tail, *, written: int) -> None:
         """written: offset behind the log's last row as of now, which is to be caught up with."""
@@ -47,6 +51,8 @@ class Following:
         self._written = written
         self._gauges = Gauges(projector.pipeline.tables, channels_of_buses(projector.pipeline.car))
         self._cast = _cast(projector.pipeline, about, self._gauges)
+        self.remarks = NOTHING
+        self._traffic, self._taking = Traffic(), threading.Lock()
         self._heard_at_s: float | None = None
 
     @property
@@ -57,8 +63,21 @@ class Following:
     def saw(self, frames: Frames, rows: list[Rows]) -> None:
         """A batch that was applied, and the rows that it gave."""
         self._gauges.take(frames, rows)
+        with self._taking:
+            self._traffic.take(frames)
+        self.remarks = self.remarks.and_of(frames)
         live = self.recording and frames.start >= self._written
         self._heard_at_s = time.monotonic() if live else _heard_at_s(self._about, self._gauges.newest_t)
+
+    def traffic(self) -> Heard:
+        """The newest frame of each id.  For any thread.
+
+        Of a session that is being recorded it is as of now: an id that has gone quiet slows down.
+        """
+        with self._taking:
+            newest, heard_at_s = self._traffic.newest_t, self._heard_at_s
+            quiet_s = time.monotonic() - heard_at_s if self.recording and heard_at_s is not None else 0.0
+            return self._traffic.heard(newest + round(max(0.0, quiet_s) * 1e9))
 
     def finish(self) -> None:
         """Ends the projection: it is whole, and whoever asks sees all of it."""

@@ -21,13 +21,14 @@ from pitwall.car import names
 from pitwall.car.heard import heard
 from pitwall.errors import PitwallError
 from pitwall.log.folder import header, header_by_name
+from pitwall.log.remarks import NOTHING, Remarks, remarks
 from pitwall.log.session import LATEST, Session, find, sessions
 from pitwall.project.build import stale
 from pitwall.project.catalog import Catalog, catalog
 from pitwall.project.generations import Generations
 from pitwall.project.pipeline import origin
 from pitwall.project.query import Projection, open_as_it_is, open_projection
-from pitwall.serve.limits import HEADERS, most_open
+from pitwall.serve.limits import HEADERS, REMARKS, most_open
 from pitwall.serve.rebuilds import Rebuilds
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Shelf:
         self._headers: dict[str, Header] = {}  # of the sessions that were asked for
         self._opening: dict[str, threading.Lock] = {}
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
+        self._remarks: dict[str, tuple[int, Remarks]] = {}  # of as many rows
         self._listed: tuple[float, list[Session]] = (0.0, [])
         self._closing = False
 
@@ -115,6 +117,20 @@ class Shelf:
             return origin(self._definitions.get(about.car).car, about).fingerprint
         except PitwallError:
             return ""
+
+    def remarks(self, session: Session) -> Remarks:
+        """What people said of the session; nothing, where its log can't be read."""
+        known = self._remarks.get(session.id)
+        if known is None or known[0] != session.rows:
+            try:
+                known = session.rows, remarks(session.path)
+            except PitwallError:
+                return NOTHING
+            with self._lock:
+                while len(self._remarks) >= REMARKS:
+                    self._remarks.pop(next(iter(self._remarks)))
+                self._remarks[session.id] = known
+        return known[1]
 
     def cars(self) -> list[str]:
         """The names of the cars that there are."""

@@ -81,6 +81,14 @@ def add(app: App) -> None:
                 response.headers["Access-Control-Allow-Origin"] = origin
 
 
+def check_before_body(request: Request) -> None:
+    """Problem: whoever asks so may not, whatever the body says: not a byte of it need be kept."""
+    check_host(request)
+    if not _is_preflight(request):
+        check_origin(request)
+        check_token(request)
+
+
 def check_host(request: Request) -> None:
     """Problem: the Host header names somebody else."""
     host = request.headers.get("host", "")

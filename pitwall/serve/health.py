@@ -94,6 +94,7 @@ def report(serving: Serving) -> dict[str, Any]:
         "queries": {
             "running": readings.running,
             "answered": readings.answered,
+            "recalled": readings.recalled,
             "refused": readings.refused,
             "interrupted": readings.interrupted,
         },
@@ -176,8 +177,13 @@ def _began(pid: int) -> str | None:
 
 
 def _room(space: Space) -> dict[str, Any]:
-    """What there is for projections, and why they give way to the log, if they do."""
-    return {"free_bytes": space.free, "left_to_log_bytes": space.floor, "not_kept": space.why or None}
+    """What there is for projections, how long it lasts, and why they give way to the log, if they do."""
+    return {
+        "free_bytes": space.free,
+        "free_hours": round(space.lasts_s / 3600, 2) if space.lasts_s is not None else None,
+        "left_to_log_bytes": space.floor,
+        "not_kept": space.why or None,
+    }
 
 
 def _projection(picture: Picture) -> dict[str, Any]:

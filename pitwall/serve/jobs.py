@@ -1,4 +1,4 @@
-"""`GET /jobs`: what goes on behind, and how far it is: captures being imported, past sessions being rebuilt."""
+"""`GET /jobs`: what goes on behind, and how far it is: imports, rebuilds, the archive; and `POST /rebuild`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sanic.response import HTTPResponse
 
     from pitwall.serve.importer import Import
+    from pitwall.serve.mover import Move
     from pitwall.serve.rebuilds import Rebuilds
     from pitwall.serve.serving import Request, Serving
 
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 class Job(Struct, kw_only=True):
     """One thing that is done behind.
 
-    session: that is rebuilt, or that a capture became.  losses: what of a damaged capture could not be read, the first
-    of `lost`; all else of it was imported.
+    session: that is rebuilt, archived or restored, or that a capture became.  losses: what of a damaged capture could
+    not be read, or of a session or its archive was damaged, the first of `lost`; all else is there.
     """
 
     id: str
-    kind: Literal["import", "rebuild"]
+    kind: Literal["import", "rebuild", "archive", "restore"]
     state: Literal["waiting", "running", "done", "failed"]
     progress: Annotated[float | None, Meta(description="0 to 1; null: it has not said yet")] = None
     session: str | None = None
@@ -57,7 +58,7 @@ class Jobs(Struct):
 
 @operation("GET", "/jobs", answers=Jobs)
 async def jobs(request: Request, _: Nothing) -> HTTPResponse:
-    """What goes on behind: imports, and rebuilds of past sessions.  The newest of what has ended is told of."""
+    """What goes on behind: imports, rebuilds, the archive.  The newest of what has ended is told of."""
     held = request.app.ctx.readings.rebuilds.held or None
     return answer(msgspec.to_builtins(Jobs(list(_all(request.app.ctx)), held)))
 
@@ -71,7 +72,42 @@ async def one_job(request: Request, _: Nothing, job: str) -> HTTPResponse:
     return answer(msgspec.to_builtins(found))
 
 
-OPERATIONS: Final = (jobs, one_job)
+class Rebuild(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which projections."""
+
+    session: (
+        Annotated[str, Meta(max_length=128, description="of this session; when it is left out, of all that are over")]
+        | None
+    ) = None
+
+
+@operation(
+    "POST",
+    "/rebuild",
+    takes=Rebuild,
+    answers=Jobs,
+    problems=("unknown-session", "no-live-session", "recording", "query-timeout"),
+)
+async def rebuild(request: Request, wanted: Rebuild) -> HTTPResponse:
+    """Build the projection of a session, or of all of them, anew from the log: the answer is the jobs of it.
+
+    Readers have the old one until the new one takes its place. What is stale is rebuilt without being asked for.
+    """
+    readings = request.app.ctx.readings
+    if wanted.session is not None:
+        found = [await readings.find(await request.app.ctx.session(wanted.session))]
+        if found[0].state == "recording":
+            what = f"{found[0].id} is being recorded, and projected as it grows"
+            raise Problem("recording", what, hint="rebuild it once it has ended")
+    else:
+        found = [one for one in reversed(await readings.sessions()) if one.state != "recording"]
+    rebuilds = readings.rebuilds
+    rebuilds.asked.extend(one.id for one in found)
+    shown = [_rebuild(one.id, "waiting") for one in found[:MOST_WAITING]]
+    return answer(msgspec.to_builtins(Jobs(shown, rebuilds.held or None)))
+
+
+OPERATIONS: Final = (jobs, one_job, rebuild)
 
 
 def of_import(one: Import) -> Job:
@@ -92,13 +128,32 @@ def of_import(one: Import) -> Job:
     )
 
 
+def of_move(one: Move) -> Job:
+    """A session's way to the archive, or back, as the API shows it."""
+    return Job(
+        id=one.id,
+        kind=one.kind,  # type: ignore[arg-type]  # one of these
+        state=one.state,  # type: ignore[arg-type]
+        progress=1.0 if one.state == "done" else one.done / one.of if one.of else None,
+        session=one.session,
+        error=one.error,
+        losses=list(one.problems),
+        lost=one.lost,
+        started_at=iso(one.began_ns) if one.began_ns is not None else None,
+    )
+
+
 def _all(serving: Serving) -> Iterator[Job]:
+    yield from map(of_move, serving.mover.jobs())
     yield from map(of_import, serving.importer.jobs())
     yield from _rebuilds(serving.readings.rebuilds)
 
 
 def _rebuilds(rebuilds: Rebuilds) -> Iterator[Job]:
-    for session, (done, rows) in dict(rebuilds.running).items():
+    # in the order in which one goes from here to there: none is missed on its way
+    waiting = list(dict.fromkeys([*rebuilds.asked, *rebuilds.waiting]))[:MOST_WAITING]
+    running = dict(rebuilds.running)
+    for session, (done, rows) in running.items():
         began_ns = rebuilds.began.get(session)
         yield _rebuild(
             session,
@@ -106,12 +161,16 @@ def _rebuilds(rebuilds: Rebuilds) -> Iterator[Job]:
             progress=min(1.0, done / rows) if rows else None,
             started_at=iso(began_ns) if began_ns is not None else None,
         )
-    for session in rebuilds.waiting[:MOST_WAITING]:
-        yield _rebuild(session, "waiting")
+    for session in waiting:
+        if session not in running:
+            yield _rebuild(session, "waiting")
+    again = {*running, *waiting}
     for session in rebuilds.ended:
-        yield _rebuild(session, "done", progress=1.0)
+        if session not in again:
+            yield _rebuild(session, "done", progress=1.0)
     for session, why in list(dict(rebuilds.failed).items())[:MOST_FAILED]:
-        yield _rebuild(session, "failed", error=why)
+        if session not in again:
+            yield _rebuild(session, "failed", error=why)
 
 
 def _rebuild(session: str, state: Literal["waiting", "running", "done", "failed"], **facts: object) -> Job:

@@ -1,8 +1,9 @@
 """What the server's caches, queues and answers may hold at most, each with its reason: its memory is the sum of these.
 
 What is not here is bounded by what it mirrors: a picture by the car's channels, the listing by the sessions on disk.
-What the live projection gathers is bounded by `project.store`, what DuckDB takes by `project.memory`, what a language
-model may send by `model.exchange`, and what is remembered of it by `model.desk`.
+What the live projection gathers is bounded by `project.store`, what it keeps of the newest rows by `project.recent`,
+what DuckDB takes by `project.memory`, what a language model may send by `model.exchange`, and what is remembered of it
+by `model.desk`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ OPEN_IDLE_S: Final = 300.0
 HEADERS: Final = 512
 """Sessions whose beginning is remembered, so that a question does not read it again: some 2 kB each.  And sessions that
 a lock is kept for, so that no two questions build one's projection: those not held are let go of beyond it."""
+
+REMARKS: Final = 4096
+"""Sessions of which is remembered what people said, so that a listing does not read it again: some 100 bytes each, and
+8 kB at most."""
 
 MAX_STREAMS: Final = 128
 """A hundred clients cost 3 % of a core; a browser needs one for all its tabs."""
@@ -82,6 +87,9 @@ MAX_POINTS: Final = 10_000
 MAX_VALUES: Final = 100_000
 """Points of all channels in one answer: some 3 MB of JSON."""
 
+MAX_WINDOW_S: Final = 600.0
+"""Of raw frames of a past session: five million of a fast bus, which take some seconds to read."""
+
 EDITS: Final = 64
 """Edits that wait for the recorder; more are not written down, and that is logged."""
 MAX_FILES: Final = 1000
@@ -120,6 +128,8 @@ MAX_LOSSES: Final = 20
 """Of a damaged capture that are told one by one: more tell nothing new."""
 MOST_ENDED: Final = 50
 """Jobs that are over and still told of, of each kind."""
+MOST_MOVES: Final = 100
+"""Sessions waiting to be archived or restored."""
 MOST_WAITING: Final = 100
 """Sessions waiting to be rebuilt that are told of as jobs; /health counts all."""
 

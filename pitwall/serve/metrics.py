@@ -72,9 +72,10 @@ def _lines(health: Mapping[str, Any]) -> Iterator[str]:
     yield from family("log_damages", "gauge", "Places that could not be read.", [({}, live["log_damages"])])
     yield from family("resident_bytes", "gauge", "Of a process.", rss)
     yield from family("free_bytes", "gauge", "On the disk.", [({}, health["projection"]["free_bytes"])])
+    yield from family("free_hours", "gauge", "Until the disk is full.", [({}, health["projection"]["free_hours"])])
     for group, gauges, counters in (
         ("streams", ("open",), ("refused", "skipped", "stalled")),
-        ("queries", ("running",), ("answered", "refused", "interrupted")),
+        ("queries", ("running",), ("answered", "recalled", "refused", "interrupted")),
     ):
         for name in gauges:
             yield from family(f"{group}_{name}", "gauge", f"{group}: {name}.", [({}, health[group][name])])

@@ -23,6 +23,7 @@ from pitwall.serve.broadcast import event
 from pitwall.serve.limits import MAX_VALUES, MISSED_NS, MISSED_POINTS
 from pitwall.serve.problem import Problem
 from pitwall.serve.window import Asked, read
+from pitwall.serve.window_stored import Stored
 
 if TYPE_CHECKING:
     from pitwall.serve.newest import Picture
@@ -77,7 +78,7 @@ def _missed(cursor: duckdb.DuckDBPyConnection, since: int) -> dict[str, Any]:
     traces = {}
     if names:
         points = max(2, min(MISSED_POINTS, MAX_VALUES // len(names)))
-        traces = read(cursor, Asked(tuple(names), t_from, t_to, points)).traces
+        traces = read(Stored(cursor), Asked(tuple(names), t_from, t_to, points)).traces
     return {
         "t_from": t_from,
         "t_to": t_to,

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from pitwall.coach.cues import Cue
+    from pitwall.decode.traffic import Heard
     from pitwall.log.published import Recorder
+    from pitwall.log.remarks import Remarks
+    from pitwall.project.recent import Held
 
 NEVER = -1
 """The `t` of a channel that has had no value yet."""
@@ -104,6 +107,15 @@ class Live(Protocol):
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         """A cursor of its own on the projection being built, if `session` is the one it follows."""
 
+    def traffic(self, session: str) -> Heard | None:
+        """The newest frame of each id, if `session` is the one it follows, and has caught up with.  For any thread."""
+
+    def remarks(self, session: str) -> Remarks | None:
+        """What people said of `session` so far, if it is the one it follows, and has caught up with."""
+
+    def held(self, session: str) -> Held | None:
+        """The newest rows of the projection being built, if `session` is the one it follows."""
+
     def space(self) -> Space:
         """Whether there is room for projections."""
 
@@ -125,6 +137,9 @@ class Live(Protocol):
     def note(self, session: str, fact: Mapping[str, Any]) -> None:
         """Have a person's words put into the session's log.  May take seconds; raises LogError where it can't be."""
 
+    def tag(self, session: str, fact: Mapping[str, Any]) -> None:
+        """Have the session's tags put into its log.  May take seconds; raises LogError where they can't be."""
+
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         """Have what a model answered put into the session's log.  May take seconds; raises LogError: it can't be."""
 
@@ -136,12 +151,14 @@ class Still:
         self._shown = picture or Picture()
         self._told: Callable[[], None] = lambda: None
         self.shown_space = Space()
+        self.shown_held: dict[str, Held] = {}
         self.shown_recorder: Recorder | None = None
         self.shown_problems: dict[str, tuple[str, ...]] = {}
         self.ended: list[str] = []
         self.answers: list[tuple[str, Mapping[str, Any]]] = []
         self.lines: list[tuple[str, Mapping[str, Any]]] = []
         self.notes: list[tuple[str, Mapping[str, Any]]] = []
+        self.tags: list[tuple[str, Mapping[str, Any]]] = []
 
     @property
     def shown(self) -> Picture:
@@ -161,6 +178,15 @@ class Still:
 
     def cursor(self, session: str) -> duckdb.DuckDBPyConnection | None:
         return None
+
+    def traffic(self, session: str) -> Heard | None:
+        return None
+
+    def remarks(self, session: str) -> Remarks | None:
+        return None
+
+    def held(self, session: str) -> Held | None:
+        return self.shown_held.get(session)
 
     def space(self) -> Space:
         return self.shown_space
@@ -188,6 +214,11 @@ class Still:
         if self.shown_recorder is None:
             raise LogError("nobody records here")
         self.notes.append((session, fact))
+
+    def tag(self, session: str, fact: Mapping[str, Any]) -> None:
+        if self.shown_recorder is None:
+            raise LogError("nobody records here")
+        self.tags.append((session, fact))
 
     def keep_answer(self, session: str, fact: Mapping[str, Any]) -> None:
         if self.shown_recorder is None:

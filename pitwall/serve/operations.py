@@ -10,8 +10,10 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pitwall.serve.limits import MAX_REQUEST_BYTES
 from pitwall.serve.parameters import JSON as JSON
 from pitwall.serve.parameters import Nothing, reader
+from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
     from msgspec import Struct
@@ -36,6 +38,7 @@ class Operation:
 
     upload: the body is a file, which the handler reads as it comes, and `takes` is of the query; what becomes of it is
     told later (202).
+    most_bytes: of the body.
     problems: names of `problem.PROBLEMS`.  media: what it may answer in, the default first.
     """
 
@@ -47,6 +50,7 @@ class Operation:
     problems: tuple[str, ...]
     media: tuple[str, ...]
     upload: bool = False
+    most_bytes: int = MAX_REQUEST_BYTES
 
     @property
     def in_body(self) -> bool:
@@ -79,6 +83,7 @@ def operation(
     problems: Iterable[str] = (),
     media: tuple[str, ...] = (JSON,),
     upload: bool = False,
+    most_bytes: int = MAX_REQUEST_BYTES,
 ) -> Callable[[Handler], Operation]:
     """Makes an operation of a handler."""
 
@@ -86,7 +91,8 @@ def operation(
         named = (*problems, *OF_A_SESSION) if "<sid>" in path else tuple(problems)
         if method == "POST" and not upload:
             named = (*named, "not-json")
-        return Operation(method, path, handler, takes, answers, (*named, "bad-parameter", *ALWAYS), media, upload)
+        named = (*named, "bad-parameter", *ALWAYS)
+        return Operation(method, path, handler, takes, answers, named, media, upload, most_bytes)
 
     return of
 
@@ -102,6 +108,8 @@ def _route(one: Operation) -> Handler:
     taken, handler = reader(one.takes, in_body=one.in_body), one.handler
 
     async def handle(request: Request, **names: str) -> HTTPResponse | None:
+        if one.in_body and len(request.body) > one.most_bytes:
+            raise Problem("too-long", f"the body has {len(request.body):,} bytes", hint=f"at most {one.most_bytes:,}")
         return await handler(request, taken(request), **names)
 
     return handle

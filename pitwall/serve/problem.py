@@ -81,6 +81,8 @@ PROBLEMS: Final = {
     "unknown-session": (404, "No such session"),
     "no-such-format": (406, "It can't be had so"),
     "too-slow": (408, "The request came too slowly"),
+    "recording": (409, "The session is being recorded"),
+    "no-archive": (409, "There is no archive"),
     "not-recording": (409, "The session is not being recorded"),
     "too-large": (413, "More than is taken"),
     "too-long": (413, "More than is taken"),

@@ -23,6 +23,10 @@ QUERY_BURST: Final = 20
 QUERY_EVERY_S: Final = 0.2
 """Of SQL: a script that asks for one thing after the other; each may take all cores for a while."""
 
+WHY_BURST: Final = 10
+WHY_EVERY_S: Final = 1.0
+"""Of what made a value: a person clicks, and a log is replayed for each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -39,6 +43,7 @@ KINDS: Final = (
     Kind("coach", "the coach was", lambda path: path.startswith("/coach/"), BURST, EVERY_S),
     Kind("signals", "signals were", lambda path: path.endswith("/signals"), SIGNALS_BURST, SIGNALS_EVERY_S),
     Kind("query", "questions in SQL were", lambda path: path.endswith("/query"), QUERY_BURST, QUERY_EVERY_S),
+    Kind("why", "what made a value was", lambda path: path.endswith("/why"), WHY_BURST, WHY_EVERY_S),
 )
 
 

@@ -1,7 +1,8 @@
 """Questions to projections, answered off the loop: few threads, a cursor a question, limits on number and time.
 
 The session being projected is read through a cursor on the connection that writes it, a finished one from its file,
-read-only. A question whose client has gone, or whose time is up, is interrupted: its thread is free at once.
+read-only. A question whose client has gone, or whose time is up, is interrupted: its thread is free at once. What the
+newest rows can answer, which the session being projected has in memory, asks no DuckDB, and waits for none.
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 import duckdb
 
+from pitwall.errors import PitwallError
 from pitwall.project.query import is_damage
+from pitwall.project.tracks import near
 from pitwall.serve.limits import QUESTION_THREADS, QUESTIONS
 from pitwall.serve.problem import Problem
 
 if TYPE_CHECKING:
     from pitwall.car import Car
+    from pitwall.log.remarks import Remarks
     from pitwall.log.session import Session
     from pitwall.project.catalog import Catalog
+    from pitwall.project.recent import Held
     from pitwall.serve.newest import Live
     from pitwall.serve.rebuilds import Rebuilds
 
@@ -45,6 +50,9 @@ class Garage(Protocol):
 
     def find(self, name: str) -> Session:
         """The one that `name` stands for; UsageError with near names."""
+
+    def remarks(self, session: Session) -> Remarks:
+        """What people said of the session."""
 
     def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
         """A cursor of its own on that session's projection, which is built if it must be."""
@@ -80,11 +88,13 @@ class Garage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """What an answer is from.  fingerprint: of the pipeline that the projection was built with.  offset: of the log, up
-    to which it was.  complete: the session's end is in it.  stale: it would be built with another pipeline now.
+    """What an answer is from.  fingerprint: of the pipeline that the projection was built with.  tracks: a digest of
+    those that were near.  offset: of the log, up to which it was.  complete: the session's end is in it.  stale: it
+    would be built with another pipeline, or on other tracks, now.
     """
 
     fingerprint: str
+    tracks: str
     offset: int
     complete: bool
     stale: bool
@@ -93,6 +103,10 @@ class Edition:
     def final(self) -> bool:
         """Whether the same question gets the same answer from now on, unless a car's definition is edited."""
         return self.complete and not self.stale
+
+    def is_replaced_by(self, newer: Edition) -> bool:
+        """Whether that one was built anew, and has not just grown."""
+        return newer.fingerprint != self.fingerprint or self.tracks not in ("", newer.tracks)
 
     def pipeline(self) -> dict[str, object]:
         """What the API says of it."""
@@ -116,13 +130,17 @@ class Told(Generic[T]):
 
 
 class Readings:
-    """Asks, and counts.  running: under way or waiting.  interrupted: client gone, or time up."""
+    """Asks, and counts.  running: under way or waiting.  interrupted: client gone, or time up.
+
+    recalled: of those answered, without DuckDB.
+    """
 
     def __init__(self, live: Live, garage: Garage) -> None:
         self._live = live
         self._garage = garage
         self._pool = ThreadPoolExecutor(QUESTION_THREADS, "pitwall-query")
-        self.running = self.answered = self.refused = self.interrupted = 0
+        self._memory = ThreadPoolExecutor(1, "pitwall-recall")  # numpy, and few locks of Python's to wait for
+        self.running = self.answered = self.refused = self.interrupted = self.recalled = 0
 
     async def ask(
         self,
@@ -137,11 +155,10 @@ class Readings:
         """
 
         def told(cursor: duckdb.DuckDBPyConnection) -> Told[T]:
-            ((fingerprint, offset, complete),) = cursor.execute(
-                "SELECT fingerprint, log_offset, complete FROM built_from"
+            ((fingerprint, offset, complete, place, tracks),) = cursor.execute(
+                "SELECT fingerprint, log_offset, complete, place, tracks FROM built_from"
             ).fetchall()
-            wanted = self._garage.fingerprint(session)
-            edition = Edition(fingerprint, offset, complete, wanted not in ("", fingerprint))
+            edition = self._edition(session, fingerprint, offset, complete, place, tracks)
             of(edition)
             return Told(question(cursor), edition)
 
@@ -151,6 +168,30 @@ class Readings:
             lambda: self._garage.distrust(session),
         )
         return await self._run(call, call.interrupt)
+
+    async def recall(self, session: str, question: Callable[[Held], T | None]) -> Told[T] | None:
+        """What `question` returns, given the newest rows of the session's projection; None: it says so, or nobody has
+        them, as it is not being built.  Problem: too busy.
+        """
+        held = self._live.held(session)
+        if held is None or held.built.complete:
+            return None
+
+        def told() -> Told[T] | None:
+            answer, built = question(held), held.built
+            if answer is None:
+                return None
+            origin = (built.fingerprint, built.offset, built.complete, built.place, built.tracks)
+            return Told(answer, self._edition(session, *origin))
+
+        found = await self._run(told, pool=self._memory)
+        self.recalled += found is not None
+        return found
+
+    def _edition(self, session: str, fingerprint: str, offset: int, complete: bool, place: str, tracks: str) -> Edition:
+        wanted = self._garage.fingerprint(session)
+        stale = wanted not in ("", fingerprint) or tracks != near(place)
+        return Edition(fingerprint, tracks, offset, complete, stale)
 
     @property
     def rebuilds(self) -> Rebuilds:
@@ -169,6 +210,15 @@ class Readings:
         """The sessions there are, oldest first."""
         return await self._run(self._garage.sessions)
 
+    async def remarks(self, sessions: Sequence[Session]) -> list[Remarks]:
+        """What people said of each of the sessions."""
+        gone = threading.Event()
+
+        def read() -> list[Remarks]:
+            return [self._live.remarks(one.id) or self._garage.remarks(one) for one in sessions if not gone.is_set()]
+
+        return await self._run(read, gone.set)
+
     def cars(self) -> Sequence[str]:
         """The names of the cars that there are.  To be called off the loop, as is `car`."""
         return self._garage.cars()
@@ -185,13 +235,30 @@ class Readings:
         """The session of that name."""
         return await self._run(lambda: self._garage.find(name))
 
+    async def read(self, work: Callable[[Callable[[], None]], T]) -> T:
+        """What `work` reads of a log, within the limits of a question.  It calls what it is given again and again."""
+        gone = threading.Event()
+
+        def go_on() -> None:
+            if gone.is_set():
+                raise PitwallError("nobody waits for it any more")
+
+        return await self._run(lambda: work(go_on), gone.set)
+
     def close(self) -> None:
         """Ends builds under way, waits for questions, and closes the files."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._memory):
+            pool.shutdown(wait=False, cancel_futures=True)
         self._garage.close()
-        self._pool.shutdown()
+        for pool in (self._pool, self._memory):
+            pool.shutdown()
 
-    async def _run(self, work: Callable[[], T], interrupt: Callable[[], None] = lambda: None) -> T:
+    async def _run(
+        self,
+        work: Callable[[], T],
+        interrupt: Callable[[], None] = lambda: None,
+        pool: ThreadPoolExecutor | None = None,
+    ) -> T:
         if self.running >= QUESTIONS:
             self.refused += 1
             raise Problem(
@@ -200,7 +267,7 @@ class Readings:
                 hint="ask again in a second",
                 headers={"Retry-After": "1"},
             )
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        future = asyncio.get_running_loop().run_in_executor(pool or self._pool, work)
         self.running += 1
         future.add_done_callback(self._done)
         try:

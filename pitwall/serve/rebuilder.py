@@ -6,6 +6,7 @@ Laws:
    rest while the live projector is behind, or builds an edit's successor, and while there is little room.
 2. What has no projection is left alone: it is built when it is asked for.  So what gave way to the log stays away.
 3. What failed is tried again once a definition or its log has changed, or the server begins anew.
+4. What somebody asks for is built anew in any case, and first.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from pitwall.errors import PitwallError
+from pitwall.project.tracks import near
 from pitwall.serve.companion import Companion
 from pitwall.serve.limits import MOST_ENDED
 from pitwall.workers import CORES, Order, Worker
@@ -56,6 +58,7 @@ class Rebuilder(Companion):
         self._live = live
         self._leave_free = leave_free
         self._workers: dict[str, Worker] = {}
+        self._asked: dict[str, None] = {}  # what waits because somebody asked for it, in the order of that
         self._failed: dict[str, tuple[str, int]] = {}  # session -> the fingerprint and the rows that it failed with
         self._scanned: tuple[int, float] = (-1, 0.0)  # the definitions' version, and when
 
@@ -67,15 +70,17 @@ class Rebuilder(Companion):
         version = self._definitions.version
         if version != self._scanned[0] or time.monotonic() - self._scanned[1] > SCAN_S:
             self._scanned = version, time.monotonic()
-            rebuilds.waiting = tuple(name for name in self._stale() if name not in self._workers)
+            stale = [name for name in self._stale() if name not in self._workers]
+            rebuilds.waiting = tuple(dict.fromkeys([*self._asked, *stale]))
+        self._listen()
         rebuilds.held = self._held()
         for worker in self._workers.values():
             worker.pause(bool(rebuilds.held))
         if rebuilds.waiting and not rebuilds.held and len(self._workers) < MOST:
-            session, *rest = rebuilds.waiting
-            rebuilds.waiting = tuple(rest)
-            self._begin(session)
+            self._begin(rebuilds.waiting[0])
         rebuilds.running = {name: (worker.done, worker.rows) for name, worker in self._workers.items()}
+        # only now: who looks meanwhile finds it there or here
+        rebuilds.waiting = tuple(session for session in rebuilds.waiting if session not in self._workers)
 
     def run(self) -> None:
         try:
@@ -89,8 +94,19 @@ class Rebuilder(Companion):
             for worker in self._workers.values():
                 worker.close()
 
+    def _listen(self) -> None:
+        """Those that somebody asks for come first, and are built anew whether they are stale or not."""
+        rebuilds = self._shelf.rebuilds
+        while rebuilds.asked:
+            session = rebuilds.asked[0]
+            if session not in self._workers and session not in self._asked:
+                self._asked[session] = None
+                rebuilds.failed.pop(session, None)
+                rebuilds.waiting = tuple(dict.fromkeys([*self._asked, *rebuilds.waiting]))
+            rebuilds.asked.popleft()
+
     def _stale(self) -> list[str]:
-        """Sessions that have a projection, but not by their car's newest definition; the newest first."""
+        """Sessions that have a projection, but not by the newest definition on the tracks near; the newest first."""
         generations, cast, status = self._shelf.generations, self._live.picture().cast, self._live.picture().status
         followed = cast.session if cast is not None and status.state != "ended" else ""
         there = set(generations.sessions())
@@ -102,7 +118,8 @@ class Rebuilder(Companion):
             wanted = self._shelf.fingerprint(session.id)
             if not wanted or self._failed.get(session.id) == (wanted, session.rows):
                 continue
-            if generations.said(session.id, wanted) != session.rows:
+            said = generations.said(session.id, wanted)
+            if said is None or said.offset != session.rows or said.tracks != near(said.place):
                 found.append(session.id)
         return found
 
@@ -118,11 +135,14 @@ class Rebuilder(Companion):
         return ""
 
     def _begin(self, session: str) -> None:
+        forced = session in self._asked
+        self._asked.pop(session, None)
         order = Order(
             session,
             self._logs,
             self._shelf.generations.folder,
             self._definitions.cars,
+            force=forced,
             nice=NICE,
             leave_free=self._leave_free,
         )
@@ -138,6 +158,8 @@ class Rebuilder(Companion):
             rebuilds.done += bool(outcome["report"]["reason"])
             rebuilds.ended = (session, *(one for one in rebuilds.ended if one != session))[:MOST_ENDED]
             rebuilds.failed.pop(session, None)
+        elif "busy" in outcome and worker.order.force:
+            rebuilds.failed[session] = outcome["busy"]
         elif "error" in outcome:
             logger.warning("%s was not rebuilt: %s", session, outcome["error"])
             rebuilds.failed[session] = outcome["error"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +11,12 @@ from pitwall.serve.limits import MOST_FAILED
 
 @dataclass(slots=True)
 class Rebuilds:
-    """Written by the rebuilder's thread alone.
+    """Written by the rebuilder's thread alone, but for `asked`.
 
     running: session -> rows done, rows in all.  waiting: in their turn.  done: since the server began.
     failed: session -> why.  held: why nothing goes on just now; empty: it does.
     began: session -> when, in ns since 1970, of those that run.  ended: those that are done, the newest first.
+    asked: sessions that somebody wants rebuilt, stale or not; any thread adds to it.
     """
 
     running: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -24,6 +26,7 @@ class Rebuilds:
     held: str = ""
     began: dict[str, int] = field(default_factory=dict)
     ended: tuple[str, ...] = ()
+    asked: deque[str] = field(default_factory=deque)
 
     def report(self) -> dict[str, Any]:
         """As `/health` has it."""

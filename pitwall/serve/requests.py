@@ -1,4 +1,4 @@
-"""What is asked of the recorder: an end, a start line, a note.  Each becomes a row of the session's log."""
+"""What is asked of the recorder: an end, a start line, a note, tags.  Each becomes a row of the session's log."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pitwall.errors import LogError
+from pitwall.log.remarks import MAX_TAG, MAX_TAGS
 from pitwall.serve.answers import Ns, OfSession
 from pitwall.serve.limits import MAX_NOTE
 from pitwall.serve.operations import operation
@@ -122,7 +123,29 @@ async def notes(request: Request, _: Nothing, sid: str) -> HTTPResponse:
     return answer({"session": session, **told.pipeline(), "notes": told.answer})
 
 
-OPERATIONS: Final = (end, start_line, note, notes)
+class Tags(Struct, frozen=True, forbid_unknown_fields=True):
+    """All that the session is to have: those that it had before and are not among them are gone."""
+
+    tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=MAX_TAG)]], Meta(max_length=MAX_TAGS)]
+
+
+class TagsKept(Struct):
+    """They are in the log."""
+
+    session: str
+    tags: list[str]
+
+
+@operation("POST", "/session/<sid>/tags", takes=Tags, answers=TagsKept, problems=("not-recording",))
+async def tag(request: Request, wanted: Tags, sid: str) -> HTTPResponse:
+    """Give the session these tags, in place of those it has; `/sessions` tells and finds them."""
+    session = await request.app.ctx.session(sid)
+    fact = {"tags": list(dict.fromkeys(wanted.tags))}
+    await _written(START, request.app.ctx.live.tag, session, fact)
+    return answer({"session": session, **fact})
+
+
+OPERATIONS: Final = (end, start_line, note, notes, tag)
 
 
 def _notes(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

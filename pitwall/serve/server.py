@@ -23,6 +23,7 @@ from pitwall.serve.app import build
 from pitwall.serve.broadcast import Broadcast
 from pitwall.serve.coaching import Coaching
 from pitwall.serve.connection import Connection
+from pitwall.serve.doctor import Doctor
 from pitwall.serve.model.settings import NONE, Settings
 from pitwall.serve.reading import Garage, Readings
 from pitwall.serve.serving import Serving
@@ -30,7 +31,9 @@ from pitwall.serve.serving import Serving
 if TYPE_CHECKING:
     from sanic.server.async_server import AsyncioServer
 
+    from pitwall.serve.doctor import Examine
     from pitwall.serve.importer import Importer
+    from pitwall.serve.mover import Mover
     from pitwall.serve.newest import Live
 
 GRACE_S: Final = 3.0
@@ -74,6 +77,8 @@ def serve(
     sock: socket.socket,
     *,
     importer: Importer,
+    mover: Mover,
+    examine: Examine | None = None,
     model: Settings = NONE,
     findings_of: FindingsOf = stored,
     access: Access | None = None,
@@ -82,35 +87,25 @@ def serve(
 ) -> None:
     """Serves on `sock` until a signal (in the main thread) or `stop`; closes both when done.
 
-    importer: of captures that are uploaded; whoever serves starts and stops it.
+    importer: of captures that are uploaded; mover: to the archive and back; whoever serves starts and stops them.
+    examine: says what would keep this machine from recording; None: nobody can.
     model: that words what the rules say.  findings_of: where the rules' findings are.
     access: who may ask; None: whoever reaches the socket, by a name of loopback's.
     ready: called with the page's address once requests are answered.
     """
+    readings = Readings(live, garage)
+    coaching = Coaching(model, readings, live, findings_of)
+    doctor = Doctor(examine) if examine is not None else Doctor()
+    serving = Serving(live, Broadcast(live), readings, coaching, importer, mover, doctor, access=access or Access())
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(
-            _serve(
-                live, garage, sock, importer, model, findings_of, access or Access(), ready or (lambda url: None), stop
-            )
-        )
+        runner.run(_serve(serving, sock, ready or (lambda url: None), stop))
 
 
 async def _serve(
-    live: Live,
-    garage: Garage,
-    sock: socket.socket,
-    importer: Importer,
-    model: Settings,
-    findings_of: FindingsOf,
-    access: Access,
-    ready: Callable[[str], None],
-    stop: threading.Event | None,
+    serving: Serving, sock: socket.socket, ready: Callable[[str], None], stop: threading.Event | None
 ) -> None:
-    readings = Readings(live, garage)
-    broadcast = Broadcast(live)
-    serving = Serving(live, broadcast, readings, Coaching(model, readings, live, findings_of), importer, access=access)
     app = build(serving)
-    ticking = asyncio.create_task(broadcast.run())
+    ticking = asyncio.create_task(serving.broadcast.run())
     server = await app.create_server(
         sock=sock,
         backlog=128,
@@ -128,7 +123,7 @@ async def _serve(
         await _wait(stopped, stop, ticking)
     finally:
         await _end(server, serving, ticking)
-        readings.close()
+        serving.readings.close()
 
 
 async def _wait(stopped: asyncio.Event, stop: threading.Event | None, ticking: asyncio.Task[None]) -> None:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     from pitwall.serve.broadcast import Broadcast
     from pitwall.serve.coaching import Coaching
+    from pitwall.serve.doctor import Doctor
     from pitwall.serve.importer import Importer
+    from pitwall.serve.mover import Mover
     from pitwall.serve.newest import Live
     from pitwall.serve.reading import Edition, Readings, Told
     from pitwall.serve.replaying import Reel
@@ -70,7 +72,7 @@ class About:
 class Serving:
     """One server's state, `app.ctx`.  refused: how often, by problem.  rates: of clients, by what is asked.
 
-    replays: by id; None: its beginning is still being read.
+    replays: by id; None: its beginning is still being read.  tracing: held while a log is replayed for one answer.
     """
 
     live: Live
@@ -78,6 +80,8 @@ class Serving:
     readings: Readings
     coaching: Coaching
     importer: Importer
+    mover: Mover
+    doctor: Doctor
     streams: Streams = field(default_factory=Streams)
     requests: Requests = field(default_factory=Requests)
     access: Access = field(default_factory=Access)
@@ -85,6 +89,7 @@ class Serving:
     refused: Counter[str] = field(default_factory=Counter)
     rates: dict[Kind, Rates] = field(default_factory=lambda: {kind: Rates(kind.burst, kind.every_s) for kind in KINDS})
     replays: dict[str, Reel | None] = field(default_factory=dict)
+    tracing: asyncio.Lock = field(default_factory=asyncio.Lock)
     started_s: float = field(default_factory=time.monotonic)
 
     def is_full(self, more: bool = False) -> bool:
@@ -102,7 +107,7 @@ class Serving:
         cast = self.live.picture().cast
         if cast is not None and name in (LIVE, cast.session):
             return About(cast.session, cast.car, cast.started_at_ns)
-        if not _is_name(name):
+        if not is_name(name):
             raise Problem("unknown-session", f"{name[:80]!r} can't be a session's name", hint="see /sessions")
         try:
             found = await self.readings.find(name)
@@ -142,7 +147,7 @@ async def asked(request: Request, session: str, question: Callable[[duckdb.DuckD
 
 
 def _tag(request: Request, session: str, edition: Edition) -> str:
-    parts = (session, edition.fingerprint, edition.offset, request.path, request.query_string)
+    parts = (session, edition.fingerprint, edition.tracks, edition.offset, request.path, request.query_string)
     said = "\n".join(map(str, (*parts, request.headers.get("accept", ""))))
     return f'"{hashlib.sha256(said.encode()).hexdigest()[:20]}"'
 
@@ -152,7 +157,7 @@ def answer(body: object, status: int = 200) -> HTTPResponse:
     return HTTPResponse(dumps(body), status, content_type="application/json")
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
     """Letters, digits, `-`, `_` and `.`, not leading with a dot: what a folder of the logs can be called."""
     plain = name.replace("-", "").replace("_", "").replace(".", "")
     return 0 < len(name) <= 128 and name[0] != "." and plain.isascii() and plain.isalnum()

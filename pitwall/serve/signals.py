@@ -8,6 +8,7 @@ comes. Over 10,000 points a channel or 100,000 in all is refused, with what woul
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import numpy as np
@@ -24,11 +25,14 @@ from pitwall.serve.problem import Problem
 from pitwall.serve.serving import answer, asked
 from pitwall.serve.tables import TABLED, chosen, tabled
 from pitwall.serve.window import Asked, TooManyPointsError, UnknownChannelError, Window, read
+from pitwall.serve.window_recent import NotHeldError, Remembered
+from pitwall.serve.window_stored import Stored
 
 if TYPE_CHECKING:
     import duckdb
     from sanic.response import HTTPResponse
 
+    from pitwall.project.recent import Held
     from pitwall.serve.serving import Request
 
 MAX_T_NS: Final = 2**62
@@ -101,15 +105,23 @@ async def signals(request: Request, wanted: Wanted, sid: str) -> HTTPResponse:
     form = chosen(request, wanted.format)
     about = await request.app.ctx.about(sid)
     session, started_at_ns = about.id, about.started_at_ns
+    whole = Asked(tuple(dict.fromkeys(wanted.channels)), wanted.t_from, wanted.t_to, wanted.points, wanted.rate_hz)
+
+    def recalled(held: Held) -> Window | None:
+        try:
+            return None if wanted.lap is not None else read(Remembered(held.parts), whole)
+        except NotHeldError:
+            return None
 
     def question(cursor: duckdb.DuckDBPyConnection) -> Window:
-        t_from, t_to = wanted.t_from, wanted.t_to
+        window = whole
         if wanted.lap is not None:
             t_from, t_to = part_of_lap(cursor, session, wanted.lap, wanted.from_m, wanted.to_m)
-        return read(cursor, Asked(tuple(dict.fromkeys(wanted.channels)), t_from, t_to, wanted.points, wanted.rate_hz))
+            window = replace(whole, t_from=t_from, t_to=t_to)
+        return read(Stored(cursor), window)
 
     try:
-        told = await asked(request, session, question)
+        told = await request.app.ctx.readings.recall(session, recalled) or await asked(request, session, question)
     except UnknownChannelError as error:
         raise _unknown(error, session) from error
     except UsageError as error:

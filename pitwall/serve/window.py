@@ -1,25 +1,24 @@
 """A window of channels in, points out: what a plot can draw, with no peak lost.
 
 A channel with more samples than points are wanted is cut into buckets of equal time, and each gives its least and its
-greatest sample, at the times they really had, in order of time. Reads a projection through a cursor; writes nothing.
+greatest sample, at the times they really had, in order of time.
+
+Law: it is the same whichever source the samples are from: the projection's tables (`window_stored`), or the newest rows
+of one that is being built (`window_recent`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pitwall.frames import Int64
-from pitwall.project.database import quoted
 from pitwall.serve.limits import MAX_POINTS, MAX_VALUES
-
-if TYPE_CHECKING:
-    import duckdb
 
 Float64 = npt.NDArray[np.float64]
 
@@ -70,7 +69,31 @@ class Window:
 Found = dict[str, tuple[Int64, Float64]]
 """t and v of each channel."""
 
-WITHIN: Final = "t BETWEEN $t_from AND $t_to"
+
+class Cut(Protocol):
+    """What lies between two ends, both included.  What is missing is no sample."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Of each channel, how many samples."""
+
+    def samples(self, places: Sequence[Place]) -> Found:
+        """All of them, in the order of the log."""
+
+    def extremes(self, places: Sequence[Place], buckets: int) -> Found:
+        """The least and the greatest of each of so many buckets, as `both` has them; of equal ones the first."""
+
+
+class Source(Protocol):
+    """Where samples are."""
+
+    def places(self) -> Mapping[str, Place]:
+        """Every channel, by its name."""
+
+    def newest(self, places: Sequence[Place]) -> int:
+        """t of the newest row of the tables of these; 0: there is none."""
+
+    def cut(self, places: Sequence[Place], t_from: int, t_to: int) -> Cut:
+        """What there is of these channels between the two."""
 
 
 class UnknownChannelError(Exception):
@@ -90,38 +113,47 @@ class TooManyPointsError(Exception):
         self.fits_s = fits_s
 
 
-def read(cursor: duckdb.DuckDBPyConnection, asked: Asked) -> Window:
-    """The window of the projection behind `cursor`.  Raises UnknownChannelError, TooManyPointsError."""
-    places = _places(cursor, asked.channels)
-    t_from, t_to = _ends(cursor, places, asked)
-    counts = _counts(cursor, places, t_from, t_to)
+def read(source: Source, asked: Asked) -> Window:
+    """The window of what is behind `source`.  Raises UnknownChannelError, TooManyPointsError."""
+    places = _places(source.places(), asked.channels)
+    t_from, t_to = _ends(source, places, asked)
+    cut = source.cut(places, t_from, t_to)
+    counts = cut.counts()
     points = _points(asked, t_from, t_to)
     _check(counts, points, t_to - t_from)
     dense = [place for place in places if points is not None and counts[place.name] > points]
-    sparse = [place for place in places if place not in dense]
-    found = _samples(cursor, sparse, t_from, t_to)
+    found = cut.samples([place for place in places if place not in dense])
     if points is not None:
-        found |= _extremes(cursor, dense, t_from, t_to, max(1, points // 2))
+        found |= cut.extremes(dense, max(1, points // 2))
     return Window(
         t_from, t_to, {place.name: Trace(place.unit, *found[place.name], counts[place.name]) for place in places}
     )
 
 
-def _places(cursor: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> list[Place]:
-    sql = "SELECT name, unit, table_name, column_name FROM channels"
-    found = {name: Place(name, unit or "", *where) for name, unit, *where in cursor.execute(sql).fetchall()}
+def width(t_from: int, t_to: int, buckets: int) -> int:
+    """Of each of so many buckets, in ns: the first begins with `t_from`, the last holds `t_to`."""
+    return (t_to - t_from) // buckets + 1
+
+
+def both(t_low: Int64, low: Float64, t_high: Int64, high: Float64) -> tuple[Int64, Float64]:
+    """The least and the greatest sample of each bucket in order of time, once where they are the same one."""
+    t, v = np.stack([t_low, t_high], axis=1), np.stack([low, high], axis=1)
+    later = t_low > t_high
+    t[later], v[later] = t[later, ::-1], v[later, ::-1]
+    keep = np.ones(t.shape, np.bool_)
+    keep[:, 1] = (t[:, 0] != t[:, 1]) | (v[:, 0] != v[:, 1])
+    return t[keep], v[keep]
+
+
+def _places(found: Mapping[str, Place], names: tuple[str, ...]) -> list[Place]:
     for name in names:
         if name not in found:
             raise UnknownChannelError(name, sorted(found))
     return [found[name] for name in names]
 
 
-def _ends(cursor: duckdb.DuckDBPyConnection, places: list[Place], asked: Asked) -> tuple[int, int]:
-    t_to = asked.t_to
-    if t_to is None:
-        tables = dict.fromkeys(quoted(place.table) for place in places)
-        newest = _columns(cursor, [f"SELECT coalesce(max(t), 0) AS t FROM {table}" for table in tables], {})  # noqa: S608
-        t_to = int(newest["t"].max())
+def _ends(source: Source, places: list[Place], asked: Asked) -> tuple[int, int]:
+    t_to = source.newest(places) if asked.t_to is None else asked.t_to
     t_from = asked.t_from
     if t_from is None:
         t_from = max(0, t_to - DEFAULT_NS) if asked.t_to is None else 0
@@ -134,7 +166,7 @@ def _points(asked: Asked, t_from: int, t_to: int) -> int | None:
     return max(2, math.ceil(asked.rate_hz * (t_to - t_from) / 1e9))
 
 
-def _check(counts: dict[str, int], points: int | None, span_ns: int) -> None:
+def _check(counts: Mapping[str, int], points: int | None, span_ns: int) -> None:
     wanted = {name: count if points is None else min(points, count) for name, count in counts.items()}
     most, total = max(wanted, key=wanted.__getitem__), sum(wanted.values())
     for what, count, limit in (
@@ -143,74 +175,3 @@ def _check(counts: dict[str, int], points: int | None, span_ns: int) -> None:
     ):
         if count > limit:
             raise TooManyPointsError(what, count, limit, span_ns / 1e9 * limit / count)
-
-
-def _counts(cursor: duckdb.DuckDBPyConnection, places: list[Place], t_from: int, t_to: int) -> dict[str, int]:
-    tables: dict[str, list[Place]] = {}
-    for place in places:
-        tables.setdefault(place.table, []).append(place)
-    # a table is read once for all of its channels
-    each = [
-        f"SELECT {i}, [{', '.join(f'count({quoted(place.column)})' for place in held)}] "  # noqa: S608
-        f"FROM {quoted(table)} WHERE {WITHIN}"
-        for i, (table, held) in enumerate(tables.items())
-    ]
-    found = dict(cursor.execute(" UNION ALL ".join(each), {"t_from": t_from, "t_to": t_to}).fetchall())
-    return {
-        place.name: count for i, held in enumerate(tables.values()) for place, count in zip(held, found[i], strict=True)
-    }
-
-
-def _samples(cursor: duckdb.DuckDBPyConnection, places: list[Place], t_from: int, t_to: int) -> Found:
-    # rows stand in the order of the log, and come in it
-    each = [
-        f"SELECT {i} AS place, t, {quoted(place.column)} AS v FROM {quoted(place.table)} "  # noqa: S608
-        f"WHERE {WITHIN} AND {quoted(place.column)} IS NOT NULL"
-        for i, place in enumerate(places)
-    ]
-    columns = _columns(cursor, each, {"t_from": t_from, "t_to": t_to})
-    return {
-        place.name: (columns["t"][part], columns["v"][part])
-        for place, part in zip(places, _parts(columns, places), strict=True)
-    }
-
-
-def _extremes(cursor: duckdb.DuckDBPyConnection, places: list[Place], t_from: int, t_to: int, buckets: int) -> Found:
-    each = [
-        f"SELECT {i} AS place, (t - $t_from) // $width AS bucket, min({c}) AS low, arg_min(t, {c}) AS t_low, "  # noqa: S608
-        f"max({c}) AS high, arg_max(t, {c}) AS t_high FROM {quoted(place.table)} "
-        f"WHERE {WITHIN} AND {c} IS NOT NULL GROUP BY bucket"
-        for i, place in enumerate(places)
-        for c in [quoted(place.column)]
-    ]
-    width = (t_to - t_from) // buckets + 1
-    columns = _columns(cursor, each, {"t_from": t_from, "t_to": t_to, "width": width}, "ORDER BY place, bucket")
-    return {
-        place.name: _both(*(columns[of][part] for of in ("t_low", "low", "t_high", "high")))
-        for place, part in zip(places, _parts(columns, places), strict=True)
-    }
-
-
-def _both(t_low: Int64, low: Float64, t_high: Int64, high: Float64) -> tuple[Int64, Float64]:
-    """The least and the greatest sample of each bucket in order of time, once where they are the same one."""
-    t, v = np.stack([t_low, t_high], axis=1), np.stack([low, high], axis=1)
-    order = np.argsort(t, axis=1, kind="stable")
-    t, v = np.take_along_axis(t, order, axis=1), np.take_along_axis(v, order, axis=1)
-    keep = np.ones(t.shape, np.bool_)
-    keep[:, 1] = (t[:, 0] != t[:, 1]) | (v[:, 0] != v[:, 1])
-    return t[keep], v[keep]
-
-
-def _parts(columns: dict[str, Any], places: list[Place]) -> list[slice]:
-    """Where each place's rows stand: the places come one behind the other."""
-    ends = np.searchsorted(columns["place"], np.arange(len(places) + 1)).tolist() if places else [0]
-    return [slice(first, stop) for first, stop in pairwise(ends)]
-
-
-def _columns(
-    cursor: duckdb.DuckDBPyConnection, each: list[str], parameters: dict[str, int], order: str = ""
-) -> dict[str, Any]:
-    """All of `each` in one question: a question costs more than the few rows of a channel."""
-    if not each:
-        return {}
-    return dict(cursor.execute(f"{' UNION ALL '.join(each)} {order}", parameters).fetchnumpy())

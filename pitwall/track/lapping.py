@@ -26,7 +26,7 @@ from pitwall.track.fixes import NONE, Fixes, joined
 from pitwall.track.gate import crossings, gate
 from pitwall.track.judging import Trace
 from pitwall.track.learning import Learner
-from pitwall.track.plane import apart_m
+from pitwall.track.plane import LatLon, apart_m
 
 NEAR_M: Final = 3_000.0
 """A known track whose start line is further from the first fix is another one."""
@@ -44,6 +44,12 @@ _SOURCES: Final = {
     "delta_age": "how old a delta is that is held",
     "predicted_lap": "the best lap so far, and the delta",
 }
+
+
+def near(tracks: Sequence[Track], here: LatLon) -> list[Track]:
+    """Those that who begins there may be on, the nearest first."""
+    apart = [(apart_m(here, track.start.middle), i) for i, track in enumerate(tracks)]
+    return [tracks[i] for metres, i in sorted(apart) if metres <= NEAR_M]
 
 
 def laptime_table(taken: Sequence[str]) -> Table:
@@ -73,12 +79,14 @@ class Lapping:
     """The laps of a session, folded from its first fix on.  cutter: of the course; None: none is known yet.
 
     changes: how often what it says of laps may have changed.  closed: laps that the newest fixes ended.
+    here: the first fix, which says what tracks are near; None: none was asked for yet.
     """
 
     def __init__(self, tracks: Sequence[Track], table: Table) -> None:
         self.cutter: Cutter | None = None
         self.changes = 0
         self.closed: list[Closed] = []
+        self.here: LatLon | None = None
         self._table = table
         self._tracks = tracks
         self._known: list[Cutter] | None = None  # of tracks that are near; None: no fix yet
@@ -140,9 +148,8 @@ class Lapping:
     def _changing(self, fixes: Fixes) -> tuple[int, Track] | None:
         """The fix at which another course becomes known, and that; None: none does."""
         if self._known is None:
-            here = float(fixes.lat[0]), float(fixes.lon[0])
-            near = [(apart_m(here, track.start.middle), i) for i, track in enumerate(self._tracks)]
-            self._known = [Cutter(self._tracks[i]) for apart, i in sorted(near) if apart <= NEAR_M]
+            self.here = float(fixes.lat[0]), float(fixes.lon[0])
+            self._known = [Cutter(track) for track in near(self._tracks, self.here)]
         if not self._known and self._learner is None:
             return None
         path = joined([self._before, fixes])

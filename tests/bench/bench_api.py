@@ -1,10 +1,11 @@
 """What the API holds under load: windows of the live session beside the bare query, and streams, ten of them stalled.
 
 Two drives of a real `pitwall run`, at 8,000 frames a second each. On the first, which records from a fake slcan
-adapter and keeps the soak's laws (every frame that was given is in the log, once), 100 requests a second of `/signals`;
-then the same query runs on the projection that the drive left. Both loads are open: a request is sent when it is due,
-and its time counts from then, whether or not those before it are answered. On the second, whose source stamps its
-frames, a hundred clients listen to `/live`.
+adapter and keeps the soak's laws (every frame that was given is in the log, once), 100 requests a second of `/signals`,
+no two alike: of ten other channels each, and half of them of a minute that ended some seconds ago; then the same
+queries run on the projection that the drive left. Both loads are open: a request is sent when it is due, and its time
+counts from then, whether or not those before it are answered. On the second, whose source stamps its frames, a hundred
+clients listen to `/live`.
 
 API_S: how long each takes, in seconds; 300 is the full length.
 """
@@ -45,6 +46,8 @@ THREADS: Final = 16
 CHANNELS: Final = 10
 POINTS: Final = 1_000
 WINDOW_NS: Final = 60_000_000_000
+AGO_NS: Final = 10_000_000_000
+"""That the window of every other request ended at most; the rest say no ends, and mean the last minute."""
 STREAMS: Final = 100
 STALLED: Final = 10
 SHOWN: Final = re.compile(rb'"rpm":\[[^,\]]*,([-\d.e+]+)')
@@ -99,9 +102,8 @@ def _windows(folder: Path) -> Iterator[Result]:
 
     def load(where: Where) -> None:
         time.sleep(WARM_S)
-        names = _busiest(where)
-        path = f"/session/_live/signals?points={POINTS}&channels={','.join(names)}"
-        found.append((drive(SECONDS, lambda: _over_http(where, path)), names))
+        names = _heard(where)
+        found.append((drive(SECONDS, lambda: _over_http(where, names)), names))
 
     threads: list[threading.Thread] = []
 
@@ -125,23 +127,39 @@ def _windows(folder: Path) -> Iterator[Result]:
         )
         peer, note = "the same", ""
     yield Result("window, p99 in ms", ours.ms(99), "ms", goal=50.0, less_is_better=True)
+    yield Result("cores that the server took", outcome.cores("serve"), "cores", less_is_better=True)
     why = "; ".join(sorted(set(ours.failed))[:3])
     yield Result("requests with no answer", len(ours.failed), "requests", goal=0.0, less_is_better=True, note=why)
     lost = outcome.sent + outcome.refused - outcome.kept
     yield Result("frames lost", lost, "frames", goal=0.0, less_is_better=True)
 
 
-def _busiest(where: Where) -> list[str]:
-    """The channels with the most samples."""
+def _heard(where: Where) -> list[str]:
+    """The channels that have samples."""
     channels = ask(where, "/session/_live/channels")[1]["channels"]
-    assert len(channels) >= CHANNELS, channels
-    return [one["name"] for one in sorted(channels, key=lambda one: -one["rows"])[:CHANNELS]]
+    names = [one["name"] for one in channels if one["rows"]]
+    assert len(names) >= 2 * CHANNELS, channels
+    return names
 
 
-def _over_http(where: Where, path: str) -> Callable[[float], None]:
-    connection = http.client.HTTPConnection(*where, timeout=60)
+def _wishes(names: list[str]) -> Iterator[tuple[list[str], int]]:
+    """What one client asks for, again and again: channels, and how long ago the window ended, in ns."""
+    draw = np.random.default_rng()
+    while True:
+        ago = int(draw.integers(1, AGO_NS)) if draw.random() < 0.5 else 0
+        yield draw.choice(names, CHANNELS, replace=False).tolist(), ago
+
+
+def _over_http(where: Where, names: list[str]) -> Callable[[float], None]:
+    connection, wishes = http.client.HTTPConnection(*where, timeout=60), _wishes(names)
+    started_at_ns = ask(where, f"/session/_live/signals?points=2&channels={names[0]}")[1]["started_at_ns"]
 
     def once(_: float) -> None:
+        channels, ago = next(wishes)
+        path = f"/session/_live/signals?points={POINTS}&channels={','.join(channels)}"
+        if ago:
+            t_to = max(0, time.time_ns() - started_at_ns - ago)
+            path += f"&t_from={max(0, t_to - WINDOW_NS)}&t_to={t_to}"
         connection.request("GET", path)
         answer = connection.getresponse()
         body = answer.read()
@@ -154,25 +172,32 @@ def _bare(folder: Path, names: list[str]) -> Callable[[], Callable[[float], None
     """What somebody would write who knows the tables: one question for the least and the greatest of each bucket."""
     (file,) = (folder / "projections").rglob("*.duckdb")
     connection = duckdb.connect(str(file), read_only=True)
-    sql = "SELECT table_name, column_name FROM channels WHERE name = ?"
-    places = [connection.execute(sql, [name]).fetchall()[0] for name in names]
-    each = [
-        f"SELECT {i} AS place, (t - $t_from) // $width AS bucket, min({c}), arg_min(t, {c}), max({c}), "
-        f"arg_max(t, {c}) FROM {quoted(table)} WHERE t BETWEEN $t_from AND $t_to AND {c} IS NOT NULL GROUP BY bucket"
-        for i, (table, column) in enumerate(places)
-        for c in [quoted(column)]
-    ]
-    question = f"{' UNION ALL '.join(each)} ORDER BY place, bucket"
-    ((newest,),) = connection.execute(f"SELECT max(t) FROM {quoted(places[0][0])}").fetchall()
+    sql = "SELECT name, table_name, column_name FROM channels"
+    places = {name: (quoted(table), quoted(column)) for name, table, column in connection.execute(sql).fetchall()}
+    ((newest,),) = connection.execute(f"SELECT max(t) FROM {places[names[0]][0]}").fetchall()
 
-    def once(share: float) -> None:
-        t_to = int(newest * (WARM_S + share * SECONDS) / LASTS_S)  # as far as the live session was
-        t_from = max(0, t_to - WINDOW_NS)
-        with connection.cursor() as cursor:
-            width = (t_to - t_from) // (POINTS // 2) + 1
-            cursor.execute(question, {"t_from": t_from, "t_to": t_to, "width": width}).fetchnumpy()
+    def question(channels: list[str]) -> str:
+        each = [
+            f"SELECT {i} AS place, (t - $t_from) // $width AS bucket, min({c}), arg_min(t, {c}), max({c}), "
+            f"arg_max(t, {c}) FROM {table} WHERE t BETWEEN $t_from AND $t_to AND {c} IS NOT NULL GROUP BY bucket"
+            for i, (table, c) in enumerate(places[channel] for channel in channels)
+        ]
+        return f"{' UNION ALL '.join(each)} ORDER BY place, bucket"
 
-    return lambda: once
+    def client() -> Callable[[float], None]:
+        wishes = _wishes(names)
+
+        def once(share: float) -> None:
+            channels, ago = next(wishes)
+            t_to = max(0, int(newest * (WARM_S + share * SECONDS) / LASTS_S) - ago)  # as far as the live session was
+            t_from = max(0, t_to - WINDOW_NS)
+            with connection.cursor() as cursor:
+                width = (t_to - t_from) // (POINTS // 2) + 1
+                cursor.execute(question(channels), {"t_from": t_from, "t_to": t_to, "width": width}).fetchnumpy()
+
+        return once
+
+    return client
 
 
 def _streams(folder: Path) -> Iterator[Result]:

@@ -80,6 +80,14 @@ def test_a_start_line_said_by_hand_is_the_only_one(pitwall: Pitwall, cars: Path,
     assert row["t"] == 0
 
 
+def test_a_start_line_far_from_every_fix_is_told_of(pitwall: Pitwall, cars: Path, file: Path) -> None:
+    told = ("--car", "mine", "--cars", cars, "--json")
+    # 0.93 degrees of 111.2 km north of the last fix
+    (said,) = pitwall("import", file, *told, "--start-line", "46.7328,13.0730,46.7327,13.0731").json["notes"][-1:]
+    assert said == "no lap can be cut: the start line was never crossed, and the nearest fix is 103.7 km away from it"
+    assert not any("no lap" in note for note in pitwall("import", file, *told).json["notes"])
+
+
 @pytest.mark.parametrize("line", ["45,13", "a,b,c,d", "95,13,45,13", "45,13,45,200", "45,13,45,13", "nan,13,45,13"])
 def test_a_line_that_is_none_is_refused(pitwall: Pitwall, cars: Path, file: Path, line: str) -> None:
     said = pitwall("import", file, "--car", "mine", "--cars", cars, "--start-line", line)

@@ -49,11 +49,34 @@ def test_a_hill_is_a_course_from_one_line_to_another(driven: Pitwall) -> None:
     assert all(lap["valid"] and 10 < lap["time_s"] < 60 for lap in runs)
 
 
-def test_a_projection_is_stale_once_the_tracks_are_others(driven: Pitwall) -> None:
-    driven("replay")
-    assert driven("replay", "--json").json[0]["reason"] == ""
+def test_a_track_makes_stale_what_began_near_it_and_nothing_else(
+    driven: Pitwall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reason() -> str:
+        found: str = driven("replay", "--json").json[0]["reason"]
+        return found
+
+    def best_on() -> list[str]:
+        return [best["track"] for best in driven("bests", "--json").json]
+
+    reason()
+    assert (reason(), best_on()) == ("", ["Larkholm (invented)"])
     driven("track", "save", "latest", "--name", "Elsewhere", "--start-line", FAR)
-    assert driven("replay", "--json").json[0]["reason"]
+    assert (reason(), best_on()) == ("", ["Larkholm (invented)"])  # a thousand kilometres from where it began
+    driven("track", "save", "latest", "--name", "Home")
+    assert best_on() == []  # until it is built again
+    assert "on other tracks" in reason()
+    assert (reason(), best_on()) == ("", ["Home"])
+    (tmp_path / "none").mkdir()
+    monkeypatch.setenv("PITWALL_TRACKS", str(tmp_path / "none"))
+    assert "on other tracks" in reason()
+    assert (reason(), best_on()) == ("", ["Larkholm (invented)"])
+
+
+def test_a_track_that_hides_one_that_ships_makes_stale_what_began_near_that(driven: Pitwall) -> None:
+    driven("replay")
+    driven("track", "save", "latest", "--name", "Larkholm (invented)", "--start-line", FAR)
+    assert "on other tracks" in driven("replay", "--json").json[0]["reason"]
 
 
 def test_what_is_wrong_with_a_track_is_one_line(driven: Pitwall, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from pitwall.bus.simulator import parse_mistake, simulate
 from pitwall.bus.simulator.track import ORIGIN
 from pitwall.car import load
 from pitwall.coach.driven import Driven, Samples, driven
-from pitwall.coach.metrics import Places, limits, measured, places
+from pitwall.coach.metrics import FIGURES, Cornering, limits, measured
+from pitwall.coach.sections import Places, Sections
 from pitwall.decode import plan
 from pitwall.derive import Deriver
 from pitwall.frames import concat
@@ -43,8 +45,12 @@ class Drive:
     laps: list[Driven]
     reference: Driven
     corners: tuple[Corner, ...]
-    places: tuple[Places, ...]
+    sections: Sections
     truth: dict[str, Any]
+
+    @property
+    def places(self) -> tuple[Places, ...]:
+        return self.sections.places
 
     def lap(self, number: int) -> Driven:
         return next(lap for lap in self.laps if lap.number == number)
@@ -61,7 +67,13 @@ class Drive:
         return self.places[int(np.argmin(away))]
 
     def measured(self, number: int, name: str):
-        return measured(self.lap(number), self.reference, self.at(name), limits(self.laps))
+        cornering = measured(self.lap(number), self.reference, self.sections, limits(self.laps))
+        return of_one(cornering, self.places.index(self.at(name)))
+
+
+def of_one(cornering: Cornering, corner: int = 0) -> SimpleNamespace:
+    """The figures of one corner, by its place."""
+    return SimpleNamespace(**{name: float(getattr(cornering, name)[corner]) for name in FIGURES})
 
 
 @cache
@@ -95,7 +107,7 @@ def drive(*, seed: int = 3, laps: int = 4, mistakes: Sequence[str] = ()) -> Driv
         )
     reference = next(lap for lap in made if lap.number == best["number"])
     corners = found(reference.x_m, reference.y_m, closed=True)
-    return Drive(made, reference, corners, places(corners, reference), truth)
+    return Drive(made, reference, corners, Sections(corners, reference), truth)
 
 
 def decoded(frames) -> dict[str, Samples]:

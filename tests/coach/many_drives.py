@@ -79,7 +79,7 @@ def truth(made: Drive) -> dict[Where, float]:
 
 def told(seed: int, mistakes: tuple[str, ...], laps: int = LAPS) -> Told:
     made = drive(seed=seed, laps=laps, mistakes=mistakes)
-    found = findings(Driving(made.laps, made.reference, made.corners))
+    found = findings(Driving(made.laps, made.sections))
     points = debrief("s", found, {lap.number: float(lap.t_s[-1]) for lap in made.laps}, Level.NOVICE).points
     return Told(mistakes, {(each.rule, each.where): each.worth_s for each in points}, truth(made))
 

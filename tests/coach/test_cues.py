@@ -21,25 +21,28 @@ from pitwall.coach.cues import (
     Cue,
     Planned,
     Speaking,
+    calm_rows,
     planned,
 )
 from pitwall.coach.driven import Driven
 from pitwall.coach.finding import Finding, Level, Link, Priority
 from pitwall.coach.incidents import Incident
-from pitwall.coach.metrics import places
+from pitwall.coach.sections import Sections
 from pitwall.coach.ticks import TICK_NS, Ticks
 from pitwall.coach.words import CUES
 from pitwall.track.corners import Corner
 
 SECOND = 1_000_000_000
-N = 1200  # a minute
+N = 60 * SECOND // TICK_NS
+A_SECOND = SECOND // TICK_NS  # in ticks
+DISTANCE_M = np.arange(N) * TICK_NS * 40 / SECOND
 
 
 def ticks(**changes: np.ndarray) -> Ticks:
     """40 m/s round a lap of 2400 m, calm."""
     columns = {
         "speed": np.full(N, 40.0), "g_lat": np.zeros(N), "g_long": np.zeros(N), "lap": np.full(N, 2.0),
-        "lap_distance": np.arange(N) * 2.0, **changes,
+        "lap_distance": DISTANCE_M, **changes,
     }  # fmt: skip
     return Ticks(np.arange(N, dtype=np.int64) * TICK_NS, columns)
 
@@ -82,9 +85,9 @@ def test_a_cue_is_said_once_where_it_is_planned_and_says_how_far_ahead() -> None
 
 
 def test_nothing_is_said_at_high_combined_g() -> None:
-    high = np.where(np.arange(N) * 2.0 < 450, 0.4, 0.0)
+    high = np.where(DISTANCE_M < 450, 0.4, 0.0)
     (cue,) = said(ticks(g_lat=high, g_long=-high), plan((400, 500)))
-    assert cue.distance_m == 450
+    assert cue.distance_m == DISTANCE_M[DISTANCE_M >= 450][0]
     assert said(ticks(g_lat=np.full(N, CALM_G + 0.01)), plan((400, 500)), (incident(10),)) == []
 
 
@@ -121,7 +124,7 @@ def test_an_incident_is_said_again_after_a_while_and_not_sooner() -> None:
 
 
 def test_what_could_not_be_said_in_time_is_not_said() -> None:
-    busy = np.where(np.arange(N) < 25 * 20, 1.0, 0.0)  # for 25 s
+    busy = np.where(np.arange(N) < 25 * A_SECOND, 1.0, 0.0)
     assert said(ticks(g_lat=busy), (), (incident(5),)) == []
     assert len(said(ticks(g_lat=busy), (), (incident(15),))) == 1
 
@@ -135,7 +138,7 @@ def test_a_channel_without_words_of_its_own_is_named() -> None:
 @given(st.integers(0, 2**16), st.lists(st.integers(0, N), max_size=20))
 def test_cues_are_the_same_however_ticks_come_in_pieces(seed: int, cuts: list[int]) -> None:
     chance = np.random.default_rng(seed)
-    g = np.repeat(chance.choice([0.2, 0.9, np.nan], N // 20), 20)
+    g = np.repeat(chance.choice([0.2, 0.9, np.nan], 60), A_SECOND)
     rooms = [(float(a), float(a + chance.integers(10, 500))) for a in chance.integers(0, 2200, 4)]
     kinds = chance.choice(["oil-pressure", "over-rev", "spin"], 3).tolist()
     incidents = tuple(
@@ -164,12 +167,17 @@ def course() -> tuple[Driven, tuple[Corner, ...]]:
     return Driven(1, np.arange(n) / 40.0, np.zeros(n), np.arange(float(n)), roles), corners
 
 
+def planned_on(findings: list[Finding], corners: tuple[Corner, ...], lap: Driven) -> tuple[Planned, ...]:
+    sections = Sections(corners, lap)
+    return planned(findings, sections, calm_rows(sections))
+
+
 def test_what_is_planned_is_calm_ends_early_and_lies_in_no_corner() -> None:
     lap, corners = course()
     findings = [
         finding(where=n, at_m=m, worth_s=w) for n, m, w in (("T1", 650, 0.1), ("T2", 800, 0.3), ("T3", 1750, 0.2))
     ]
-    plans = planned(findings, places(corners, lap), lap)
+    plans = planned_on(findings, corners, lap)
     assert [each.finding.where for each in plans] == ["T1", "T3"]  # T2 would have to be said on the same straight
     for each in plans:
         assert each.acts_m - each.to_m >= (SAID_BEFORE_S + WORDS_S) * 40 - 1
@@ -181,8 +189,8 @@ def test_what_is_planned_is_calm_ends_early_and_lies_in_no_corner() -> None:
 
 def test_a_corner_right_behind_another_is_spoken_of_before_both_of_them() -> None:
     lap, corners = course()
-    (only,) = planned([finding(where="T2", at_m=800)], places(corners, lap), lap)
+    (only,) = planned_on([finding(where="T2", at_m=800)], corners, lap)
     assert only.to_m < 640
-    assert planned([finding(where="T9")], places(corners, lap), lap) == ()
+    assert planned_on([finding(where="T9")], corners, lap) == ()
     habit = finding(where="T1", priority=Priority.HABIT)
-    assert planned([habit], places(corners, lap), lap) == ()
+    assert planned_on([habit], corners, lap) == ()

@@ -10,6 +10,7 @@ from pitwall.coach.driving import Driving
 from pitwall.coach.finding import Level, Priority
 from pitwall.coach.findings import RULES, findings, of_lap
 from pitwall.coach.saying import number, said
+from pitwall.coach.sections import Sections
 from pitwall.coach.words import CUES, WORDS
 from tests.coach.laps_of import Drive, drive
 from tests.coach.many_drives import truth as truth_of
@@ -28,7 +29,7 @@ MISTAKEN_ONCE = [
 
 
 def driving_of(made: Drive) -> Driving:
-    return Driving(made.laps, made.reference, made.corners)
+    return Driving(made.laps, made.sections)
 
 
 @pytest.mark.parametrize(("seed", "mistakes"), PLANTED)
@@ -78,16 +79,15 @@ def test_a_lap_is_never_compared_with_itself() -> None:
     made = drive(seed=PLANTED[0][0], laps=6, mistakes=PLANTED[0][1])
     driving = driving_of(made)
     for lap in range(len(driving.laps)):
-        seen = driving.seen(lap, 2, "entry")
-        assert lap not in seen.good
-        assert len(seen.others) == 3
+        for seen in driving.seen(lap).values():
+            assert lap not in seen.good
+            assert len(seen.good) >= 3
 
 
 def test_a_single_lap_is_not_found_fault_with_by_comparison() -> None:
     made = drive(seed=21, laps=5)
-    assert all(
-        each.rule in ("brakes-early", "coasts") for each in findings(Driving(made.laps[:1], made.laps[0], made.corners))
-    )
+    alone = Driving(made.laps[:1], Sections(made.corners, made.laps[0]))
+    assert all(each.rule in ("brakes-early", "coasts") for each in findings(alone))
 
 
 def test_every_number_said_is_a_figure_of_its_finding() -> None:

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from pitwall.car.definition import Alarm
 from pitwall.coach.incidents import WHEELS, Incident, Watching, detectors
 from pitwall.coach.ticks import OLD_NS, TICK_NS, Ticking, Ticks
+from pitwall.serve.chase import TAKE_S
 from tests.coach.laps_of import CARS, decoded
 
-N = 400  # ticks: 20 s
+SECOND = 1_000_000_000
+N = 20 * SECOND // TICK_NS
+SINCE_S = np.arange(N) * TICK_NS / SECOND  # since the first tick
 ROLES = {role: role for role in ("speed", "g_lat", "g_long", "yaw_rate", "throttle", "rpm", "oil_press", *WHEELS)}
 ALARMS = (Alarm("oil_press", below=1.4, over_rpm=4000, for_s=0.5), Alarm("rpm", above=8000, for_s=0.1))
 UNITS = {"oil_press": "bar", "rpm": "rpm"}
@@ -25,7 +28,7 @@ def ticks(**changes: np.ndarray) -> Ticks:
     columns = {
         "speed": np.full(N, 40.0), "g_lat": np.zeros(N), "g_long": np.zeros(N), "yaw_rate": np.zeros(N),
         "throttle": np.full(N, 60.0), "rpm": np.full(N, 6000.0), "alarm:oil_press": np.full(N, 4.0),
-        "lap": np.full(N, 3.0), "lap_distance": np.arange(N) * 2.0, **{wheel: np.full(N, 40.0) for wheel in WHEELS},
+        "lap": np.full(N, 3.0), "lap_distance": SINCE_S * 40, **{wheel: np.full(N, 40.0) for wheel in WHEELS},
     }  # fmt: skip
     columns.update(changes)
     columns["alarm:rpm"] = columns["rpm"]
@@ -38,8 +41,13 @@ def told(what: Ticks, *, cuts: tuple[int, ...] = ()) -> list[Incident]:
     return [one for a, b in itertools.pairwise(edges) for one in watch.fold(what.part(slice(a, b)))]
 
 
-def between(first: int, last: int, inside: float, outside: float) -> np.ndarray:
-    return np.where((np.arange(N) >= first) & (np.arange(N) < last), inside, outside)
+def between(first_s: float, last_s: float, inside: float, outside: float) -> np.ndarray:
+    return np.where((first_s <= SINCE_S) & (last_s > SINCE_S), inside, outside)
+
+
+def tick(since_s: float) -> int:
+    """The time of the first tick of `between(since_s, …)`."""
+    return TICK_NS + round(since_s * SECOND)
 
 
 def test_a_car_that_goes_straight_has_no_incidents() -> None:
@@ -47,12 +55,12 @@ def test_a_car_that_goes_straight_has_no_incidents() -> None:
 
 
 def test_a_spin_is_a_turn_about_itself_and_a_loss_of_speed() -> None:
-    yaw, speed = between(100, 130, 90.0, 0.0), np.interp(np.arange(N), [100, 130, 160], [40.0, 20.0, 3.0])
+    yaw, speed = between(5, 6.5, 90.0, 0.0), np.interp(SINCE_S, [5, 6.5, 8], [40.0, 20.0, 3.0])
     (spin,) = told(ticks(yaw_rate=yaw, speed=speed))
     assert (spin.kind, spin.lap) == ("spin", 3)
-    assert 100 <= spin.t_ns // TICK_NS <= 130
+    assert tick(5) <= spin.t_ns <= tick(6.5)
     assert {figure.name for figure in spin.figures} == {"about_itself", "speed_before", "speed"}
-    assert told(ticks(yaw_rate=between(100, 118, 90.0, 0.0), speed=speed)) == []  # caught at 80 degrees
+    assert told(ticks(yaw_rate=between(5, 5.9, 90.0, 0.0), speed=speed)) == []  # caught at 80 degrees
     assert told(ticks(yaw_rate=yaw)) == []  # a drift that goes on as fast
     turning = np.degrees(1.0 * 9.80665 / 15.0)  # a hairpin: the path turns as fast as the car
     assert told(ticks(yaw_rate=np.full(N, turning), g_lat=np.full(N, 1.0), speed=np.full(N, 15.0))) == []
@@ -61,34 +69,45 @@ def test_a_spin_is_a_turn_about_itself_and_a_loss_of_speed() -> None:
 @pytest.mark.parametrize("wheel", WHEELS)
 def test_a_wheel_that_locks_is_named(wheel: str) -> None:
     braking = {"g_long": np.full(N, -0.9), "throttle": np.zeros(N)}
-    (lock,) = told(ticks(**braking, **{wheel: between(50, 60, 10.0, 40.0)}))
+    (lock,) = told(ticks(**braking, **{wheel: between(2.5, 3, 10.0, 40.0)}))
     assert (lock.kind, lock.what) == ("lock-up", wheel[-2:])
-    assert told(ticks(**braking, **{wheel: between(50, 60, 32.0, 40.0)})) == []  # slips, as it should
-    assert told(ticks(**braking, **{wheel: between(50, 52, 10.0, 40.0)})) == []  # a sensor that missed a tooth
+    assert told(ticks(**braking, **{wheel: between(2.5, 3, 32.0, 40.0)})) == []  # slips, as it should
+    assert told(ticks(**braking, **{wheel: between(2.5, 2.6, 10.0, 40.0)})) == []  # a sensor that missed a tooth
 
 
 def test_a_wheel_that_spins_is_named() -> None:
-    (spin,) = told(ticks(wheel_speed_rl=between(50, 60, 52.0, 40.0)))
+    (spin,) = told(ticks(wheel_speed_rl=between(2.5, 3, 52.0, 40.0)))
     assert (spin.kind, spin.what) == ("wheel-spin", "rl")
-    assert told(ticks(wheel_speed_rl=between(50, 60, 46.0, 40.0))) == []
+    assert told(ticks(wheel_speed_rl=between(2.5, 3, 46.0, 40.0))) == []
 
 
 def test_oil_pressure_counts_while_the_engine_turns_and_once_it_lasts() -> None:
-    (low,) = told(ticks(**{"alarm:oil_press": between(100, 140, 0.9, 4.0)}))
+    (low,) = told(ticks(**{"alarm:oil_press": between(5, 7, 0.9, 4.0)}))
     assert low.kind == "oil-pressure"
-    assert (low.t_ns, low.told_ns) == (101 * TICK_NS, 111 * TICK_NS)
+    assert (low.t_ns, low.told_ns) == (tick(5), tick(5.5))
     assert [(f.name, f.value, f.unit) for f in low.figures] == [
         ("oil_press", 0.9, "bar"), ("limit", 1.4, "bar"), ("rpm", 6000.0, "rpm"),
     ]  # fmt: skip
-    assert told(ticks(**{"alarm:oil_press": between(100, 108, 0.9, 4.0)})) == []  # for 0.4 s
+    assert told(ticks(**{"alarm:oil_press": between(5, 5.4, 0.9, 4.0)})) == []  # for 0.4 s
     assert told(ticks(**{"alarm:oil_press": np.full(N, 0.9)}, rpm=np.full(N, 900.0))) == []  # idles
 
 
+@pytest.mark.parametrize("for_s", [0.001, TICK_NS / SECOND / 2])
+def test_what_has_to_last_less_than_a_tick_is_told_at_the_first(for_s: float) -> None:
+    watch = Watching(detectors(ROLES, [Alarm("rpm", above=8000, for_s=for_s)], UNITS))
+    (over,) = watch.fold(ticks(rpm=between(5, 5.5, 8200.0, 6000.0)))
+    assert over.told_ns == over.t_ns == tick(5)
+
+
+def test_a_cue_waits_for_no_step_longer_than_what_a_growing_log_is_taken_in() -> None:
+    assert round(TAKE_S * SECOND) >= TICK_NS
+
+
 def test_what_goes_on_is_told_once_and_what_comes_again_is_told_again() -> None:
-    rpm = between(100, 110, 8200.0, 6000.0) + between(120, 130, 2200.0, 0.0) + between(300, 310, 2200.0, 0.0)
+    rpm = between(5, 5.5, 8200.0, 6000.0) + between(6, 6.5, 2200.0, 0.0) + between(15, 15.5, 2200.0, 0.0)
     first, second = told(ticks(rpm=rpm))
     assert first.kind == second.kind == "over-rev"
-    assert (first.t_ns // TICK_NS, second.t_ns // TICK_NS) == (101, 301)
+    assert (first.t_ns, second.t_ns) == (tick(5), tick(15))
 
 
 def test_what_no_channel_tells_is_not_guessed() -> None:
@@ -100,7 +119,7 @@ def test_what_no_channel_tells_is_not_guessed() -> None:
 def test_incidents_are_the_same_however_ticks_come_in_pieces(seed: int, cuts: list[int]) -> None:
     chance = np.random.default_rng(seed)
     rough = {
-        name: np.repeat(chance.choice(values, N // 10), 10)
+        name: np.repeat(chance.choice(values, 40), N // 40)
         for name, values in {
             "speed": [40.0, 12.0, np.nan], "yaw_rate": [0.0, 120.0], "rpm": [3000.0, 8100.0],
             "alarm:oil_press": [1.0, 4.0], "wheel_speed_fl": [40.0, 12.0], "throttle": [0.0, 100.0],

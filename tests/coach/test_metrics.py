@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.coach.driven import Driven, Samples, between, driven
-from pitwall.coach.metrics import FIGURES, Limits, limits, measured, places
-from tests.coach.laps_of import drive
+from pitwall.coach.metrics import FIGURES, Limits, limits, measured
+from pitwall.coach.sections import Sections
+from tests.coach.laps_of import drive, of_one
 
 MISTAKES = ("brake-early@T3:2", "coast@T6:3", "miss-apex@T8:4")
 
@@ -58,7 +59,8 @@ def test_the_times_lost_in_the_corners_of_a_lap_add_up_to_its_delta() -> None:
     driven_ = made()
     most = limits(driven_.laps)
     for lap in driven_.laps:
-        every = [measured(lap, driven_.reference, place, most) for place in driven_.places]
+        cornering = measured(lap, driven_.reference, driven_.sections, most)
+        every = [of_one(cornering, corner) for corner in range(len(driven_.places))]
         delta = lap.t_s[-1] - driven_.reference.t_s[-1]
         assert sum(one.lost_s for one in every) == pytest.approx(delta, abs=1e-9)
         assert sum(one.time_s for one in every) == pytest.approx(lap.t_s[-1], abs=1e-9)
@@ -82,7 +84,7 @@ def test_what_no_channel_tells_is_missing_and_the_rest_is_there(without: str) ->
     driven_ = made()
     lap = driven_.laps[0]
     less = dataclasses.replace(lap, roles={name: column for name, column in lap.roles.items() if name != without})
-    seen = measured(less, driven_.reference, driven_.places[2], limits(driven_.laps))
+    seen = of_one(measured(less, driven_.reference, driven_.sections, limits(driven_.laps)), 2)
     missing = {
         "brake": {"brake_peak", "brake_rise_s", "trail_rough"},
         "throttle": {"throttle_m", "throttle_rise_s", "throttle_lifts", "coast_s"},
@@ -99,7 +101,7 @@ def test_what_no_channel_tells_is_missing_and_the_rest_is_there(without: str) ->
 def test_a_car_that_tells_nothing_but_where_it_is_has_times_all_the_same() -> None:
     driven_ = made()
     bare = dataclasses.replace(driven_.laps[0], roles={})
-    seen = measured(bare, driven_.reference, driven_.places[2], Limits(0.0, 0.0))
+    seen = of_one(measured(bare, driven_.reference, driven_.sections, Limits(0.0, 0.0)), 2)
     assert np.isfinite(seen.lost_s)
     assert np.isnan(seen.min_mps)
 
@@ -130,6 +132,34 @@ def test_where_a_channel_was_silent_there_is_no_value() -> None:
     assert np.isnan(seen[4])
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 6), min_size=1, max_size=15),
+    st.lists(st.sampled_from([np.nan, 0.0, 1.0, 2.5, -3.0]), min_size=30, max_size=30),
+)
+def test_channels_that_come_together_are_what_each_is_alone(steps: list[int], values: list[float]) -> None:
+    t = np.cumsum(np.array(steps)) * 10**8
+    own, other = np.array(values[: len(t)]), np.nan_to_num(values[-len(t) :])
+    ends = np.array([0, 10**9])
+    apart = np.zeros(2)
+    lap = driven(
+        1, t_ns=ends, distance_m=np.array([0.0, 21.0]), x_m=apart, y_m=apart, length_m=21.0,
+        roles={"speed": Samples(t, own), "rpm": Samples(t, other), "brake": Samples(t, 2 * other)},
+    )  # fmt: skip
+    for role, column in (("speed", own), ("rpm", other), ("brake", 2 * other)):
+        there = np.isfinite(column)
+        at, known = t[there], column[there]
+        for i, now in enumerate(np.arange(21) / 21 * 1e9):  # the slow and obvious way
+            before, behind = np.flatnonzero(at <= now), np.flatnonzero(at >= now)
+            expected = np.nan
+            if len(before) and len(behind):
+                a, b = before[-1], behind[0]
+                near = at[b] - at[a] <= 5e8
+                share = 0.0 if b <= a else (now - at[a]) / (at[b] - at[a])
+                expected = known[a] + (known[max(a, b)] - known[a]) * share if near else np.nan
+            np.testing.assert_allclose(lap.role(role)[i], expected, rtol=1e-9, atol=1e-9)
+
+
 def lap_by_hand(**roles: np.ndarray) -> Driven:
     n = 300
     return Driven(1, np.arange(n) / 20.0, np.zeros(n), np.arange(n, dtype=float), roles)
@@ -148,8 +178,7 @@ def test_a_lap_drawn_by_hand_is_measured_as_drawn() -> None:
     throttle = np.where(np.arange(n) < 70, 100.0, 0.0) + np.interp(np.arange(n), [0, 155, 195, 299], [0, 0, 100, 100])
     g_lat = np.interp(np.arange(n), [0, 115, 150, 185, 299], [0, 0, 1.0, 0, 0])
     lap = lap_by_hand(speed=speed, brake=brake, throttle=throttle, g_lat=g_lat, g_long=np.zeros(n))
-    (place,) = places([corner_by_hand()], lap)
-    seen = measured(lap, lap, place, limits([lap]))
+    seen = of_one(measured(lap, lap, Sections([corner_by_hand()], lap), limits([lap])))
     assert seen.brake_m == pytest.approx(150 - 80, abs=1)
     assert seen.brake_peak == 60
     assert seen.brake_rise_s == pytest.approx(4 / 20, abs=0.06)
@@ -177,13 +206,12 @@ def test_corrections_of_the_steering_are_counted(swings: int, expected: int) -> 
     angle += [10.0, 0.0]
     g_lat = np.interp(np.arange(n), [0, 115, 150, 185, 299], [0, 0, 1.0, 0, 0])
     lap = lap_by_hand(speed=np.full(n, 30.0), g_lat=g_lat, steering=np.interp(np.arange(n), where, angle))
-    (place,) = places([corner_by_hand()], lap)
-    assert measured(lap, lap, place, limits([lap])).corrections == expected
+    assert of_one(measured(lap, lap, Sections([corner_by_hand()], lap), limits([lap]))).corrections == expected
 
 
 def test_an_apex_that_was_missed_lies_outside_whichever_way_the_corner_turns() -> None:
     for turn, side in ((90.0, -1), (-90.0, 1)):
         lap = lap_by_hand(speed=np.full(300, 30.0))  # northward: x is to the right
         wide = dataclasses.replace(lap, x_m=np.full(300, 2.5 * side))
-        (place,) = places([dataclasses.replace(corner_by_hand(), turn_deg=turn)], lap)
-        assert measured(wide, lap, place, limits([lap])).apex_off_m == pytest.approx(2.5)
+        sections = Sections([dataclasses.replace(corner_by_hand(), turn_deg=turn)], lap)
+        assert of_one(measured(wide, lap, sections, limits([lap]))).apex_off_m == pytest.approx(2.5)

@@ -20,6 +20,7 @@ from pitwall.coach.driving import Driving
 from pitwall.coach.finding import Level, Priority
 from pitwall.coach.findings import RULES, findings, of_lap
 from pitwall.coach.saying import said
+from pitwall.coach.sections import Sections
 from pitwall.track.corners import Corner
 
 N = 900
@@ -86,9 +87,9 @@ def lap(number: int = 1, **changes: Any) -> Driven:
 
 def found(**changes: Any) -> dict[str, Any]:
     """What rules say of a lap drawn so, beside four normal ones: all of them, whatever explains the loss best."""
-    driving = Driving([*(lap(k) for k in range(1, 5)), lap(5, **changes)], lap(1), [CORNER])
-    judged = (rule.judge(driving.seen(4, 0, rule.section)) for rule in RULES)
-    return {finding.rule: finding for finding in judged if finding is not None}
+    driving = Driving([*(lap(k) for k in range(1, 5)), lap(5, **changes)], Sections([CORNER], lap(1)))
+    seen = driving.seen(4)
+    return {finding.rule: finding for rule in RULES for _, finding in rule.judge(seen[rule.section])}
 
 
 ABOUT = {
@@ -176,7 +177,7 @@ def test_no_rule_stumbles_over_what_no_channel_tells(without: str) -> None:
         Driven(one.number, one.t_s, one.x_m, one.y_m, {k: v for k, v in one.roles.items() if k != without})
         for one in laps
     ]
-    driving = Driving(bare, bare[0], [CORNER])
+    driving = Driving(bare, Sections([CORNER], bare[0]))
     for index in range(5):
         assert all(np.isfinite(each.worth_s) for each in of_lap(driving, index))
 
@@ -194,7 +195,7 @@ def test_no_rule_stumbles_over_channels_that_fall_silent_for_a_while(gaps: list[
     for index, role, first, length in gaps:
         if role in laps[index].roles:
             laps[index].roles[role][first : first + length] = np.nan
-    driving = Driving(laps, laps[0], [CORNER])
+    driving = Driving(laps, Sections([CORNER], laps[0]))
     for each in findings(driving):
         assert np.isfinite(each.worth_s)
         assert all(np.isfinite(figure.value) for figure in each.figures)
@@ -212,7 +213,7 @@ def unsteady_laps(brake_by: float, min_by: float, count: int = 6) -> Driving:
         lap(k, decel_g=1.0 - brake_by * s, min_mps=20.0 + min_by * s)
         for k, s in enumerate((-1.5, -0.9, 0.0, 0.8, 1.4, 1.9)[:count], start=1)
     ]
-    return Driving(laps, laps[0], [CORNER])
+    return Driving(laps, Sections([CORNER], laps[0]))
 
 
 def test_what_differs_from_lap_to_lap_is_told_from_four_laps_on() -> None:
@@ -226,7 +227,9 @@ def test_what_differs_from_lap_to_lap_is_told_from_four_laps_on() -> None:
 
 def test_a_spread_is_robust_against_one_lap() -> None:
     laps = [*(lap(k) for k in range(1, 6)), lap(6, decel_g=0.6)]
-    (brake,) = [each for each in spreads(cornered(Driving(laps, laps[0], [CORNER]))) if each.figure == "brake_point"]
+    (brake,) = [
+        each for each in spreads(cornered(Driving(laps, Sections([CORNER], laps[0])))) if each.figure == "brake_point"
+    ]
     assert brake.deviation == 0
 
 
@@ -236,11 +239,11 @@ def test_what_the_fastest_laps_have_in_common_is_found() -> None:
         *(lap(k + 1, power=404 - k % 2) for k in range(3)),
         *(lap(4 + k, power=416 + m) for k, m in enumerate(late)),
     ]
-    driving = Driving(laps, laps[0], [CORNER])
+    driving = Driving(laps, Sections([CORNER], laps[0]))
     found = in_common(cornered(driving), lap_times(driving))
     power = next(each for each in found if each.figure == "power_point")
     assert power.fast < power.rest - 8
-    few = Driving(laps[:4], laps[0], [CORNER])
+    few = Driving(laps[:4], Sections([CORNER], laps[0]))
     assert in_common(cornered(few), lap_times(few)) == []
 
 
@@ -248,7 +251,7 @@ def test_in_a_long_session_the_newest_laps_are_remembered_and_every_lap_has_its_
     coaching = Coaching(lap(1), [CORNER])
     for number in range(1, REMEMBERED + 6):
         coaching.add(lap(number, **(ABOUT["coasts"] if number in (2, 22) else {})))
-    assert len(coaching.cornerings) == REMEMBERED + 5
+    assert len(coaching.cornered) == REMEMBERED + 5
     (coasting,) = [each for each in coaching.findings() if each.rule == "coasts"]
     assert coasting.laps == (22,)
     assert coasting.of == REMEMBERED

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pitwall.frames import SCHEMA, Control, clustered, concat, frames, moved, same, stream_key, to_arrow
 from pitwall.log import Tail, Writer, find, read
+from pitwall.log.reader import between
 from tests.log.drives import START_NS, batches, everything, joined, record, rows_of, traffic
 
 
@@ -47,6 +48,19 @@ def test_any_stretch_of_offsets_can_be_read(parts, data):
         assert [row for part in parts for row in rows_of(part)] == whole[start:stop]
         assert all(part.start >= start and (stop is None or part.stop <= stop) for part in parts)
         assert all(a.stop == b.start for a, b in pairwise(parts))
+
+
+@settings(deadline=None, max_examples=40)
+@given(parts=batches(most=5), data=st.data())
+def test_any_stretch_of_time_can_be_read(parts, data):
+    with tempfile.TemporaryDirectory() as logs:
+        path = record(Path(logs), parts, segment_bytes=3_000, end=data.draw(st.booleans()))
+        whole = everything(path)
+        times = st.one_of(st.sampled_from(whole.t.tolist()), st.integers(-5, int(whole.t[-1]) + 5))
+        t_from, t_to = sorted([data.draw(times), data.draw(times)])
+        found = list(between(path, t_from, t_to, damaged=pytest.fail))
+        expected = [row for row in rows_of(whole) if t_from <= row[0] <= t_to]
+        assert [row for part in found for row in rows_of(part)] == expected
 
 
 def test_a_session_begins_and_ends_with_control_rows(tmp_path):

@@ -64,7 +64,7 @@ def test_a_build_leaves_one_generation_and_its_seal(session: Session, folder: Ge
     assert not stale(session, E46, folder)
     with opened(place(session, folder)) as connection:
         told = connection.execute("SELECT * FROM built_from").fetchall()
-    assert told == [(built.session, built.fingerprint, built.code, built.offset, built.lost, built.complete)]
+    assert told == [dataclasses.astuple(built)]
 
 
 def other_car(session: Session, car: Car, monkeypatch: pytest.MonkeyPatch) -> tuple[Session, Car]:

@@ -137,3 +137,9 @@ def test_who_only_looks_does_not_wait_for_a_trial_on_a_disk_that_hangs(
 def test_a_full_disk_and_a_full_quota_are_one_thing(number: int) -> None:
     assert is_full(f'IO Error: Could not write file "x": {os.strerror(number)}')
     assert not is_full("IO Error: Input/output error")
+
+
+def test_it_is_told_how_long_what_is_free_lasts(setting: Setting) -> None:
+    assert setting.room.look().lasts_s is None
+    setting.now, setting.free = 100.0, 9 * GB
+    assert setting.room.look().lasts_s == 900

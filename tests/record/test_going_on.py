@@ -18,6 +18,7 @@ from pitwall.log import Writer, lock, requests, sessions, verify
 from pitwall.log import outbox as outboxes
 from pitwall.log.disk import Disk
 from pitwall.log.hold import Hold
+from pitwall.log.remarks import remarks
 from pitwall.log.writer import Pace
 from pitwall.record import recording
 from tests.log.drives import NoSealing
@@ -229,6 +230,16 @@ def test_a_note_goes_into_the_session_that_is_being_recorded(tmp_path):
     _, _, facts = rows_of(tmp_path)
     assert asking.said == ""
     assert (Control.NOTE, 7, {"text": "fast"}) in facts
+
+
+def test_tags_go_into_a_session_that_has_ended(tmp_path):
+    (before,) = recorded([Script("one", some([0, 1]))], tmp_path).sessions
+    seen = []
+    asking = Asking(tmp_path, {"control": int(Control.TAGS), "fact": {"tags": ["wet"]}, "session": before})
+    recorded([Script("one", some(0), heard(seen, 1), asking)], tmp_path, report=seen.append)
+    session, _, _ = rows_of(tmp_path, before)
+    assert asking.said == ""
+    assert remarks(session.path).tags == ("wet",)
 
 
 def test_a_note_goes_behind_a_session_that_has_ended(tmp_path):

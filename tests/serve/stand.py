@@ -17,13 +17,16 @@ from sanic import Sanic
 
 from pitwall.car import Car, load, names
 from pitwall.errors import UsageError
+from pitwall.log.remarks import NOTHING, Remarks
 from pitwall.log.session import Header, Session
 from pitwall.project.catalog import Catalog
 from pitwall.project.room import Room
 from pitwall.serve.access import Access
 from pitwall.serve.advising import FindingsOf, stored
+from pitwall.serve.doctor import Examine
 from pitwall.serve.importer import Importer
 from pitwall.serve.model.settings import NONE, Settings
+from pitwall.serve.mover import Mover
 from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status, Still
 from pitwall.serve.rebuilds import Rebuilds
 from pitwall.serve.server import bind, serve
@@ -78,6 +81,7 @@ class FakeGarage:
     closed: bool = False
     folder: Path = CARS
     rebuilds: Rebuilds = field(default_factory=Rebuilds)
+    said: dict[str, Remarks] = field(default_factory=dict)
 
     def sessions(self) -> list[Session]:
         return [session(id) for id in sorted(self.projections)]
@@ -89,6 +93,9 @@ class FakeGarage:
         if name not in known:
             raise UsageError("there is no such session", where=name, hint=f"there are {', '.join(known) or 'none'}")
         return session(name)
+
+    def remarks(self, session: Session) -> Remarks:
+        return self.said.get(session.id, NOTHING)
 
     def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
         return self.projections[self.find(id).id].cursor()
@@ -122,7 +129,9 @@ def projection(samples: dict[tuple[str, str], tuple[list[int], list[float | None
     """A projection in memory that holds `samples`: (table, channel) -> times and values; one channel a table."""
     con = duckdb.connect()
     con.execute(
-        "CREATE TABLE built_from AS SELECT ? AS fingerprint, 1002 AS log_offset, true AS complete", [CAST.fingerprint]
+        "CREATE TABLE built_from AS SELECT ? AS fingerprint, 1002 AS log_offset, true AS complete, '' AS place,"
+        " '' AS tracks",
+        [CAST.fingerprint],
     )
     con.execute(
         "CREATE TABLE channels (name VARCHAR, unit VARCHAR, source VARCHAR, table_name VARCHAR, column_name VARCHAR, "
@@ -228,6 +237,8 @@ def standing(
     findings_of: FindingsOf = stored,
     access: Access | None = None,
     importer: Importer | None = None,
+    mover: Mover | None = None,
+    examine: Examine | None = None,
 ) -> Iterator[Stand]:
     """A server in a thread of this process, on `port` or any that is free, until the block ends."""
     live, garage = live or Still(), garage or FakeGarage()
@@ -246,6 +257,8 @@ def standing(
                 garage,
                 sock,
                 importer=importer,
+                mover=mover or Mover(nowhere, nowhere),
+                examine=examine,
                 model=model,
                 findings_of=findings_of,
                 access=access,

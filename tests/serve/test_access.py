@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import threading
 from collections.abc import Iterator
@@ -50,6 +51,16 @@ def test_everything_is_refused_without_a_token(stand, path):
         answer = stand.ask(path, **headers)
         assert problem(answer) == (401, "no-token")
         assert answer[1]["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("path", ["/coach/ask", "/import", "/nothing", "/sessions"])
+@pytest.mark.parametrize(
+    ("header", "status"), [("Host: localhost", 401), ("Host: evil.example", 421), ("Host: localhost\r\nOrigin: x", 403)]
+)
+def test_who_may_not_ask_is_told_before_a_byte_of_the_body_has_come(stand, path, header, status):
+    with socket.create_connection(("127.0.0.1", stand.port), timeout=60) as client:
+        client.sendall(f"POST {path} HTTP/1.1\r\n{header}\r\nContent-Length: 1000000\r\n\r\n".encode())
+        assert client.recv(65_536).split()[1] == str(status).encode()
 
 
 @pytest.mark.parametrize("path", ["/health", "/login", "/docs.css", "/icon.svg"])

@@ -99,7 +99,7 @@ def test_what_costs_no_time_is_not_where_time_is_lost_and_no_corner_is_left_out(
 @pytest.mark.parametrize("level", Level)
 def test_every_number_of_the_rules_own_advice_is_given(level):
     made = drive(seed=1, laps=6, mistakes=("brake-early@T3:1", "coast@T2:4", "miss-apex@T5:5"))
-    found = findings(Driving(made.laps, made.reference, made.corners))
+    found = findings(Driving(made.laps, made.sections))
     times = {lap.number: float(lap.t_s[-1]) for lap in made.laps}
     for said in (debrief("s", found, times, level), brief([("s", found)], level)):
         assert said.points

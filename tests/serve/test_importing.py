@@ -91,8 +91,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, *more: object) -> Iterator[Server]:
+    """more: words of the command line."""
     words = ["serve", "--logs", folder / "logs", "--projections", folder / "projections", "--cars", CARS, "--port", "0"]
+    words += more
     process = subprocess.Popen(
         [sys.executable, "-m", "pitwall", *map(str, words)],
         stdout=subprocess.PIPE,

@@ -119,11 +119,13 @@ def test_live_signals_are_those_of_a_replay(tmp_path, drive):
         writer.sync()
         until(lambda: status(stand)["projection"]["committed"] == 9_001)
         live = stand.json(path)
+        assert status(stand)["queries"]["recalled"] == 1, "it is from memory"
         writer.end(int(drive.t[9_000]))
     shutil.rmtree(tmp_path / "projections")
     with following(tmp_path) as (stand, _):
         until(lambda: status(stand)["live"]["state"] == "ended")
         assert stand.json(path) == live | {"complete": True}
+        assert status(stand)["queries"]["recalled"] == 0, "it is from the file"
     assert len(live["channels"]["rpm"]["t"]) > 100
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -19,7 +21,7 @@ import schemathesis
 from schemathesis import checks
 
 from pitwall.bus.simulator import simulate
-from pitwall.log.session import find
+from pitwall.log.session import Session, find
 from pitwall.replay import replay
 from pitwall.serve import app
 from pitwall.serve.openapi import document
@@ -40,6 +42,7 @@ ARGUMENTS = {
     "signals": "?channels=rpm,speed&lap=best&points=100",
     "query": "?sql=SELECT%2042%20AS%20answer",
     "compare": "?lap=1",
+    "why_so": "?channel=combo_g&t=60000000000&deep=true",
 }
 """What an operation needs to be asked at all."""
 
@@ -47,11 +50,17 @@ checks.load_all_checks()
 CHECKED = [checks.CHECKS.get_one(f"{name}_conformance") for name in ("status_code", "content_type", "response_schema")]
 
 
+@dataclass
 class Garage(FakeGarage):
-    """One in which nothing is stale."""
+    """One in which nothing is stale, of a folder of logs."""
+
+    logs: Path = Path("nowhere")
 
     def fingerprint(self, id: str) -> str:
         return ""
+
+    def find(self, name: str) -> Session:
+        return find(self.logs, super().find(name).id)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +75,9 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     (file,) = (folder / "projections").rglob("*.duckdb")
     with (
         duckdb.connect(str(file), read_only=True) as connection,
-        standing(garage=Garage({SESSION: connection}, rebuilds=Rebuilds(ended=(SESSION,)))) as one,
+        standing(
+            garage=Garage({SESSION: connection}, rebuilds=Rebuilds(ended=(SESSION,)), logs=folder / "logs")
+        ) as one,
     ):
         yield one
 

@@ -222,7 +222,7 @@ def test_the_page_is_all_ours_and_unchanged_files_are_not_sent_again(stand):
 def test_with_nothing_recorded_the_api_says_so():
     with standing() as stand:
         assert stand.json("/health")["status"] == "idle"
-        assert stand.json("/sessions") == {"live": None, "sessions": []}
+        assert stand.json("/sessions") == {"live": None, "of": 0, "sessions": []}
         assert stand.json("/session/_live/channels", expect=404)["type"].endswith("no-live-session")
 
 

@@ -33,9 +33,17 @@ async function ask<T>(path: string, init: RequestInit): Promise<T> {
     throw new Trouble(0, "unreachable", "the server does not answer", "this page goes on by itself when it is back");
   }
   if (response.ok) return await response.json() as T;
+  throw await troubleOf(response);
+}
+
+// What an answer that is none says was wrong.
+export async function troubleOf(response: Response): Promise<Trouble> {
   if (response.status === 401) location.replace("/login");
-  const told = await response.json().catch(() => ({})) as Partial<Record<"type" | "title" | "detail" | "hint", string>>;
-  throw new Trouble(response.status, told.type?.split(":").pop() ?? "", told.detail ?? told.title ?? response.statusText, told.hint ?? "");
+  return troubleIn(response.status, await response.json().catch(() => ({})), response.statusText);
+}
+
+export function troubleIn(status: number, problem: Partial<Record<"type" | "title" | "detail" | "hint", string>>, usual: string): Trouble {
+  return new Trouble(status, problem.type?.split(":").pop() ?? "", problem.detail ?? problem.title ?? usual, problem.hint ?? "");
 }
 
 export interface Answer<T> {
@@ -64,6 +72,22 @@ export function useAnswer<T>(path: string | null, when: unknown = null): Answer<
     return () => leaving.abort();
   }, [path, when, asked]);
   return {data: answer.data, trouble: answer.trouble, again: () => setAsked((times) => times + 1)};
+}
+
+// The same, asked again `everyMs` after each answer while the page is looked at: for what changes by itself.
+export function usePolled<T>(path: string | null, everyMs: number): Answer<T> {
+  const answer = useAnswer<T>(path);
+  useEffect(() => {
+    if (answer.data === null && answer.trouble === null) return;
+    const look = () => { if (!document.hidden) answer.again(); };
+    const timer = setTimeout(look, everyMs);
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, [answer.data, answer.trouble, everyMs]);
+  return answer;
 }
 
 // A query of what is given; null and undefined are left out.

@@ -20,7 +20,7 @@ export function words(cue: Cue, chosen: string = level.value): string {
 }
 
 // An alarm is not advice: it takes the driver's whole screen.
-export function isAlarm(cue: Cue | null): boolean {
+export function isAlarm(cue: Cue | null): cue is Cue {
   return cue !== null && ALARMS.has(cue.priority);
 }
 

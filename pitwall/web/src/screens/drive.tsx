@@ -7,6 +7,7 @@ import {useEffect, useRef, useState} from "preact/hooks";
 
 import {isAlarm, shownCue, words} from "../cue";
 import {useDrawing, write} from "../draw/loop";
+import {alarmsNow, revLimit} from "../limits";
 import {lapsSoFar, standing, type Lap, type Standing} from "../laps";
 import {live} from "../live/live";
 import {age, delta as deltaText, lapTime, number} from "../numbers";
@@ -17,11 +18,14 @@ const STALE_S = 0.5;
 const HELD_MS = 5000; // a finished lap's time
 const FULL_S = 1; // of delta: the bar's end
 const LIGHTS = 8;
-const LIT_FROM = 0.8; // of the greatest revs that were seen
+const LIT_FROM = 0.85; // of the rev limit
+const MOST_RPM = 6000; // where the car says no limit: this, or the most that was seen
+const ALARM_MS = 2000; // at least so long: a flicker can't be read
 const WORDS: Record<Standing, string> = {best: "best lap", better: "better", slower: "slower", none: ""};
 
 export function Drive() {
   useWakeLock();
+  const alarms = useAlarms();
   const root = useRef<HTMLDivElement>(null);
   const note = useRef<HTMLParagraphElement>(null);
   useDrawing(() => {
@@ -31,8 +35,9 @@ export function Drive() {
   }, 10);
   if (live.session.value === null && live.gone.value === null) return <NoSession />;
   const cue = shownCue.value;
-  if (cue !== null && isAlarm(cue)) {
-    return <div class="drive alarm" role="alert"><p class="sign" aria-hidden="true">⚠</p><p class="words">{words(cue)}</p></div>;
+  const alarm = isAlarm(cue) ? words(cue) : alarms;
+  if (alarm) {
+    return <div class="drive alarm" role="alert"><p class="sign" aria-hidden="true">⚠</p><p class="words">{alarm}</p></div>;
   }
   return (
     <div ref={root} class="drive">
@@ -45,12 +50,25 @@ export function Drive() {
   );
 }
 
+// What is beyond the car's limits, in words; "": nothing.
+function useAlarms(): string {
+  const [told, setTold] = useState("");
+  const until = useRef(0);
+  useDrawing((now) => {
+    const alarms = alarmsNow(now).join(", ");
+    if (alarms) until.current = now + ALARM_MS;
+    if (alarms || now >= until.current) setTold(alarms);
+  }, 5);
+  return told;
+}
+
 // Why what is shown is not now; "": it is.
 function troubleNow(): string {
   const {state, words: said} = stateNow();
   const silence = live.silence();
   if (state === "playing" || state === "paused") return "";
   if (state === "gone") return `SERVER GONE ${age((Date.now() - (live.gone.value ?? Date.now())) / 1000)}`;
+  if (silence === null && state === "recording") return "NO DATA";
   if (silence !== null && silence > STALE_S) return `NO DATA ${age(silence)}`;
   const speed = live.role("speed");
   const old = speed ? live.age(speed) : null;
@@ -67,7 +85,7 @@ function Delta() {
   useDrawing(() => {
     const v = live.channel("delta")?.v ?? null;
     const heldFor = live.channel("delta_age")?.v ?? 0;
-    write(text.current, deltaText(v));
+    write(text.current, deltaText(v, v !== null && Math.abs(v) >= 9.995 ? 1 : 2)); // five characters at most
     write(held.current, v === null ? "no lap to compare with yet" : heldFor !== null && heldFor > 1 ? `held for ${age(heldFor)}` : "");
     if (root.current) root.current.dataset["sign"] = v === null || Math.abs(v) < 0.005 ? "" : v > 0 ? "lost" : "gained";
     if (bar.current) bar.current.style.transform = `scaleX(${v === null ? 0 : Math.max(-1, Math.min(1, -v / FULL_S))})`;
@@ -129,8 +147,8 @@ function Gear() {
     const gear = live.role("gear")?.v ?? null;
     write(text.current, gear === null ? "–" : gear === 0 ? "N" : gear < 0 ? "R" : number(gear, 0));
     const rpm = live.role("rpm");
-    const most = rpm ? Math.max(rpm.most, 6000) : 0;
-    const share = rpm && rpm.v !== null && most > 0 ? (rpm.v / most - LIT_FROM) / (1 - LIT_FROM) : 0;
+    const most = revLimit() ?? Math.max(rpm?.most ?? 0, MOST_RPM);
+    const share = rpm && rpm.v !== null && !live.stale(rpm) ? (rpm.v / most - LIT_FROM) / (1 - LIT_FROM) : 0;
     const lit = Math.max(0, Math.min(LIGHTS, Math.ceil(share * LIGHTS)));
     if (lights.current) lights.current.dataset["lit"] = String(lit);
   }, 20);

@@ -3,7 +3,11 @@
 import type {ComponentType} from "preact";
 
 import type {Screen} from "../route";
+import {Coach} from "./coach";
+import {Compare} from "./compare";
+import {Corners} from "./corners";
 import {Drive} from "./drive";
+import {Garage} from "./garage";
 import {Replay} from "./replay";
 import {Signals} from "./signals";
 import {Stall} from "./stall";
@@ -18,7 +22,11 @@ export interface Place {
 export const PLACES: readonly Place[] = [
   {screen: "drive", title: "Drive", component: Drive},
   {screen: "stall", title: "Stall", component: Stall},
+  {screen: "compare", title: "Compare", component: Compare},
+  {screen: "corners", title: "Corners", component: Corners},
   {screen: "track", title: "Track", component: Track},
+  {screen: "coach", title: "Coach", component: Coach},
   {screen: "signals", title: "Signals", component: Signals},
+  {screen: "garage", title: "Garage", component: Garage},
   {screen: "replay", title: "Replay", component: Replay},
 ];
