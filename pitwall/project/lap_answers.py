@@ -6,8 +6,9 @@ Times on the session's clock are int, ns; how long something took is in s.  Noth
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 import duckdb
@@ -16,6 +17,8 @@ import numpy as np
 from pitwall.derive.channel import Float64
 from pitwall.errors import UsageError
 from pitwall.project.database import quoted
+from pitwall.project.laps import Small
+from pitwall.project.layout import FIXED
 from pitwall.track.comparing import best_rolling, lost, trace_at
 from pitwall.track.definition import Track, given
 from pitwall.track.lapping import LAPTIME
@@ -45,17 +48,14 @@ class Traced:
 
 def lap_facts(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Every lap: the columns of `laps`, and its sectors' times as `sectors_s`."""
-    names = [row[0] for row in connection.execute("DESCRIBE laps").fetchall()]
-    sectors: dict[int, list[float | None]] = {}
-    for lap, time_s in connection.execute("SELECT lap, time_s FROM sectors ORDER BY lap, number").fetchall():
-        sectors.setdefault(lap, []).append(rounded(time_s))
-    return [
-        {
-            **{name: rounded(value) for name, value in zip(names, row, strict=True)},
-            "sectors_s": sectors.get(row[0], []),
-        }
-        for row in connection.execute("FROM laps ORDER BY number").fetchall()
-    ]
+    sectors = connection.execute("SELECT lap, time_s FROM sectors ORDER BY lap, number").fetchall()
+    return _facts(connection.execute("FROM laps ORDER BY number").fetchall(), sectors)
+
+
+def facts_so_far(small: Small) -> list[dict[str, Any]]:
+    """The same of a session that is being projected.  small: its tables of laps, as `Pipeline.laps` has them."""
+    sectors = sorted(small.get("sectors", ()), key=itemgetter(0, 1))
+    return _facts(sorted(small.get("laps", ()), key=itemgetter(0)), [(row[0], row[4]) for row in sectors])
 
 
 def chosen(laps: Sequence[dict[str, Any]], session: str, lap: str) -> dict[str, Any]:
@@ -148,6 +148,18 @@ def compared(mine: Traced, theirs: Traced) -> dict[str, Any]:
 def rounded(value: Any) -> Any:
     """To a nanosecond: what is beyond is how binary fractions are written."""
     return round(value, 9) if isinstance(value, float) else value
+
+
+def _facts(laps: Iterable[Sequence[Any]], sectors: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    """laps: rows of `laps`.  sectors: lap and time of the rows of `sectors`.  Both in their order."""
+    names = [name for name, _ in FIXED["laps"]]
+    times: dict[int, list[float | None]] = {}
+    for lap, time_s in sectors:
+        times.setdefault(lap, []).append(rounded(time_s))
+    return [
+        {**{name: rounded(value) for name, value in zip(names, row, strict=True)}, "sectors_s": times.get(row[0], [])}
+        for row in laps
+    ]
 
 
 def _trace(connection: duckdb.DuckDBPyConnection, facts: dict[str, Any], length_m: float) -> Float64:

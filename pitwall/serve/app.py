@@ -52,7 +52,7 @@ logger = logging.getLogger("pitwall.serve")
 
 RESOURCES: Final = (
     health, metrics, sessions, requests, channels, signals, frames, why, query, export, laps, track, compare, coach,
-    live, replaying, importing, archive, jobs, doctor, login, cars,
+    live, choosing, routes, replaying, importing, archive, jobs, doctor, login, cars,
 )  # fmt: skip
 OPERATIONS: Final = tuple(each for resource in RESOURCES for each in resource.OPERATIONS)
 """All that can be asked."""
@@ -93,8 +93,6 @@ def build(serving: Serving) -> App:
     metrics.guard(app)
     operations.add(app, (*OPERATIONS, *reference.of(OPERATIONS)))
     page.add(app)
-    choosing.add(app)
-    routes.add(app)
     app.exception(UnchangedError)(_unchanged)
     app.exception(Exception)(_explain)
     return app

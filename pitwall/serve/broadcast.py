@@ -50,7 +50,7 @@ class Broadcast:
         self._tick = 1
         self._cast_tick = 1  # who has seen less must get everything
         self._status_tick = 1
-        self._cue_tick = 0
+        self._cue_tick = self._laps_tick = 0
         self._status: dict[str, Any] = {}
         self._told_state = ""
         self._encoded: dict[int, bytes] = {}  # of this look: since -> event
@@ -114,6 +114,8 @@ class Broadcast:
             new = bool(moved.any())
         if picture.cue is not None and picture.cue is not before.cue:
             self._cue_tick, new = tick, True
+        if picture.laps is not before.laps and (picture.laps or before.laps):
+            self._laps_tick, new = tick, True
         if with_status or picture.status.state != self._told_state:
             told = status_of(picture, self._live.problems(), self._live.recorder())
             if {**told, "age_s": None} != {**self._status, "age_s": None}:
@@ -159,6 +161,8 @@ class Broadcast:
             body["status"] = self._status
         if picture.cue is not None and self._cue_tick > since:
             body["cue"] = _cue(picture.cue)
+        if since == 0 or self._laps_tick > since:
+            body["laps"] = picture.laps
         # a value that was forgotten is told to who may have seen it
         rows = np.flatnonzero((self._changed > since) & ((picture.t != NEVER) | (since > 0)))
         values = _values(picture, rows.tolist())

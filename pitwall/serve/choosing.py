@@ -10,7 +10,7 @@ Law: newest state wins. A client is the tick that it has seen; whatever it misse
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,18 +20,23 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from pitwall.serve.encoding import dumps
 from pitwall.serve.limits import MAX_CHANNELS
 from pitwall.serve.live import PING_S
+from pitwall.serve.operations import Socket, socket
 from pitwall.serve.problem import Problem
-from pitwall.serve.sockets import Socket, converse, opened
+from pitwall.serve.sockets import converse, opened
 
 if TYPE_CHECKING:
     from sanic.server.websockets.impl import WebsocketImplProtocol
 
     from pitwall.serve.broadcast import Broadcast
     from pitwall.serve.newest import Picture
-    from pitwall.serve.serving import App, Request, Serving
+    from pitwall.serve.serving import Request, Streams
+    from pitwall.serve.sockets import Socket as Line
 
 FASTEST_HZ: Final = 50.0
 """What `/live` has at most."""
+
+
+T = TypeVar("T", bound=Struct)
 
 
 class Choice(Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,24 +47,27 @@ class Choice(Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal["json", "arrow"] | UnsetType = UNSET
 
 
-async def live(request: Request, ws: WebsocketImplProtocol) -> None:
+TOLD: Final = "what the events of `/live` are, with their `event` and `id`: as JSON, or each as an Arrow IPC stream"
+
+
+@socket("/live/ws", Socket(TOLD, hears=Choice))
+async def live_ws(request: Request, ws: WebsocketImplProtocol) -> None:
     """The newest value of the channels that are chosen: all of them, until a choice comes."""
-    async with opened(request, ws) as socket:
-        if socket is not None:
-            client = Choosing(request.app.ctx, socket)
-            await converse(socket, client.tell, client.hear)
+    async with opened(request, ws) as one:
+        if one is not None:
+            client = Choosing(request.app.ctx.broadcast, request.app.ctx.streams, one)
+            await converse(one, client.tell, client.hear)
 
 
-def add(app: App) -> None:
-    """The route."""
-    app.add_websocket_route(live, "/live/ws", name="live_ws")
+OPERATIONS: Final = (live_ws,)
 
 
 class Choosing:
     """One client: what it has chosen, and what it has seen."""
 
-    def __init__(self, serving: Serving, socket: Socket) -> None:
-        self._serving = serving
+    def __init__(self, broadcast: Broadcast, streams: Streams, socket: Line) -> None:
+        self._broadcast = broadcast
+        self._streams = streams
         self._socket = socket
         self._channels: frozenset[str] | None = None
         self._period_s = 1 / FASTEST_HZ
@@ -70,11 +78,20 @@ class Choosing:
     async def hear(self, message: str | bytes) -> None:
         """What the client says: a choice, taken or answered by a problem."""
         try:
-            self._take(_read(message))
+            self.take(message)
         except Problem as problem:
             await self._socket.send(dumps({"event": "problem", **problem.document()}).decode())
 
-    def _take(self, choice: Choice) -> None:
+    def take(self, message: str | bytes) -> None:
+        """A message of a client.  Problem: it makes no sense."""
+        self.choose(said(message, Choice))
+
+    def also(self) -> dict[str, Any]:
+        """What else stands in each message."""
+        return {}
+
+    def choose(self, choice: Choice) -> None:
+        """From now on so.  Problem: it can't be."""
         if not isinstance(choice.channels, UnsetType):
             self._channels = self._known(choice.channels)
             self._seen = 0
@@ -86,7 +103,7 @@ class Choosing:
         self._chose.set()
 
     def _known(self, names: list[str] | None) -> frozenset[str] | None:
-        cast = self._serving.broadcast.picture.cast
+        cast = self._broadcast.picture.cast
         there = {channel.name for channel in cast.channels} if cast is not None else set(names or ())
         unknown = sorted(set(names or ()) - there)
         if unknown:
@@ -95,11 +112,11 @@ class Choosing:
 
     async def tell(self) -> None:
         """Until the server stops.  Raises StalledError."""
-        broadcast, loop = self._serving.broadcast, asyncio.get_running_loop()
+        broadcast, loop = self._broadcast, asyncio.get_running_loop()
         while not broadcast.closing:
             self._chose.clear()
             told_s, now, seen = loop.time(), broadcast.tick, self._seen
-            self._serving.streams.skipped += max(0, now - seen - 1) if seen else 0
+            self._streams.skipped += max(0, now - seen - 1) if seen else 0
             self._seen = now
             await self._socket.send(self._message(broadcast, seen))
             await self._pause(told_s + self._period_s - loop.time())
@@ -115,7 +132,7 @@ class Choosing:
 
     async def _news(self) -> None:
         """Until there is something new, another choice, or PING_S have passed: the client sees that it is there."""
-        after = asyncio.create_task(self._serving.broadcast.after(self._seen))
+        after = asyncio.create_task(self._broadcast.after(self._seen))
         chose = asyncio.create_task(self._chose.wait())
         try:
             await asyncio.wait((after, chose), timeout=PING_S, return_when=asyncio.FIRST_COMPLETED)
@@ -127,12 +144,13 @@ class Choosing:
         id, kind, body = broadcast.told(since, self._channels)
         if self._as_arrow:
             return _arrow(broadcast.picture, id, kind, body)
-        return dumps({"event": kind, "id": id, **body}).decode()
+        return dumps({"event": kind, "id": id, **body, **self.also()}).decode()
 
 
-def _read(message: str | bytes) -> Choice:
+def said(message: str | bytes, of: type[T]) -> T:
+    """What a client said.  Problem: it is none of these."""
     try:
-        return msgspec.json.decode(message, type=Choice)
+        return msgspec.json.decode(message, type=of)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         hint = '{"channels": ["rpm"], "rate_hz": 10, "format": "json"}, any of them'
         raise Problem("bad-parameter", str(error), hint=hint) from error

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pitwall.decode.traffic import Traffic
 from pitwall.log.remarks import NOTHING
 from pitwall.project.database import quoted
+from pitwall.project.lap_answers import facts_so_far, lap_facts
 from pitwall.project.pipeline import Pipeline
 from pitwall.project.query import open_projection
 from pitwall.serve.gauges import Gauges
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pitwall.log.reader import Tail
     from pitwall.log.session import Session
     from pitwall.project.generations import Generations
+    from pitwall.project.laps import Small
     from pitwall.project.loop import Projector
 
 QUIET_S: Final = 2.0
@@ -52,6 +54,8 @@ class Following:
         self._gauges = Gauges(projector.pipeline.tables, channels_of_buses(projector.pipeline.car))
         self._cast = _cast(projector.pipeline, about, self._gauges)
         self.remarks = NOTHING
+        self._small: Small | None = None
+        self._laps: list[dict[str, Any]] = []  # of these
         self._traffic, self._taking = Traffic(), threading.Lock()
         self._heard_at_s: float | None = None
 
@@ -102,7 +106,13 @@ class Following:
             damages=len(self.tail.damages),
             problems=tuple(f"{part}: {reason}" for part, reason in self._projector.pipeline.problems()),
         )
-        return replace(self._gauges.picture(number, self._cast, status), cue=self._cue())
+        return replace(self._gauges.picture(number, self._cast, status), cue=self._cue(), laps=self._laps_so_far())
+
+    def _laps_so_far(self) -> list[dict[str, Any]]:
+        small = self._projector.pipeline.laps()
+        if small is not self._small:
+            self._small, self._laps = small, facts_so_far(small)
+        return self._laps
 
     def _cue(self) -> Cue | None:
         """What was said last, while it is news: what was said before anybody looked was said to nobody."""
@@ -126,7 +136,8 @@ def finished(session: Session, car: Car, generations: Generations, number: int) 
             projected=session.rows,
             committed=session.rows,
         )
-        return gauges.picture(number, _cast(pipeline, session.header, gauges), status)
+        picture = gauges.picture(number, _cast(pipeline, session.header, gauges), status)
+        return replace(picture, laps=lap_facts(projection.connection))
 
 
 def _cast(pipeline: Pipeline, about: Header, gauges: Gauges) -> Cast:

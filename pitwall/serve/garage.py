@@ -19,6 +19,7 @@ import duckdb
 
 from pitwall.car import names
 from pitwall.car.heard import heard
+from pitwall.derive import Deriver
 from pitwall.errors import PitwallError
 from pitwall.log.folder import header, header_by_name
 from pitwall.log.remarks import NOTHING, Remarks, remarks
@@ -147,6 +148,15 @@ class Shelf:
             return dict(heard(self._definitions.get(about.car).car, about.buses).roles)
         except PitwallError:
             return {}
+
+    def holds(self, id: str) -> Mapping[str, float | None]:
+        """For how many seconds a value of each channel is good, by the session's car; none, where that can't be had."""
+        try:
+            about = self.find(id).header
+            tables = Deriver(heard(self._definitions.get(about.car).car, about.buses)).tables
+        except PitwallError:
+            return {}
+        return {channel.name: channel.hold_s for table in tables for channel in table.channels}
 
     def catalog(self, id: str) -> tuple[str, Catalog]:
         """The session's car, and what that has driven, of sessions with a current projection."""

@@ -15,7 +15,7 @@ from pitwall.frames import Int64
 from pitwall.project.room import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import duckdb
     import numpy.typing as npt
@@ -85,6 +85,7 @@ class Picture:
     """One moment.  `t` int64 (c,) ns and `v` float64 (c,) are in the order of `cast.channels`; `t` is NEVER at first.
 
     number: grows with every picture.  cue: what was said to the driver last, if that was just now.
+    laps: those that are over, as `lap_answers.lap_facts` has them; the same object until they may differ.
     """
 
     number: int = 0
@@ -93,6 +94,7 @@ class Picture:
     v: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
     status: Status = Status()
     cue: Cue | None = None
+    laps: Sequence[Mapping[str, Any]] = ()
 
 
 class Live(Protocol):

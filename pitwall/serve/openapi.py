@@ -14,7 +14,7 @@ from msgspec import Struct
 from pitwall import __version__
 from pitwall.serve.access import COOKIE
 from pitwall.serve.answers import OfSession
-from pitwall.serve.operations import EVENTS, JSON, Operation
+from pitwall.serve.operations import EVENTS, JSON, Operation, Socket
 from pitwall.serve.parameters import Nothing, meaning
 from pitwall.serve.problem import CONTENT_TYPE, PROBLEMS, TYPES
 
@@ -60,7 +60,8 @@ class ProblemDocument(Struct):
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """The whole document."""
     operations = tuple(operations)
-    types = [of for each in operations for of in (each.answers, each.takes)]
+    heard = (each.socket.hears for each in operations if each.socket is not None)
+    types = [*(of for each in operations for of in (each.answers, each.takes)), *filter(None, heard)]
     schemas, named = msgspec.json.schema_components([*types, ProblemDocument], ref_template=_REF)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for each, answers, takes in zip(operations, schemas[::2], schemas[1::2], strict=False):
@@ -91,10 +92,23 @@ def _operation(
         said["requestBody"] = {"required": True, "content": {FILE: {"schema": {"type": "string", "format": "binary"}}}}
     if parameters:
         said["parameters"] = parameters
-    answer = {"description": "The answer.", "content": _content(one, answers)}
+    answer = _upgrade(one.socket) if one.socket else {"description": "The answer.", "content": _content(one, answers)}
     unchanged = {"304": {"description": "As it was when its tag was given (`If-None-Match`)."}} if _tagged(one) else {}
+    if one.socket is not None:
+        said["x-websocket"] = _spoken(one.socket)
     said["responses"] = {str(one.status): answer, **unchanged, **_problems(one)}
     return said
+
+
+def _upgrade(socket: Socket) -> dict[str, Any]:
+    known = f"; the sub-protocol is one of {', '.join(socket.protocols)}" if socket.protocols else ""
+    return {"description": f"The connection is a WebSocket from here on{known}."}
+
+
+def _spoken(socket: Socket) -> dict[str, Any]:
+    """What goes to and fro on a WebSocket, for which OpenAPI has no words of its own."""
+    hears = {"schema": {"$ref": _REF.format(name=socket.hears.__name__)}} if socket.hears is not None else {}
+    return {"subprotocols": list(socket.protocols), "client": hears, "server": {"description": socket.tells}}
 
 
 def _tagged(one: Operation) -> bool:

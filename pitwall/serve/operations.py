@@ -33,11 +33,25 @@ OF_A_SESSION: Final = ("unknown-session", "no-live-session", "no-projection", "t
 
 
 @dataclass(frozen=True, slots=True)
+class Socket:
+    """What is spoken on a WebSocket.  hears: the type of what a client says, as JSON; None: another protocol's.
+
+    tells: in words, what it is told.  protocols: names of sub-protocols, of which a client asks for one; none: there
+    are none.
+    """
+
+    tells: str
+    hears: type[Struct] | None = None
+    protocols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """takes: of the query, or, where the method is POST, of the body as JSON.  answers: the type of the JSON.
 
     upload: the body is a file, which the handler reads as it comes, and `takes` is of the query; what becomes of it is
     told later (202).
+    socket: it is a WebSocket's, that is opened by it; the handler is given that, too, and reads `takes` by itself.
     most_bytes: of the body.
     problems: names of `problem.PROBLEMS`.  media: what it may answer in, the default first.
     """
@@ -51,6 +65,7 @@ class Operation:
     media: tuple[str, ...]
     upload: bool = False
     most_bytes: int = MAX_REQUEST_BYTES
+    socket: Socket | None = None
 
     @property
     def in_body(self) -> bool:
@@ -60,7 +75,7 @@ class Operation:
     @property
     def status(self) -> int:
         """Of its answer."""
-        return 202 if self.upload else 200
+        return 101 if self.socket is not None else 202 if self.upload else 200
 
     @property
     def name(self) -> str:
@@ -97,9 +112,37 @@ def operation(
     return of
 
 
+def socket(
+    path: str, spoken: Socket, *, takes: type[Struct] = Nothing, problems: Iterable[str] = ()
+) -> Callable[[Handler], Operation]:
+    """Makes an operation of the handler of a WebSocket."""
+
+    def of(handler: Handler) -> Operation:
+        named = (*problems, "not-a-websocket", "bad-parameter", *ALWAYS)
+        return Operation("GET", path, handler, takes, None, named, (), socket=spoken)
+
+    return of
+
+
 def add(app: App, operations: Iterable[Operation]) -> None:
     """Their routes; what can be got can be asked for its head, too."""
+
+    @app.on_request
+    async def check_upgrade(request: Request) -> None:
+        asked = request.headers.get("upgrade", "").lower()
+        if request.route is not None and request.route.extra.websocket and asked != "websocket":
+            raise Problem(
+                "not-a-websocket",
+                "it is a WebSocket, and was asked for as a resource",
+                hint=f"ws://{request.host}{request.path}",
+                headers={"Upgrade": "websocket", "Connection": "Upgrade"},
+            )
+
     for each in operations:
+        if each.socket is not None:
+            spoken = list(each.socket.protocols) or None
+            app.add_websocket_route(each.handler, each.path, subprotocols=spoken, name=each.name)
+            continue
         methods = ["GET", "HEAD"] if each.method == "GET" and EVENTS not in each.media else [each.method]
         app.add_route(_route(each), each.path, methods=methods, name=each.name, stream=each.upload)
 

@@ -89,6 +89,7 @@ PROBLEMS: Final = {
     "too-many-rows": (413, "More than one answer may hold"),
     "too-many-points": (413, "More points than one answer may hold"),
     "foreign-host": (421, "This server answers to this machine's names only"),
+    "not-a-websocket": (426, "It is a WebSocket"),
     "too-often": (429, "Asked too often"),
     "internal": (500, "Pitwall failed"),
     "no-projection": (503, "The session can't be projected"),

@@ -66,6 +66,9 @@ class Garage(Protocol):
     def roles(self, id: str) -> Mapping[str, str]:
         """The channel of each role that the session's car has one for; none, where its car can't be had."""
 
+    def holds(self, id: str) -> Mapping[str, float | None]:
+        """For how many seconds a value of each channel is good, by the session's car; none, where that can't be had."""
+
     def fingerprint(self, id: str) -> str:
         """Of the pipeline that the session's projection would be built with now; empty: nobody can say."""
 
@@ -230,6 +233,10 @@ class Readings:
     async def roles(self, session: str) -> Mapping[str, str]:
         """The channel of each role that the session's car has one for."""
         return await self._run(lambda: self._garage.roles(session))
+
+    async def holds(self, session: str) -> Mapping[str, float | None]:
+        """For how many seconds a value of each channel is good."""
+        return await self._run(lambda: self._garage.holds(session))
 
     async def find(self, name: str) -> Session:
         """The session of that name."""

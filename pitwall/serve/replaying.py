@@ -1,8 +1,9 @@
-"""`GET /replay`: a past session played as a stream of the form of `/live`; `POST /replay/<id>` steers it.
+"""`GET /replay` and `/replay/ws`: a past session played as a stream of the form of `/live`; `POST /replay/<id>` steers.
 
-Its first event, `replay`, says the id. Then it is what `/live` is, as of where it is played: a picture of the newest
-values, at most 50 a second. After a seek every channel has its last value before it at once. At its end it stays, for
-a seek back. A replay lives as long as its stream. An event's id begins with `session@t`, t in ns.
+Its first event, `replay`, says the id. Then it is what `/live` is, as of where it is played: the newest values, what
+was said to the driver, the laps that were over, at most 50 a second; and in `replay` where that is, how fast, and
+whether it rests. After a seek every channel has its last value before it at once. At its end it stays, for a seek back.
+A replay lives as long as its stream. An event's id begins with `session@t`, t in ns.
 
 Law: no more than WINDOW_NS of samples is held; who can't keep up gets the newest state, as on `/live`.
 """
@@ -10,35 +11,44 @@ Law: no more than WINDOW_NS of samples is held; who can't keep up gets the newes
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
-import numpy as np
-from msgspec import Meta, Struct
+import duckdb
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from pitwall.errors import PitwallError
 from pitwall.serve.broadcast import TICK_S, Broadcast, event
-from pitwall.serve.foxglove.messages import WINDOW_NS, Span, channels, span
+from pitwall.serve.choosing import Choice, Choosing, said
+from pitwall.serve.encoding import dumps
 from pitwall.serve.limits import MAX_REPLAYS
-from pitwall.serve.live import keep_buffers_small
-from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status
-from pitwall.serve.operations import EVENTS, operation
-from pitwall.serve.player import FASTEST, SLOWEST, Player
+from pitwall.serve.live import PING_S, keep_buffers_small
+from pitwall.serve.missed import left
+from pitwall.serve.operations import EVENTS, Socket, operation, socket
+from pitwall.serve.parameters import reader
+from pitwall.serve.player import FASTEST, SLOWEST
 from pitwall.serve.problem import Problem
+from pitwall.serve.reel import Reel, reel_of
 from pitwall.serve.serving import LIVE, answer
 from pitwall.serve.signals import MAX_T_NS
+from pitwall.serve.sockets import TRY_AGAIN, converse, opened
 
 if TYPE_CHECKING:
-    import duckdb
     from sanic.response import HTTPResponse
+    from sanic.server.websockets.impl import WebsocketImplProtocol
 
     from pitwall.serve.newest import Live
-    from pitwall.serve.reading import Readings
     from pitwall.serve.serving import Request, Serving
+    from pitwall.serve.sockets import Socket as Line
+
+WRONG: Final = 1008
+"""Close code: what was asked for can't be had."""
 
 Speed = Annotated[float, Meta(ge=SLOWEST, le=FASTEST, description=f"times as fast: {SLOWEST:g} to {FASTEST:g}")]
+Seconds = Annotated[float, Meta(ge=-1e9, le=1e9, description="s since the session began")]
 
 
 class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +57,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session: Annotated[str, Meta(min_length=1, description="a session's id, or `_live`")] = LIVE
     speed: Speed = 1.0
     t_from: Annotated[int, Meta(gt=-MAX_T_NS, lt=MAX_T_NS, description="ns since the session began")] | None = None
+    pause: Annotated[bool, Meta(description="true: it rests at first")] = False
 
 
 class Steering(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,11 +65,19 @@ class Steering(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     speed: Speed | None = None
     pause: bool | None = None
-    seek_s: Annotated[float, Meta(ge=-1e9, le=1e9, description="s since the session began")] | None = None
+    seek_s: Seconds | None = None
+
+
+class Said(Choice, frozen=True, forbid_unknown_fields=True):
+    """What a client says on the WebSocket: of its choice as on `/live/ws`, and how it is to be played."""
+
+    speed: Speed | UnsetType = UNSET
+    pause: bool | UnsetType = UNSET
+    seek_s: Seconds | UnsetType = UNSET
 
 
 class Steered(Struct):
-    """Where it is played now."""
+    """Where it goes on from now."""
 
     replay: str
     t: int
@@ -66,103 +85,58 @@ class Steered(Struct):
     paused: bool
 
 
-@dataclass(eq=False)
-class Reel:
-    """A session that is being played, as a broadcast's source: its picture, and what was read ahead."""
-
-    cast: Cast
-    player: Player
-    sought: bool = True  # the values before where it is played have to be read
-    shown: Picture = field(default_factory=Picture)
-    _read: dict[str, Any] = field(default_factory=dict)
-    _read_to: int = 0
-
-    def picture(self) -> Picture:
-        return self.shown
-
-    def watch(self, told: Callable[[], None]) -> None:
-        """Its broadcast looks by itself."""
-
-    def problems(self) -> Mapping[str, tuple[str, ...]]:
-        return {}
-
-    def recorder(self) -> None:
-        return None
-
-    def seek(self, t: int) -> None:
-        """Goes there."""
-        self.player.seek(t)
-        self.sought = True
-
-    async def step(self, readings: Readings, now_s: float) -> None:
-        """Shows what is due by now."""
-        t, v = self.shown.t.copy(), self.shown.v.copy()
-        if self.sought:
-            self.sought, self._read_to = False, 0
-            found = await self._ask(readings, _BEFORE, {"to": self.player.at})
-            t, v = np.full(len(self.cast.channels), NEVER, np.int64), np.full(len(self.cast.channels), np.nan)
-            t[found["place"]], v[found["place"]] = found["t"], found["value"]
-        begin, end = self.player.step(now_s)
-        while begin < end:
-            if begin >= self._read_to or not self._read:
-                stop = begin + WINDOW_NS
-                self._read = await self._ask(readings, _BETWEEN, {"from": begin, "to": stop})
-                self._read_to = stop
-            stop = min(end, self._read_to)
-            part = slice(*np.searchsorted(self._read["t"], [begin, stop]).tolist())
-            places = self._read["place"][part]
-            t[places], v[places] = self._read["t"][part], self._read["value"][part]
-            begin = stop
-        state = "ended" if self.player.ended else "playing" if self.player.playing else "paused"
-        at = min(self.player.at, self.player.last)
-        status = Status(state=state, heard_at_s=now_s, written=at, projected=at, committed=at)
-        self.shown = Picture(self.shown.number + 1, self.cast, t, v, status)
-
-    async def _ask(self, readings: Readings, sql: str, values: dict[str, int]) -> dict[str, Any]:
-        places = {channel.name: i for i, channel in enumerate(self.cast.channels)}
-
-        def question(cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-            found = cursor.execute(sql, values).fetchnumpy()
-            names, of = np.unique(np.asarray(found["channel"], dtype=str), return_inverse=True)
-            known = np.array([places[name] for name in names.tolist()], np.intp)
-            return {"t": np.asarray(found["t"]), "value": np.asarray(found["value"]), "place": known[of]}
-
-        return (await readings.ask(self.cast.session, question)).answer
+PROBLEMS: Final = ("unknown-session", "no-live-session", "no-projection", "too-busy", "query-timeout")
 
 
-_BEFORE: Final = "SELECT channel, max(t) AS t, arg_max(value, t) AS value FROM signals WHERE t < $to GROUP BY channel"
-_BETWEEN: Final = "SELECT channel, t, value FROM signals WHERE t >= $from AND t < $to ORDER BY t"
-
-
-@operation(
-    "GET",
-    "/replay",
-    takes=Wanted,
-    answers=dict[str, Any],
-    problems=("unknown-session", "no-live-session", "no-projection", "too-busy", "query-timeout"),
-    media=(EVENTS,),
-)
+@operation("GET", "/replay", takes=Wanted, answers=dict[str, Any], problems=PROBLEMS, media=(EVENTS,))
 async def replay(request: Request, wanted: Wanted) -> None:
     """A past session, played as `/live` would show it: `replay` with its id, `state`, `values`, `closing`."""
     serving = request.app.ctx
     streams = serving.streams
-    if serving.is_full(len(serving.replays) >= MAX_REPLAYS):
-        what = f"{len(serving.replays)} replays of at most {MAX_REPLAYS}, and {len(streams.open)} streams, are open"
-        raise Problem("too-busy", what, hint="close some, and try again", headers={"Retry-After": "5"})
-    id = secrets.token_hex(8)
+    _check_room(serving, serving.is_full(len(serving.replays) >= MAX_REPLAYS))
     transport = cast("asyncio.Transport", request.transport)
-    serving.replays[id] = None  # counted before anything is waited for: others may begin meanwhile
     streams.open.add(transport)
     try:
-        serving.replays[id] = reel = await _reel(serving, wanted)
-        keep_buffers_small(transport)
-        response = await request.respond(content_type=EVENTS, headers={"X-Accel-Buffering": "no"})
-        async for chunk in _events(serving, id, reel):
-            await response.send(chunk)
-        await response.eof()
+        with _counted(serving) as id:
+            serving.replays[id] = reel = await _reel(serving, wanted)
+            before = left(request.headers.get("last-event-id", ""))
+            if before is not None and before.session == reel.cast.session:
+                reel.seek(before.t)  # a browser that takes its stream up again, by itself
+            keep_buffers_small(transport)
+            response = await request.respond(content_type=EVENTS, headers={"X-Accel-Buffering": "no"})
+            async for chunk in _events(serving, id, reel):
+                await response.send(chunk)
+            await response.eof()
     finally:
         streams.open.discard(transport)
-        serving.replays.pop(id, None)
+
+
+TOLD: Final = "`replay`, then what the events of `/replay` are, as on `/live/ws`; `problem` where something is wrong"
+_taken = reader(Wanted, in_body=False)
+
+
+@socket("/replay/ws", Socket(TOLD, hears=Said), takes=Wanted)
+async def replay_ws(request: Request, ws: WebsocketImplProtocol) -> None:
+    """The same as a WebSocket, by which it is steered, too.
+
+    What can't be had is told by a `problem`, and the socket is closed.
+    """
+    serving = request.app.ctx
+    async with opened(request, ws) as one:
+        if one is None:
+            return
+        try:
+            wanted = _taken(request)
+            _check_room(serving, len(serving.replays) >= MAX_REPLAYS)
+            with _counted(serving) as id:
+                serving.replays[id] = reel = await _reel(serving, wanted)
+                async with _played(serving, reel) as broadcast:
+                    client = Watching(id, reel, broadcast, serving, one)
+                    await converse(one, client.tell, client.hear)
+        except Problem as problem:
+            await one.send(_message("-", "problem", problem.document()))
+            code = TRY_AGAIN if problem.status >= 500 else WRONG
+            await one.close(code, problem.detail.encode()[:120].decode(errors="ignore"))
 
 
 @operation("POST", "/replay/<replay>", takes=Steering, answers=Steered, problems=("unknown-replay",))
@@ -173,47 +147,128 @@ async def steer(request: Request, wanted: Steering, replay: str) -> HTTPResponse
         raise Problem(
             "unknown-replay", f"no replay {replay[:40]!r} is open", hint="its stream's first event says its id"
         )
-    player = reel.player
-    if wanted.speed is not None:
-        player.set_speed(wanted.speed)
-    if wanted.pause is not None:
-        player.playing = not wanted.pause
-    if wanted.seek_s is not None:
-        reel.seek(round(wanted.seek_s * 1e9))
-    return answer({"replay": replay, "t": player.at, "speed": player.speed, "paused": not player.playing})
+    reel.steer(wanted.speed, wanted.pause, wanted.seek_s)
+    return answer({"replay": replay, **reel.place(), "t": min(reel.player.at, reel.player.last)})
 
 
-OPERATIONS: Final = (replay, steer)
+OPERATIONS: Final = (replay, replay_ws, steer)
+
+
+class Watching(Choosing):
+    """One client of a replay's WebSocket."""
+
+    def __init__(self, id: str, reel: Reel, broadcast: Broadcast, serving: Serving, socket: Line) -> None:
+        super().__init__(broadcast, serving.streams, socket)
+        self._id = id
+        self._reel = reel
+        self._line = socket
+
+    def take(self, message: str | bytes) -> None:
+        wanted = said(message, Said)
+        self.choose(wanted)
+        given = [None if isinstance(one, UnsetType) else one for one in (wanted.speed, wanted.pause, wanted.seek_s)]
+        self._reel.steer(*given)  # type: ignore[arg-type]  # each of its own type
+
+    def also(self) -> dict[str, Any]:
+        return {"replay": self._reel.place()}
+
+    async def tell(self) -> None:
+        await self._line.send(_message(*_first(self._id, self._reel)))
+        await super().tell()
+        if self._reel.trouble is not None:
+            raise self._reel.trouble
+
+
+def _check_room(serving: Serving, full: bool) -> None:
+    if full:
+        open_ = len(serving.streams.open)
+        what = f"{len(serving.replays)} replays of at most {MAX_REPLAYS}, and {open_} streams, are open"
+        raise Problem("too-busy", what, hint="close some, and try again", headers={"Retry-After": "5"})
+
+
+@contextlib.contextmanager
+def _counted(serving: Serving) -> Iterator[str]:
+    """The id of a replay, counted before anything is waited for: others may begin meanwhile."""
+    id = secrets.token_hex(8)
+    serving.replays[id] = None
+    try:
+        yield id
+    finally:
+        serving.replays.pop(id, None)
 
 
 async def _reel(serving: Serving, wanted: Wanted) -> Reel:
-    about = await serving.about(wanted.session)
-    roles = await serving.readings.roles(about.id)
-
-    def question(cursor: duckdb.DuckDBPyConnection) -> tuple[tuple[LiveChannel, ...], Span]:
-        known = channels(cursor)
-        return tuple(LiveChannel(c.name, c.unit, c.table, c.source) for c in known), span(cursor, known)
-
-    told = await serving.readings.ask(about.id, question)
-    known, ends = told.answer
-    fingerprint = told.edition.fingerprint
-    player = Player(ends.first, ends.last, ends.first, wanted.speed)
+    reel = await reel_of(serving, wanted.session, wanted.speed)
+    reel.player.playing = not wanted.pause
     if wanted.t_from is not None:
-        player.seek(wanted.t_from)
-    return Reel(Cast(about.id, about.car, about.started_at_ns, fingerprint, known, roles), player)
+        reel.seek(wanted.t_from)
+    return reel
+
+
+def _first(id: str, reel: Reel) -> tuple[str, str, dict[str, Any]]:
+    player = reel.player
+    facts = {"replay": id, "t_from": player.first, "t_to": player.last, "speed": player.speed}
+    return f"{reel.cast.session}@{player.at}", "replay", facts
+
+
+@contextlib.asynccontextmanager
+async def _played(serving: Serving, reel: Reel) -> AsyncIterator[Broadcast]:
+    """What it shows, while it is played; it closes where that can't go on, for the reel's `trouble`."""
+    await _step(serving, reel)
+    broadcast = Broadcast(cast("Live", reel))
+
+    async def play() -> None:
+        try:
+            while not serving.broadcast.closing:
+                await asyncio.sleep(TICK_S)
+                await _step(serving, reel)
+                broadcast.look(with_status=False)
+        except Problem as problem:
+            reel.trouble = problem
+        finally:
+            broadcast.close()
+
+    playing = asyncio.create_task(play())
+    try:
+        yield broadcast
+    finally:
+        playing.cancel()
+        (ended,) = await asyncio.gather(playing, return_exceptions=True)
+    if isinstance(ended, Exception):
+        raise ended
+
+
+async def _step(serving: Serving, reel: Reel) -> None:
+    """What is due by now.  Problem: it can't be had any more."""
+    try:
+        await reel.step(serving.readings, time.monotonic())
+    except PitwallError as error:
+        raise Problem("no-projection", str(error), hint=error.hint) from error
+    except duckdb.Error as error:
+        raise Problem("no-projection", str(error), hint="play it again") from error
 
 
 async def _events(serving: Serving, id: str, reel: Reel) -> AsyncIterator[bytes]:
-    player = reel.player
-    facts = {"replay": id, "t_from": player.first, "t_to": player.last, "speed": player.speed}
-    yield event(f"{reel.cast.session}@{player.at}", "replay", facts)
-    await reel.step(serving.readings, time.monotonic())
-    broadcast, seen = Broadcast(cast("Live", reel)), 0
-    while not serving.broadcast.closing:
-        if broadcast.tick > seen:
-            yield broadcast.since(seen)
-            seen = broadcast.tick
-        await asyncio.sleep(TICK_S)
-        await reel.step(serving.readings, time.monotonic())
-        broadcast.look(with_status=False)
+    yield event(*_first(id, reel))
+    try:
+        async with _played(serving, reel) as broadcast:
+            seen = 0
+            while not broadcast.closing:
+                if broadcast.tick > seen:
+                    about, kind, body = broadcast.told(seen)
+                    seen = broadcast.tick
+                    yield event(about, kind, {**body, "replay": reel.place()})
+                try:
+                    async with asyncio.timeout(PING_S):
+                        await broadcast.after(seen)
+                except TimeoutError:
+                    yield b": ping\n\n"
+    except Problem as problem:
+        reel.trouble = problem
+    if reel.trouble is not None:
+        yield event("-", "problem", reel.trouble.document())
     yield event("-", "closing", {})
+
+
+def _message(id: str, kind: str, body: dict[str, Any]) -> str:
+    return dumps({"event": kind, "id": id, **body}).decode()

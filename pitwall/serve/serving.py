@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pitwall.serve.mover import Mover
     from pitwall.serve.newest import Live
     from pitwall.serve.reading import Edition, Readings, Told
-    from pitwall.serve.replaying import Reel
+    from pitwall.serve.reel import Reel
 
 T = TypeVar("T")
 

@@ -225,9 +225,11 @@ def _fingers(page: Any, steps: list[list[tuple[str, int, float]]]) -> None:
     page.locator(".u-over").nth(1).evaluate(
         """(over, steps) => {
             const {left, top, width, height} = over.getBoundingClientRect();
-            for (const step of steps) for (const [what, finger, share] of step) over.dispatchEvent(new PointerEvent(`pointer${what}`, {
-                bubbles: true, pointerType: "touch", pointerId: finger, clientX: left + share * width, clientY: top + height / 2,
+            const finger = ([what, pointerId, share]) => over.dispatchEvent(new PointerEvent(`pointer${what}`, {
+                bubbles: true, pointerType: "touch", pointerId,
+                clientX: left + share * width, clientY: top + height / 2,
             }));
+            steps.flat().forEach(finger);
         }""",
         steps,
     )

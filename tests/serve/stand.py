@@ -112,6 +112,9 @@ class FakeGarage:
     def roles(self, id: str) -> dict[str, str]:
         return dict(CAST.roles)
 
+    def holds(self, id: str) -> dict[str, float | None]:
+        return {}
+
     def catalog(self, id: str) -> tuple[str, Catalog]:
         return self.find(id).header.car, Catalog(())
 

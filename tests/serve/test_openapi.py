@@ -19,11 +19,13 @@ import pyarrow.parquet
 import pytest
 import schemathesis
 from schemathesis import checks
+from websockets.sync.client import connect
 
 from pitwall.bus.simulator import simulate
 from pitwall.log.session import Session, find
 from pitwall.replay import replay
 from pitwall.serve import app
+from pitwall.serve.foxglove.protocol import SUBPROTOCOLS
 from pitwall.serve.openapi import document
 from pitwall.serve.operations import EVENTS, Operation
 from pitwall.serve.problem import PROBLEMS, TYPES
@@ -103,7 +105,7 @@ def test_every_operation_has_a_name_of_its_own_a_summary_and_words_for_each_para
 
 @pytest.mark.parametrize("one", [each for each in OPERATIONS if each.method == "GET"], ids=lambda each: each.name)
 def test_what_is_answered_is_of_the_type_that_is_declared(stand: Stand, one: Operation) -> None:
-    if one.media[0] != "application/json" or "<job>" in one.path:
+    if one.media[:1] != ("application/json",) or "<job>" in one.path:
         return  # another test's
     path = one.path.replace("<sid>", SESSION).replace("<lap>", "best").replace("<car>", CAR).replace(
         "<job>", JOB
@@ -112,6 +114,30 @@ def test_what_is_answered_is_of_the_type_that_is_declared(stand: Stand, one: Ope
     known = msgspec.convert(body, one.answers, strict=True)
     # and nothing is answered that is not declared
     assert orjson.loads(msgspec.json.encode(known)) == body
+
+
+SOCKETS = {"/live/ws": [], "/foxglove": list(SUBPROTOCOLS), f"/foxglove/{SESSION}": list(SUBPROTOCOLS)}
+
+
+@pytest.mark.parametrize("path", SOCKETS)
+def test_a_websocket_is_described_and_opened_by_what_the_document_says(stand: Stand, path: str) -> None:
+    said = DOCUMENT["paths"][path.replace(SESSION, "{sid}")]["get"]
+    assert said["x-websocket"]["subprotocols"] == SOCKETS[path]
+    assert "101" in said["responses"]
+    status, headers, body = stand.ask(path)
+    assert (status, orjson.loads(body)["type"]) == (426, f"{TYPES}not-a-websocket")
+    assert headers["upgrade"] == "websocket"
+    for subprotocols in SOCKETS[path] or [None]:
+        asked = None if subprotocols is None else [subprotocols]
+        with connect(f"ws://localhost:{stand.port}{path}", subprotocols=asked, open_timeout=60) as client:
+            assert client.subprotocol == subprotocols
+            assert client.recv(60)
+
+
+def test_what_a_client_may_say_on_a_websocket_is_of_the_type_that_is_declared(stand: Stand) -> None:
+    reference = DOCUMENT["paths"]["/live/ws"]["get"]["x-websocket"]["client"]["schema"]["$ref"]
+    properties = DOCUMENT["components"]["schemas"][reference.rpartition("/")[2]]["properties"]
+    assert set(properties) == {"channels", "rate_hz", "format"}
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "arrow", "parquet"])
@@ -223,7 +249,7 @@ def test_every_problem_has_a_status_that_http_knows() -> None:
 def test_whatever_is_asked_is_answered_as_the_document_says(stand: Stand) -> None:
     """Schemathesis makes the cases from the document, right ones and wrong ones."""
     schema = schemathesis.openapi.from_dict(DOCUMENT)
-    endless = {each.name for each in OPERATIONS if EVENTS in each.media and each.media[0] == EVENTS}
+    endless = {each.name for each in OPERATIONS if each.media[:1] == (EVENTS,)}
     asked = 0
     for found in schema.get_all_operations():
         operation = found.ok()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Final
+
+from msgspec import Meta, Struct
 
 from pitwall.serve.foxglove import protocol
 from pitwall.serve.foxglove.playing import Playing, past
 from pitwall.serve.foxglove.telling import Telling
+from pitwall.serve.operations import Socket as Spoken
+from pitwall.serve.operations import socket
+from pitwall.serve.parameters import reader
 from pitwall.serve.player import FASTEST, SLOWEST
 from pitwall.serve.problem import Problem
 from pitwall.serve.sockets import TRY_AGAIN, Socket, converse, opened
@@ -14,30 +19,50 @@ from pitwall.serve.sockets import TRY_AGAIN, Socket, converse, opened
 if TYPE_CHECKING:
     from sanic.server.websockets.impl import WebsocketImplProtocol
 
-    from pitwall.serve.serving import App, Request
+    from pitwall.serve.serving import Request
 
 WRONG = 1008
 """Close code: what was asked for can't be had."""
 
 
-async def live(request: Request, ws: WebsocketImplProtocol) -> None:
-    """What is recorded, or was last: newest state wins."""
-    async with opened(request, ws) as socket:
-        if socket is not None:
-            telling = Telling(request.app.ctx, socket)
-            await converse(socket, telling.tell, telling.hear)
+SPOKEN: Final = Spoken("what docs/foxglove.md tells", protocols=tuple(protocol.SUBPROTOCOLS))
 
 
-async def play(request: Request, ws: WebsocketImplProtocol, sid: str) -> None:
-    """A past session, from its beginning, with playback control where the client can."""
-    async with opened(request, ws) as socket:
-        if socket is None:
+class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How it is played."""
+
+    speed: Annotated[float, Meta(ge=SLOWEST, le=FASTEST, description="times as fast")] = 1.0
+
+
+_taken = reader(Wanted, in_body=False)
+
+
+@socket("/foxglove", SPOKEN)
+async def foxglove_live(request: Request, ws: WebsocketImplProtocol) -> None:
+    """What is recorded, or was last, by Foxglove's protocol: newest state wins."""
+    async with opened(request, ws) as one:
+        if one is not None:
+            telling = Telling(request.app.ctx, one)
+            await converse(one, telling.tell, telling.hear)
+
+
+@socket("/foxglove/<sid>", SPOKEN, takes=Wanted)
+async def foxglove_play(request: Request, ws: WebsocketImplProtocol, sid: str) -> None:
+    """A past session, from its beginning, with playback control where the client can.
+
+    What can't be had is told by the protocol's own status, and the socket is closed.
+    """
+    async with opened(request, ws) as one:
+        if one is None:
             return
         try:
-            playing = Playing(request.app.ctx, socket, await past(request.app.ctx, sid), speed=_speed(request))
-            await converse(socket, playing.tell, playing.hear)
+            playing = Playing(request.app.ctx, one, await past(request.app.ctx, sid), speed=_taken(request).speed)
+            await converse(one, playing.tell, playing.hear)
         except Problem as problem:
-            await _refuse(socket, problem)
+            await _refuse(one, problem)
+
+
+OPERATIONS: Final = (foxglove_live, foxglove_play)
 
 
 async def _refuse(socket: Socket, problem: Problem) -> None:
@@ -45,22 +70,3 @@ async def _refuse(socket: Socket, problem: Problem) -> None:
     await socket.send(protocol.status(protocol.ERROR, words))
     code = TRY_AGAIN if problem.status >= 500 else WRONG
     await socket.close(code, problem.detail.encode()[:120].decode(errors="ignore"))
-
-
-def _speed(request: Request) -> float:
-    given = request.args.get("speed", "1")
-    try:
-        speed = float(given)
-    except ValueError:
-        speed = 0.0
-    if not SLOWEST <= speed <= FASTEST:
-        what = f"speed={given[:40]!r} is no number from {SLOWEST:g} to {FASTEST:g}"
-        raise Problem("bad-parameter", what, hint="?speed=2 plays twice as fast")
-    return speed
-
-
-def add(app: App) -> None:
-    """The two routes."""
-    names = list(protocol.SUBPROTOCOLS)
-    app.add_websocket_route(live, "/foxglove", subprotocols=names, name="foxglove_live")
-    app.add_websocket_route(play, "/foxglove/<sid>", subprotocols=names, name="foxglove_play")

@@ -1,0 +1,162 @@
+"""A past session that is being played in; at any moment, a picture of it as `/live` would have shown it there, out.
+
+Its channels' values are read ahead, WINDOW_NS at a time; its laps and its cues are few, and known from the beginning.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from pitwall.coach.cues import Cue
+from pitwall.coach.finding import Level, Priority
+from pitwall.project.lap_answers import lap_facts
+from pitwall.serve.following import NEWS_NS
+from pitwall.serve.foxglove.messages import WINDOW_NS, channels, span
+from pitwall.serve.newest import NEVER, Cast, LiveChannel, Picture, Status
+from pitwall.serve.player import Player
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pitwall.serve.foxglove.messages import Span
+    from pitwall.serve.problem import Problem
+    from pitwall.serve.reading import Readings
+    from pitwall.serve.serving import Serving
+
+
+@dataclass(eq=False)
+class Reel:
+    """A session that is being played, as a broadcast's source: its picture, and what was read ahead.
+
+    laps: all of them, by when they ended.  cues: all of them, by time.  trouble: why it can't be played on.
+    """
+
+    cast: Cast
+    player: Player
+    laps: Sequence[Mapping[str, Any]] = ()
+    cues: Sequence[Cue] = ()
+    trouble: Problem | None = None
+    sought: bool = True  # the values before where it is played have to be read
+    shown: Picture = field(default_factory=Picture)
+    _read: dict[str, Any] = field(default_factory=dict)
+    _read_to: int = 0
+
+    def picture(self) -> Picture:
+        return self.shown
+
+    def watch(self, told: Callable[[], None]) -> None:
+        """Its broadcast looks by itself."""
+
+    def problems(self) -> Mapping[str, tuple[str, ...]]:
+        return {}
+
+    def recorder(self) -> None:
+        return None
+
+    def seek(self, t: int) -> None:
+        """Goes there."""
+        self.player.seek(t)
+        self.sought = True
+
+    def steer(self, speed: float | None, pause: bool | None, seek_s: float | None) -> None:
+        """Another way from now on; None: as it was.  ValueError: nobody can play so fast."""
+        if speed is not None:
+            self.player.set_speed(speed)
+        if pause is not None:
+            self.player.playing = not pause
+        if seek_s is not None:
+            self.seek(round(seek_s * 1e9))
+
+    def place(self) -> dict[str, Any]:
+        """Where the picture is that is shown, ns, how fast it is played, and whether it rests."""
+        return {"t": self.shown.status.projected, "speed": self.player.speed, "paused": not self.player.playing}
+
+    async def step(self, readings: Readings, now_s: float) -> None:
+        """Shows what is due by now."""
+        t, v = self.shown.t.copy(), self.shown.v.copy()
+        if self.sought:
+            self.sought, self._read_to = False, 0
+            found = await self._ask(readings, _BEFORE, {"to": self.player.at})
+            t, v = np.full(len(self.cast.channels), NEVER, np.int64), np.full(len(self.cast.channels), np.nan)
+            t[found["place"]], v[found["place"]] = found["t"], found["value"]
+        begin, end = self.player.step(now_s)
+        while begin < end:
+            if begin >= self._read_to or not self._read:
+                stop = begin + WINDOW_NS
+                self._read = await self._ask(readings, _BETWEEN, {"from": begin, "to": stop})
+                self._read_to = stop
+            stop = min(end, self._read_to)
+            part = slice(*np.searchsorted(self._read["t"], [begin, stop]).tolist())
+            places = self._read["place"][part]
+            t[places], v[places] = self._read["t"][part], self._read["value"][part]
+            begin = stop
+        if self.sought:
+            return  # it was sent elsewhere while it was read: what is there is shown by the next step
+        state = "ended" if self.player.ended else "playing" if self.player.playing else "paused"
+        at = min(self.player.at, self.player.last)
+        status = Status(state=state, heard_at_s=now_s, written=at, projected=at, committed=at)
+        self.shown = Picture(self.shown.number + 1, self.cast, t, v, status, self._cue(), self._laps())
+
+    def _cue(self) -> Cue | None:
+        """What was said last before where it is played, while it is news."""
+        said = bisect_right(self.cues, self.player.at - 1, key=lambda cue: cue.t_ns)
+        cue = self.cues[said - 1] if said else None
+        return cue if cue is not None and self.player.at - cue.t_ns <= NEWS_NS else None
+
+    def _laps(self) -> Sequence[Mapping[str, Any]]:
+        """Those that are over; the same object while they are the same."""
+        over = bisect_right(self.laps, self.player.at - 1, key=lambda lap: lap["t_end"])
+        return self.shown.laps if over == len(self.shown.laps) else self.laps[:over]
+
+    async def _ask(self, readings: Readings, sql: str, values: dict[str, int]) -> dict[str, Any]:
+        places = {channel.name: i for i, channel in enumerate(self.cast.channels)}
+
+        def question(cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+            found = cursor.execute(sql, values).fetchnumpy()
+            names, of = np.unique(np.asarray(found["channel"], dtype=str), return_inverse=True)
+            known = np.array([places[name] for name in names.tolist()], np.intp)
+            return {"t": np.asarray(found["t"]), "value": np.asarray(found["value"]), "place": known[of]}
+
+        return (await readings.ask(self.cast.session, question)).answer
+
+
+_BEFORE: Final = "SELECT channel, max(t) AS t, arg_max(value, t) AS value FROM signals WHERE t < $to GROUP BY channel"
+_BETWEEN: Final = "SELECT channel, t, value FROM signals WHERE t >= $from AND t < $to ORDER BY t"
+
+
+async def reel_of(serving: Serving, name: str, speed: float) -> Reel:
+    """That session, at its beginning.  Problem: it can't be had."""
+    about = await serving.about(name)
+    readings = serving.readings
+    roles, holds = await readings.roles(about.id), await readings.holds(about.id)
+
+    def question(
+        cursor: duckdb.DuckDBPyConnection,
+    ) -> tuple[tuple[LiveChannel, ...], Span, list[dict[str, Any]], list[Cue]]:
+        known = channels(cursor)
+        shown = tuple(LiveChannel(c.name, c.unit, c.table, c.source, holds.get(c.name)) for c in known)
+        return shown, span(cursor, known), _laps_of(cursor), _cues_of(cursor)
+
+    told = await readings.ask(about.id, question)
+    known, ends, laps, cues = told.answer
+    who = Cast(about.id, about.car, about.started_at_ns, told.edition.fingerprint, known, roles)
+    return Reel(who, Player(ends.first, ends.last, ends.first, speed), laps, cues)
+
+
+def _laps_of(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    return sorted((lap for lap in lap_facts(cursor) if lap["t_end"] is not None), key=lambda lap: int(lap["t_end"]))
+
+
+def _cues_of(cursor: duckdb.DuckDBPyConnection) -> list[Cue]:
+    columns = "t, lap, distance_m, priority, what, coalesce(corner, ''), ahead_m, worth_s"
+    levels = ", ".join(level.value for level in Level)
+    rows = cursor.execute(f"SELECT {columns}, {levels} FROM cues ORDER BY t, rowid").fetchall()  # noqa: S608
+    return [
+        Cue(t, lap, at_m, Priority[name.upper()], what, corner, ahead_m, worth_s, dict(zip(Level, words, strict=True)))
+        for t, lap, at_m, name, what, corner, ahead_m, worth_s, *words in rows
+    ]
