@@ -30,12 +30,6 @@ def lap_time(seconds: float) -> str:
     return f"{minutes}:{rest / 1000:06.3f}" if minutes else f"{rest / 1000:.3f}"
 
 
-def seconds(text: str) -> float:
-    """And back."""
-    minutes, _, rest = text.rpartition(":")
-    return 60 * float(minutes or 0) + float(rest)
-
-
 def ink(canvas, seconds_ago: float) -> int:
     """How high what is drawn reaches in a strip that many seconds ago; there are 60 s in it.  px."""
     return canvas.evaluate(
