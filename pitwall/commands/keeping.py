@@ -56,6 +56,19 @@ class Keeping:
         return f"ended sessions are {what}, {' and '.join(when)}{hint}"
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A session that was let go.  why: it was due.  at: where its copy is; None: it is removed for good."""
+
+    session: str
+    why: str
+    at: str | None
+
+    def __str__(self) -> str:
+        what = "removed for good" if self.at is None else f"archived to {self.at}, and no longer here"
+        return f"{self.session} is {what}: {self.why}"
+
+
 def keep_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--keep`, `--keep-free` and `--archive-to`, as the parameter `keeping`."""
 
@@ -131,10 +144,10 @@ def keep_round(
     places: Places,
     keeping: Keeping,
     *,
-    tell: Callable[[str], None],
+    tell: Callable[[Gone], None],
     go_on: Callable[[], bool] = lambda: True,
 ) -> list[str]:
-    """Let go of what is due, as long as `go_on`; what could not be done, and why."""
+    """Let go of what is due, as long as `go_on`, and `tell` of each; what could not be done, and why."""
     from pitwall.log.archive import archive
     from pitwall.log.removal import discard
     from pitwall.log.retention import Policy, due
@@ -149,12 +162,12 @@ def keep_round(
         if not go_on():
             break
         try:
+            at = None
             if keeping.archive_to:
-                done = archive(places.logs, one.session, keeping.archive_to, forget=forget)
-                tell(f"{one.session} is archived to {done.at}, and no longer here: {one.why}")
+                at = archive(places.logs, one.session, keeping.archive_to, forget=forget).at
             else:
                 discard(places.logs, one.session, forget=forget)
-                tell(f"{one.session} is removed for good: {one.why}")
+            tell(Gone(one.session, one.why, at))
         except PitwallError as error:
             problems.append(str(error))
     return problems

@@ -6,13 +6,15 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 import click
 
-from pitwall.commands.keeping import Keeping, keep_options, keep_round
-from pitwall.commands.options import Places, option, places
+from pitwall.commands.keeping import Gone, Keeping, keep_options, keep_round
+from pitwall.commands.options import Places, json_option, option, places
+from pitwall.commands.output import print_json
 from pitwall.commands.reporting import tell
 from pitwall.errors import PitwallError, UsageError
 from pitwall.logger import begin, notice
@@ -31,7 +33,8 @@ ROUND_S: Final = 600.0
 @keep_options
 @option("--watch", is_flag=True, hidden=True, help="Whenever no frame has come for a while, until stopped.")
 @option("--supervised", is_flag=True, hidden=True, help="End when stdin is closed: for `pitwall run`.")
-def retain(places: Places, keeping: Keeping, watch: bool, supervised: bool) -> None:
+@json_option
+def retain(places: Places, keeping: Keeping, watch: bool, supervised: bool, as_json: bool) -> None:
     """Let the sessions go that are old, or in the way of free space, oldest first.
 
     With --archive-to they are archived, and `pitwall restore` brings them back.
@@ -52,7 +55,10 @@ def retain(places: Places, keeping: Keeping, watch: bool, supervised: bool) -> N
     if watch:
         _watch(places, keeping, supervised=supervised)
         return
-    problems = keep_round(places, keeping, tell=click.echo)
+    gone: list[Gone] = []
+    problems = keep_round(places, keeping, tell=gone.append if as_json else click.echo)
+    if as_json:
+        print_json([asdict(one) for one in gone])
     if problems:
         tell(problems)
         raise PitwallError("not all that was due could go", hint="what could not is still here, and whole")
@@ -81,7 +87,7 @@ def _watch(places: Places, keeping: Keeping, *, supervised: bool) -> None:
                 problems = keep_round(
                     places,
                     keeping,
-                    tell=notice,
+                    tell=lambda one: notice(str(one)),
                     go_on=lambda: quiet() and not stop.is_set(),
                 )
             except (PitwallError, OSError) as error:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pitwall.frames import Frames, concat
 from pitwall.log.reader import Tail
 from pitwall.project.loop import Projector, project, projecting_in_memory, projecting_into
+from pitwall.project.memory import memory
 from pitwall.project.pipeline import Pipeline
-from pitwall.project.recent import Recent
+from pitwall.project.recent import KEPT_BYTES, Recent
 from pitwall.project.room import NoRoomError, Room, WriteError
 from pitwall.serve.following import Following
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from pitwall.serve.definitions import Definition
 
 logger = logging.getLogger("pitwall.live")
+
+KEPT_PART: Final = 4
+"""Of the memory that DuckDB may take, the newest rows may take this part, the quarter, beside it."""
 
 
 class Course:
@@ -108,7 +112,7 @@ def joined(batches: list[Frames]) -> Iterator[Frames]:
 @contextlib.contextmanager
 def _projecting(pipeline: Pipeline, generations: Generations, right: Building | None) -> Iterator[Projector]:
     """A projector into a new generation; in memory, where another process builds it; without room, into nothing."""
-    recent = Recent(pipeline.tables)
+    recent = Recent(pipeline.tables, most_bytes=min(KEPT_BYTES, memory().bytes // KEPT_PART))
     with contextlib.ExitStack() as stack:
         try:
             generations.room.check()

@@ -120,6 +120,21 @@ def test_without_a_place_for_them_they_are_gone_and_that_is_said(tmp_path: Path,
     assert pitwall("sessions", "--archived", "--json").json == []
 
 
+def test_what_is_let_go_is_told_to_programs_too(tmp_path: Path, pitwall: Pitwall) -> None:
+    simulated(pitwall, "a", "b", "c")
+    *old, newest = listed(pitwall)
+    for name in "abc":
+        age(tmp_path / "logs" / name, OLD_S)
+    said = pitwall("retain", "--keep", "30d", "--archive-to", "there", "--json")
+    assert (said.code, said.err) == (0, "")
+    assert [one["session"] for one in said.json] == old
+    assert all(Path(one["at"]).is_dir() and "old" in one["why"] for one in said.json)
+    assert pitwall("retain", "--keep", "30d", "--archive-to", "there", "--json").json == []
+    simulated(pitwall, "d")
+    (gone,) = pitwall("retain", "--keep-free", "1000TB", "--json").json
+    assert (gone["session"], gone["at"]) == (({newest, "d"} - set(listed(pitwall))).pop(), None)
+
+
 def test_older_than_takes_what_is_older(tmp_path: Path, pitwall: Pitwall) -> None:
     simulated(pitwall, "a", "b")
     first = listed(pitwall)[0]

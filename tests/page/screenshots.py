@@ -18,7 +18,7 @@ OUT: Final = ROOT / "docs" / "screenshots"
 SCREENS: Final = ("drive", "stall", "compare", "corners", "track", "coach", "signals", "garage", "replay")
 PHONES: Final = {"drive": SIDEWAYS, "stall": PHONE, "compare": PHONE, "corners": PHONE}
 PLAYING: Final = ("drive", "stall", "signals", "replay")
-PLAYED_MS: Final = 25_000
+PLAYED_MS: Final = 15_000
 """Some corners are behind it."""
 
 SETTLED_MS: Final = 4_000
@@ -44,22 +44,23 @@ def main() -> None:
 
 
 def taken(browser: Any, server: Server, theme: str, screens: dict[str, dict[str, int]], suffix: str) -> None:
-    """Screenshots of some screens in one theme, of a drive that is being played."""
-    for screen, size in screens.items():
-        context = browser.new_context(viewport=size, color_scheme=theme, reduced_motion="reduce")
-        page = context.new_page()
+    """Screenshots of some screens in one theme: first those that show a drive being played, then the others."""
+    context = browser.new_context(viewport=LAPTOP, color_scheme=theme, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{server.url}/#/replay")
+    # what the car's and the pit wall's screens show is a drive that is played: the same at every run
+    page.get_by_role("button", name=f"Play {SECOND}").click()
+    page.locator(f"[data-lap='{PLAYED}']").click()
+    page.wait_for_timeout(PLAYED_MS)
+    for screen, size in sorted(screens.items(), key=lambda one: one[0] not in PLAYING):
+        if screen not in PLAYING:
+            page.goto("about:blank")
+        page.set_viewport_size(size)
         page.goto(f"{server.url}/#/{screen}")
-        if screen in PLAYING:
-            # what the car's and the pit wall's screens show is a drive that is played: the same at every run
-            page.goto(f"{server.url}/#/replay")
-            page.get_by_role("button", name=f"Play {SECOND}").click()
-            page.locator(f"[data-lap='{PLAYED}']").click()
-            page.wait_for_timeout(PLAYED_MS)
-            page.goto(f"{server.url}/#/{screen}")
         page.wait_for_timeout(SETTLED_MS)
         page.screenshot(path=OUT / f"{screen}-{theme}{suffix}.png")
-        context.close()
         print(f"{screen}-{theme}{suffix}.png", flush=True)
+    context.close()
 
 
 if __name__ == "__main__":

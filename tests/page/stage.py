@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.error import HTTPError
 
 import orjson
 import pytest
@@ -122,6 +123,14 @@ def until(true: Callable[[], object], what: str = "it") -> Any:
             return found
         time.sleep(0.05)
     raise AssertionError(f"{what} did not come to be in {LIMIT_S:g} s")
+
+
+def has_driven(server: Server, seconds: float) -> bool:
+    """Whether so much of what is recorded there can be asked for."""
+    try:
+        return bool(server.json("/session/_live/signals?channels=speed&points=2")["t_to"] > seconds * 1e9)
+    except HTTPError:  # 404: nothing is there yet; 504: a machine that is busy
+        return False
 
 
 def is_drawn(canvas: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The garage: sessions found, tagged, noted, archived and brought back; captures; cars as they are saved; the machine."""
+"""The garage: sessions found, tagged, noted, archived and brought back; captures; cars as saved; the machine."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ import {Doctor} from "./doctor";
 import {Elsewhere} from "./elsewhere";
 
 const OFTEN_MS = 2000;
+const FEW_H = 2; // a session at the track, and its way home
+const WEEKS_H = 1000;
 
 type Counts = Record<string, number>;
 
@@ -37,7 +39,7 @@ interface Health {
   processes: Record<string, {pid: number; rss_bytes: number | null; since: string | null}>;
   projection: {
     fingerprint: string | null; offset: number; lag_rows: number; error: string | null; failures: number; problems: string[];
-    successor: {fingerprint?: string; offset?: number} | null; free_bytes: number; left_to_log_bytes: number; not_kept: string | null;
+    successor: {fingerprint?: string; offset?: number} | null; free_bytes: number; free_hours: number | null; left_to_log_bytes: number; not_kept: string | null;
   };
   llm: {up: boolean; url: string; breaker: string; last_error: string | null; answered: number; rejected: number; failed: number; writing: number};
   rebuilds: {running: Record<string, unknown>; waiting: string[]; done: number; failed: Record<string, string>; held: string | null};
@@ -83,7 +85,7 @@ function Sources({sources}: {sources: readonly Source[]}) {
     <section class="card from" aria-labelledby="from">
       <h2 id="from">Sources</h2>
       {sources.length === 0 ? <p class="soft">Nobody records here. <code>pitwall run --car CAR --source …</code></p> : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Sources">
+        <div class="scroll" tabIndex={0} role="group" aria-label="Each source">
           <table>
             <thead><tr><th scope="col">Bus</th><th scope="col">From</th><th scope="col">State</th><th scope="col">Frames/s</th><th scope="col">Newest</th><th scope="col">Frames</th><th scope="col">Lost</th></tr></thead>
             <tbody>
@@ -125,6 +127,7 @@ function Room({health: {projection, processes, version, uptime_s}}: {health: Hea
   return (
     <Facts title="Disk, memory, version" facts={[
       ["Free on the disk", bytes(projection.free_bytes), projection.free_bytes < 2 * projection.left_to_log_bytes && "bad"],
+      ["Lasts, as the last ten minutes went", lasting(projection.free_hours), (projection.free_hours ?? WEEKS_H) < FEW_H && "bad"],
       ["Of that kept for the log", bytes(projection.left_to_log_bytes)],
       ["Projections give way", projection.not_kept, "warn"],
       ["Server", processOf(processes["server"])],
@@ -192,6 +195,11 @@ export function Facts({title, facts}: {title: string; facts: readonly Fact[]}) {
       </dl>
     </section>
   );
+}
+
+function lasting(hours: number | null): string | null {
+  if (hours === null) return null; // nobody can say yet, or nothing is taken
+  return hours > WEEKS_H ? "weeks" : duration(hours * 3600);
 }
 
 function counts(of: Counts): string {
