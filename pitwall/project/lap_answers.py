@@ -49,13 +49,15 @@ class Traced:
 def lap_facts(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Every lap: the columns of `laps`, and its sectors' times as `sectors_s`."""
     sectors = connection.execute("SELECT lap, time_s FROM sectors ORDER BY lap, number").fetchall()
-    return _facts(connection.execute("FROM laps ORDER BY number").fetchall(), sectors)
+    names = [row[0] for row in connection.execute("DESCRIBE laps").fetchall()]
+    return _facts(names, connection.execute("FROM laps ORDER BY number").fetchall(), sectors)
 
 
 def facts_so_far(small: Small) -> list[dict[str, Any]]:
     """The same of a session that is being projected.  small: its tables of laps, as `Pipeline.laps` has them."""
     sectors = sorted(small.get("sectors", ()), key=itemgetter(0, 1))
-    return _facts(sorted(small.get("laps", ()), key=itemgetter(0)), [(row[0], row[4]) for row in sectors])
+    names = [name for name, _ in FIXED["laps"]]
+    return _facts(names, sorted(small.get("laps", ()), key=itemgetter(0)), [(row[0], row[4]) for row in sectors])
 
 
 def chosen(laps: Sequence[dict[str, Any]], session: str, lap: str) -> dict[str, Any]:
@@ -150,9 +152,10 @@ def rounded(value: Any) -> Any:
     return round(value, 9) if isinstance(value, float) else value
 
 
-def _facts(laps: Iterable[Sequence[Any]], sectors: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
-    """laps: rows of `laps`.  sectors: lap and time of the rows of `sectors`.  Both in their order."""
-    names = [name for name, _ in FIXED["laps"]]
+def _facts(
+    names: Sequence[str], laps: Iterable[Sequence[Any]], sectors: Iterable[Sequence[Any]]
+) -> list[dict[str, Any]]:
+    """laps: rows of `laps`, with these columns.  sectors: lap and time of each row of `sectors`.  In their order."""
     times: dict[int, list[float | None]] = {}
     for lap, time_s in sectors:
         times.setdefault(lap, []).append(rounded(time_s))
