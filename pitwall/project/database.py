@@ -56,6 +56,9 @@ def connect(
         settings["fsync_mode"] = "NONE"
     connection = duckdb.connect(":memory:" if file is None else str(file), read_only=read_only, config=settings)
     try:
+        if not read_only:
+            # who wants the file makes it whole before closing it; what is thrown away is let go of at once
+            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
         _lock(connection, min(most.spill_bytes if spill_bytes is None else spill_bytes, most.spill_bytes))
     except BaseException:
         connection.close()

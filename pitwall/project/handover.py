@@ -27,6 +27,11 @@ class Handover:
         self._weight += weight
         self._under_way.append((weight, self._pool.submit(self._do, task)))
 
+    @property
+    def idle(self) -> bool:
+        """Whether all is done, or nothing more will be."""
+        return not self._under_way or self._under_way[-1][1].done()
+
     def wait(self) -> None:
         """Returns when all is done."""
         while self._under_way:

@@ -48,6 +48,11 @@ class Projector:
     def committed(self) -> BuiltFrom:
         return replace(self.store.built, offset=0) if self._dropped else self.store.built
 
+    @property
+    def idle(self) -> bool:
+        """Whether the last commit is done.  Who commits without waiting for that has rows and tables pile up."""
+        return self.store.idle
+
     def apply(self, frames: Frames) -> list[Rows]:
         """Appends what the next batch of the log gives; returns it too."""
         applied = self.pipeline.apply(frames)

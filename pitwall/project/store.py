@@ -128,6 +128,11 @@ class Store:
             held = Held(built, self._recent.parts())
         self._handover.give(partial(self._commit, built, dict(small), held))
 
+    @property
+    def idle(self) -> bool:
+        """Whether readers see all that was committed."""
+        return self._handover.idle
+
     def wait(self) -> None:
         """Returns when readers see all that was committed."""
         self._handover.wait()

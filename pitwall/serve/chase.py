@@ -52,7 +52,7 @@ IDLE_POLL_S: Final = 0.05
 IDLE_S: Final = 2.0
 
 COMMIT_S: Final = 0.25
-"""How often readers see new rows."""
+"""How often readers see new rows; where writing them takes longer (a busy machine), as soon as that is done."""
 
 CATCH_UP_COMMIT_S: Final = 2.0
 """And while there is much to catch up with: DuckDB takes rows faster in large pieces."""
@@ -140,7 +140,8 @@ class Chase:
             yield from joined(batches)
             now = time.monotonic()
             uncommitted = uncommitted or bool(batches)
-            if uncommitted and now - committed_s >= (CATCH_UP_COMMIT_S if following.behind else COMMIT_S):
+            due_s = committed_s + (CATCH_UP_COMMIT_S if following.behind else COMMIT_S)
+            if uncommitted and now >= due_s and course.projector.idle:
                 yield None
                 committed_s, uncommitted = now, False
             if batches:

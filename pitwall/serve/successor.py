@@ -28,6 +28,9 @@ REST: Final = 0.5
 
 COMMIT_S: Final = 2.0
 
+POLL_S: Final = 0.02
+"""How often a commit under way is looked at."""
+
 
 class Successor:
     """From its making it is under way; it is taken or cancelled in the end.
@@ -93,4 +96,6 @@ class Successor:
                 self._stop.wait(REST * (time.monotonic() - began))
             if time.monotonic() - committed_s > COMMIT_S:
                 yield None
+                while not course.projector.idle and not self._stop.wait(POLL_S):
+                    pass  # what is decoded faster than it is written would only pile up
                 committed_s = time.monotonic()

@@ -154,3 +154,13 @@ def test_the_document_tells_every_table_and_column() -> None:
         told = [line.split("|")[1].strip(" `") for line in section.splitlines() if line.startswith("| `")]
         assert told == [column for column, _ in fields], name
     assert "## `signals`" in document
+
+
+def test_a_store_that_is_thrown_away_is_not_made_whole_first(tmp_path: Path) -> None:
+    file = tmp_path / "s.duckdb"
+    with contextlib.closing(Store(file, tmp_path / "spill", [WIDE], BUILT)) as store:
+        store.append([rows(WIDE, 0, [[k, k] for k in range(1_000)])])
+        store.commit(BUILT, {})
+        store.wait()
+        there = {left.name: left.read_bytes() for left in tmp_path.iterdir() if left.is_file()}
+    assert {left.name: left.read_bytes() for left in tmp_path.iterdir() if left.is_file()} == there

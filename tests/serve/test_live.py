@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,11 @@ from pitwall.frames import Frames, cut, moved
 from pitwall.live import Follower
 from pitwall.log import Writer, find
 from pitwall.project.build import stale
+from pitwall.project.built import BuiltFrom
 from pitwall.project.generations import Generations
 from pitwall.project.query import ask, open_projection
+from pitwall.project.store import Store
+from pitwall.serve.chase import COMMIT_S
 from pitwall.serve.definitions import Definitions
 from pitwall.serve.garage import Shelf
 from tests.serve.stand import Events, Stand, standing
@@ -326,3 +330,36 @@ def test_a_session_that_is_whole_is_shown_once_and_not_again_and_again(tmp_path,
         follower._project(session.path)
         assert follower.picture().status.state == "ended"
         assert not follower._unkept, "there is nothing to be kept of it, and nothing to come back for at once"
+
+
+def test_a_store_that_is_slow_is_not_given_commits_that_wait(
+    tmp_path: Path, drive: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, may_go = [], threading.Event()
+    commit, insert = Store.commit, Store._commit
+
+    def counted(store: Store, built: BuiltFrom, small: dict) -> None:
+        given.append(built.offset)
+        commit(store, built, small)
+
+    def slow(store: Store, built: BuiltFrom, *given: Any) -> None:
+        assert not built.offset or may_go.wait(60)
+        insert(store, built, *given)
+
+    monkeypatch.setattr(Store, "commit", counted)
+    monkeypatch.setattr(Store, "_commit", slow)
+    with following(tmp_path) as (stand, follower):
+        try:
+            writer = begin(tmp_path / "logs")
+            for k in range(8):  # each takes longer than a commit is due after
+                write(writer, drive, k * 500, (k + 1) * 500)
+                until(lambda k=k: follower.picture().status.projected == (k + 1) * 500 + 1)
+                threading.Event().wait(COMMIT_S * 1.2)
+            assert len(given) == 1, "and what came since is gathered"
+        finally:
+            may_go.set()
+        until(lambda: status(stand)["projection"]["committed"] == 4_001)
+        assert len(given) <= 3
+        writer.end(int(drive.t[3_999]) + 1)
+        until(lambda: status(stand)["live"]["state"] == "ended")
+        assert shown(follower) == last_values(tmp_path, writer.session)
