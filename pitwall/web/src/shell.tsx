@@ -32,7 +32,6 @@ export function Shell() {
         <Facts />
         <Settings />
       </header>
-      {place.screen === "drive" && <h1 class="unseen">Drive</h1>}
       <nav class="places" aria-label="Screens">
         {PLACES.map(({screen, title}) => (
           <a key={screen} href={link(screen)} aria-current={screen === place.screen ? "page" : undefined}>{title}</a>
