@@ -39,6 +39,7 @@ export function Shell() {
       </nav>
       <Troubles />
       <main id="main" tabIndex={-1} aria-label={place.title}>
+        {place.screen === "drive" && <h1 class="unseen">Drive</h1> /* a phone on its side has no room for the page's */}
         <Screen key={place.screen} />
       </main>
       <Player />
