@@ -37,10 +37,11 @@ export function Drive() {
   const cue = shownCue.value;
   const alarm = isAlarm(cue) ? words(cue) : alarms;
   if (alarm) {
-    return <div class="drive alarm" role="alert"><p class="sign" aria-hidden="true">⚠</p><p class="words">{alarm}</p></div>;
+    // a key of its own: what is drawn into the usual screen's nodes must not be taken for an alarm's words
+    return <div key="alarm" class="drive alarm" role="alert"><p class="sign" aria-hidden="true">⚠</p><p class="words">{alarm}</p></div>;
   }
   return (
-    <div ref={root} class="drive">
+    <div key="usual" ref={root} class="drive">
       <Delta />
       <LapTime />
       <Gear />
