@@ -112,12 +112,11 @@ OPERATIONS: Final = (jobs, one_job, rebuild)
 
 def of_import(one: Import) -> Job:
     """An import as the API shows it."""
-    progress = 1.0 if one.state == "done" else one.done / one.of if one.of else None
     return Job(
         id=one.id,
         kind="import",
         state=one.state,  # type: ignore[arg-type]  # one of these
-        progress=progress,
+        progress=one.progress,
         session=one.session,
         car=one.car,
         file=one.file,
@@ -134,10 +133,10 @@ def of_move(one: Move) -> Job:
         id=one.id,
         kind=one.kind,  # type: ignore[arg-type]  # one of these
         state=one.state,  # type: ignore[arg-type]
-        progress=1.0 if one.state == "done" else one.done / one.of if one.of else None,
+        progress=one.progress,
         session=one.session,
         error=one.error,
-        losses=list(one.problems),
+        losses=list(one.losses),
         lost=one.lost,
         started_at=iso(one.began_ns) if one.began_ns is not None else None,
     )
