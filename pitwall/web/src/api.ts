@@ -90,6 +90,11 @@ export function usePolled<T>(path: string | null, everyMs: number): Answer<T> {
   return answer;
 }
 
+// Of a session, whatever its name.
+export function sessionPath(session: string): string {
+  return `/session/${encodeURIComponent(session)}`;
+}
+
 // A query of what is given; null and undefined are left out.
 export function query(given: Record<string, string | number | boolean | null | undefined>): string {
   const said = new URLSearchParams();

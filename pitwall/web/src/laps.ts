@@ -2,7 +2,7 @@
 
 import {computed, effect, signal} from "@preact/signals";
 
-import {get, Trouble} from "./api";
+import {get, sessionPath, Trouble} from "./api";
 import {live} from "./live/live";
 
 const SOON_MS = 400; // a lap's row is committed a quarter of a second after its end
@@ -60,7 +60,7 @@ effect(() => {
     for (let times = 0; times < TRIES && mine === asked; times++) {
       if (times > 0) await new Promise((done) => setTimeout(done, SOON_MS * times));
       try {
-        const answer = await get<Laps>(`/session/${encodeURIComponent(session)}/laps`);
+        const answer = await get<Laps>(`${sessionPath(session)}/laps`);
         if (mine !== asked) return;
         laps.value = answer;
         const last = answer.laps[answer.laps.length - 1];

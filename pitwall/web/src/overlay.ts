@@ -3,7 +3,7 @@
 
 import {useEffect, useRef, useState} from "preact/hooks";
 
-import {get, query, Trouble} from "./api";
+import {get, sessionPath, query, Trouble} from "./api";
 import type {Lap} from "./laps";
 
 export interface Choice {
@@ -169,7 +169,7 @@ export function useOverlay(chosen: readonly Choice[], points: number): Overlay {
 }
 
 async function load({session, lap}: Choice, reference: Overlaid | null, points: number, signal: AbortSignal): Promise<Overlaid> {
-  const at = `/session/${encodeURIComponent(session)}`;
+  const at = sessionPath(session);
   const [one, {roles}] = await Promise.all([
     get<OneLap>(`${at}/laps/${encodeURIComponent(lap)}`, signal), get<{roles: Record<string, string>}>(`${at}/capabilities`, signal),
   ]);
@@ -189,7 +189,7 @@ async function load({session, lap}: Choice, reference: Overlaid | null, points: 
 // the microsecond; between those the two paths go alike, and the lap's own rows tell.
 async function placed(one: OneLap, reference: {session: string; number: number}, signal: AbortSignal): Promise<{way: Numbers; time: Numbers}> {
   const asked = query({lap: reference.number, reference: `${one.session}:${one.lap.number}`});
-  const {by_distance: places} = await get<Compared>(`/session/${encodeURIComponent(reference.session)}/compare${asked}`, signal);
+  const {by_distance: places} = await get<Compared>(`${sessionPath(reference.session)}/compare${asked}`, signal);
   const passed = places.map(({distance_m: metres, time_s: mine, delta_s: lost}) => ({metres, seconds: mine - lost}));
   const theirs = [0, ...passed.map(({seconds}) => interpolated(seconds, one.time_s, one.distance_m))];
   const ours = [0, ...passed.map(({metres}) => metres)];
@@ -205,7 +205,7 @@ async function sampled(
   const here = wanted.filter((role) => role in roles);
   if (here.length === 0) return [];
   const asked = query({channels: [...new Set(here.map((role) => roles[role]))].join(), ...window});
-  const {channels} = await get<Signals>(`/session/${encodeURIComponent(session)}/signals${asked}`, signal);
+  const {channels} = await get<Signals>(`${sessionPath(session)}/signals${asked}`, signal);
   return here.flatMap((role): [string, Sampled][] => {
     const name = roles[role] as string;
     const told = channels[name];

@@ -2,7 +2,7 @@
 
 import {useMemo} from "preact/hooks";
 
-import {useAnswer} from "./api";
+import {sessionPath, useAnswer} from "./api";
 import {figure, type Cornering} from "./corners";
 import {interpolated, type OneLap} from "./overlay";
 
@@ -31,7 +31,7 @@ export function sections(rows: readonly Cornering[], one: OneLap): Section[] {
 
 // By the best lap, which is always measured; the corners of a lap lie where those of any other do.
 export function useSections(session: string | undefined): readonly Section[] {
-  const at = session === undefined ? null : `/session/${encodeURIComponent(session)}`;
+  const at = session === undefined ? null : sessionPath(session);
   const corners = useAnswer<{corners: Cornering[]}>(at && `${at}/corners`);
   const best = useAnswer<OneLap>(at && `${at}/laps/best`);
   return useMemo(() => (corners.data && best.data ? sections(corners.data.corners, best.data) : []), [corners.data, best.data]);

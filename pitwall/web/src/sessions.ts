@@ -1,5 +1,7 @@
 // What was recorded, in the API's words; and a session in a person's.
 
+import {useAnswer, type Answer} from "./api";
+import {live} from "./live/live";
 import {moment} from "./numbers";
 
 export interface OneSession {
@@ -21,10 +23,11 @@ export interface Sessions {
   sessions: OneSession[]; // oldest first
 }
 
-export function sessionName(session: OneSession): string {
-  return `${moment(session.started_at)}, ${session.car}`;
+// All of them; asked for again when another one begins.
+export function useSessions(): Answer<Sessions> {
+  return useAnswer<Sessions>("/sessions", live.session.value);
 }
 
-export function pathOf(id: string): string {
-  return `/session/${encodeURIComponent(id)}`;
+export function sessionName(session: OneSession): string {
+  return `${moment(session.started_at)}, ${session.car}`;
 }

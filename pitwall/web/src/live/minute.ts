@@ -4,7 +4,7 @@
 import {effect, untracked} from "@preact/signals";
 import {useEffect} from "preact/hooks";
 
-import {get, query, Trouble} from "../api";
+import {get, sessionPath, query, Trouble} from "../api";
 import {live, MINUTE, sid, type Channel} from "./live";
 import {Trace} from "./trace";
 
@@ -45,7 +45,7 @@ async function fill(names: string[], signal: AbortSignal): Promise<void> {
   const window = live.replay.value && told !== null ? {t_from: Math.round(told) - SPAN_NS, t_to: Math.round(told)} : {};
   for (const wait of AGAIN_MS) {
     try {
-      const found = await get<Signals>(`/session/${encodeURIComponent(sid())}/signals${query({channels: names.join(), points: POINTS, ...window})}`, signal);
+      const found = await get<Signals>(`${sessionPath(sid())}/signals${query({channels: names.join(), points: POINTS, ...window})}`, signal);
       if (signal.aborted || session !== live.session.value) return;
       for (const [name, {t, v}] of Object.entries(found.channels)) {
         const kept = minute(live.channel(name));

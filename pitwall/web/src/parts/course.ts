@@ -2,7 +2,7 @@
 
 import {useMemo} from "preact/hooks";
 
-import {useAnswer, type Answer} from "../api";
+import {sessionPath, useAnswer, type Answer} from "../api";
 import type {Marks, Place} from "../draw/map";
 
 interface Gate {
@@ -25,7 +25,7 @@ export interface Track {
 }
 
 export function useCourse(session: string | null, when: unknown): {answer: Answer<Track>; marks: Marks | null} {
-  const answer = useAnswer<Track>(session === null ? null : `/session/${encodeURIComponent(session)}/track`, when);
+  const answer = useAnswer<Track>(session === null ? null : `${sessionPath(session)}/track`, when);
   const marks = useMemo(() => marksOf(answer.data), [answer.data]);
   return {answer, marks};
 }

@@ -2,7 +2,7 @@
 
 import {useMemo} from "preact/hooks";
 
-import {query, useAnswer, type Answer} from "../api";
+import {sessionPath, query, useAnswer, type Answer} from "../api";
 import type {Lap} from "../laps";
 import {sampled, type Series, type Window} from "../series";
 
@@ -31,7 +31,7 @@ export function useLapPath(session: string | null, lap: Lap | null | undefined, 
   const channels = named.map((role) => roles?.[role]).join();
   const ready = session !== null && lap !== undefined && named.includes("lat") && named.includes("lon");
   const window = lap ? {t_from: lap.t_start - MARGIN_NS, t_to: lap.t_end + MARGIN_NS} : {t_from: 0};
-  const answer = useAnswer<Window>(ready ? `/session/${encodeURIComponent(session)}/signals${query({channels, points: POINTS, ...window})}` : null);
+  const answer = useAnswer<Window>(ready ? `${sessionPath(session)}/signals${query({channels, points: POINTS, ...window})}` : null);
   const path = useMemo(() => (answer.data && roles ? pathOf(answer.data, roles, lap?.t_start ?? answer.data.t_from) : null), [answer.data, roles]);
   return {answer, path};
 }
@@ -56,7 +56,7 @@ function pathOf(found: Window, roles: Record<string, string>, began: number): La
 // A timed lap's distance by time; of one that is not there is none.
 export function useLapTime(session: string | null, lap: Lap | null | undefined): LapTime | null {
   const timed = session !== null && lap && lap.time_s !== null;
-  return useAnswer<LapTime>(timed ? `/session/${encodeURIComponent(session)}/laps/${lap.number}` : null).data;
+  return useAnswer<LapTime>(timed ? `${sessionPath(session)}/laps/${lap.number}` : null).data;
 }
 
 // Metres along the lap after `s` seconds.

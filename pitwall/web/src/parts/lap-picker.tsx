@@ -5,18 +5,14 @@ import "./lap-picker.css";
 
 import {useState} from "preact/hooks";
 
-import {useAnswer} from "../api";
+import {sessionPath, useAnswer} from "../api";
 import {LAP_COLOURS} from "../draw/canvas";
 import type {Lap, Laps} from "../laps";
 import {live, sid} from "../live/live";
 import {delta, lapTime, moment} from "../numbers";
 import {keyOf, type Choice, type Overlaid} from "../overlay";
+import {useSessions, type Sessions} from "../sessions";
 import {Trouble} from "./trouble";
-
-export interface Sessions {
-  live: string | null;
-  sessions: {id: string; car: string; started_at: string}[];
-}
 
 export const colourOf = (at: number) => LAP_COLOURS[at % LAP_COLOURS.length] as string;
 // beyond the colours that there are, a line is dashed
@@ -38,7 +34,7 @@ interface Given {
 }
 
 export function LapPicker({chosen, laps, sessions, change}: Given) {
-  const all = useAnswer<Sessions>("/sessions", live.session.value);
+  const all = useSessions();
   const about = new Map(all.data?.sessions.map((one) => [one.id, `${moment(one.started_at)} ${one.car}`]));
   const whens = new Map(all.data?.sessions.map((one) => [one.id, moment(one.started_at)]));
   const reference = laps[0];
@@ -71,7 +67,7 @@ function Adding({sessions, chosen, about, add}: {sessions: Sessions; chosen: rea
   const [session, setSession] = useState<string | null>(null);
   const [lap, setLap] = useState("");
   const shown = session ?? chosen[0]?.session ?? sid();
-  const laps = useAnswer<Laps>(`/session/${encodeURIComponent(shown)}/laps`, live.lap.value);
+  const laps = useAnswer<Laps>(`${sessionPath(shown)}/laps`, live.lap.value);
   const timed = laps.data?.session === shown ? laps.data.laps.filter(isTimed) : [];
   const taken = new Set(chosen.map(keyOf));
   const best = laps.data?.bests.lap;

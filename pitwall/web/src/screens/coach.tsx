@@ -7,12 +7,12 @@ import type {ComponentChildren} from "preact";
 import {useEffect, useRef, useState} from "preact/hooks";
 
 import {advise, type Advice, type Figure, type Link, type Point} from "../advice";
-import {query, Trouble, useAnswer} from "../api";
+import {query, Trouble} from "../api";
 import {canSpeak, say} from "../cue";
 import {live} from "../live/live";
 import {digits, lapTime, number, shown} from "../numbers";
 import {choose, link, route} from "../route";
-import {sessionName, type OneSession, type Sessions} from "../sessions";
+import {sessionName, useSessions, type OneSession} from "../sessions";
 import {LEVELS, level} from "../settings";
 import {NoSession} from "./signals";
 
@@ -29,7 +29,7 @@ const SUGGESTED = [
 ] as const;
 
 export function Coach() {
-  const {data} = useAnswer<Sessions>("/sessions", live.session.value);
+  const {data} = useSessions();
   const {query: chosen} = route.value;
   const known = [...(data?.sessions ?? [])].reverse();
   const session = chosen.get("session") ?? live.session.value ?? known[0]?.id ?? null;

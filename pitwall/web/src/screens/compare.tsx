@@ -6,7 +6,7 @@ import "./compare.css";
 import {signal} from "@preact/signals";
 import {useEffect, useMemo} from "preact/hooks";
 
-import {useAnswer, type Answer} from "../api";
+import {sessionPath, useAnswer, type Answer} from "../api";
 import {Circle} from "../draw/circle";
 import {TrackMap} from "../draw/map";
 import {Plot, zoom, type Band, type Line, type Range, type Shared} from "../draw/plot";
@@ -82,7 +82,7 @@ export function Compare() {
 
 // Without a choice: the session's best lap, and the next best against it.
 function useUsual(wanted: boolean): {laps: string; waiting: boolean; answer: Answer<Laps>} {
-  const answer = useAnswer<Laps>(wanted ? `/session/${encodeURIComponent(sid())}/laps` : null, live.lap.value);
+  const answer = useAnswer<Laps>(wanted ? `${sessionPath(sid())}/laps` : null, live.lap.value);
   const {data, trouble} = answer;
   const good = (data?.laps ?? []).filter((lap) => isTimed(lap) && lap.flying && lap.valid).sort((a, b) => (a.time_s as number) - (b.time_s as number));
   return {laps: good.slice(0, 2).map(({number}) => `${data?.session}:${number}`).join(), waiting: wanted && data === null && trouble === null, answer};

@@ -5,15 +5,15 @@ import "./corners.css";
 
 import {useMemo} from "preact/hooks";
 
-import {useAnswer} from "../api";
+import {sessionPath, useAnswer} from "../api";
 import {compared, figure, joined, PARTS, reason, spread, type Cornering, type Found} from "../corners";
 import type {Lap, Laps} from "../laps";
 import {live, sid} from "../live/live";
 import {delta, lapTime, moment, number, shown} from "../numbers";
-import type {Sessions} from "../parts/lap-picker";
 import {Empty, Trouble} from "../parts/trouble";
 import {choose, link, route} from "../route";
 import {useSections, type Section} from "../sections";
+import {useSessions} from "../sessions";
 
 const WORTH_S = 0.02; // less is within what a position tells
 const PLACES = 3; // as many as a driver keeps in mind
@@ -39,7 +39,7 @@ const COLUMNS: readonly Column[] = [
 export function Corners() {
   const {query} = route.value;
   const session = query.get("session") ?? sid();
-  const at = `/session/${encodeURIComponent(session)}`;
+  const at = sessionPath(session);
   const laps = useAnswer<Laps>(`${at}/laps`, live.lap.value);
   const corners = useAnswer<{session: string; corners: Cornering[]}>(`${at}/corners`, live.lap.value);
   const sections = useSections(laps.data?.session);
@@ -75,7 +75,7 @@ function picked(laps: readonly Lap[], asked: string | null): Lap | undefined {
 }
 
 function Choosing({session, measured, lap, reference, best}: {session: string; measured: readonly Lap[]; lap: Lap | undefined; reference: Lap | undefined; best: Lap | undefined}) {
-  const all = useAnswer<Sessions>("/sessions", live.session.value);
+  const all = useSessions();
   const option = (one: Lap) => <option key={one.number} value={one.number}>{one.number}: {lapTime(one.time_s)}{one === best ? " (best)" : ""}</option>;
   return (
     <div class="row choosing">

@@ -8,9 +8,9 @@ import {laps} from "../laps";
 import {live} from "../live/live";
 import {play, playing, steer} from "../live/player";
 import {duration, lapTime, moment} from "../numbers";
-import {useSessions, type Session} from "../parts/sessions";
 import {Empty, Trouble} from "../parts/trouble";
 import {link} from "../route";
+import {useSessions, type OneSession} from "../sessions";
 
 export function Replay() {
   const found = useSessions();
@@ -42,7 +42,7 @@ export function Replay() {
   );
 }
 
-function Row({session: {id, car, state, started_at: at, duration_s: lasts}, isPlayed}: {session: Session; isPlayed: boolean}) {
+function Row({session: {id, car, state, started_at: at, duration_s: lasts}, isPlayed}: {session: OneSession; isPlayed: boolean}) {
   return (
     <tr data-session={id}>
       <th scope="row">{moment(at)}{state === "recording" && <span class="chip good">recording</span>}</th>

@@ -4,7 +4,7 @@ import "./stall.css";
 
 import {useMemo} from "preact/hooks";
 
-import {query, useAnswer} from "../api";
+import {sessionPath, query, useAnswer} from "../api";
 import {TrackMap, type Dot, type Path} from "../draw/map";
 import {Strip, type Line} from "../draw/strip";
 import {lapsSoFar, laps} from "../laps";
@@ -57,7 +57,7 @@ function Where() {
   const best = bestOf(lapsSoFar.value)?.number ?? lapsSoFar.value[lapsSoFar.value.length - 1]?.number ?? null;
   const {marks, answer} = useCourse(live.session.value, `${live.fingerprint.value} ${laps.value?.laps.length}`);
   const of = lat && lon && best !== null ? laps.value?.laps.find(({number}) => number === best) : undefined;
-  const found = useAnswer<Window>(of && lat && lon ? `/session/${encodeURIComponent(sid())}/signals${query({channels: `${lat.name},${lon.name}`, t_from: of.t_start, t_to: of.t_end, points: POINTS})}` : null);
+  const found = useAnswer<Window>(of && lat && lon ? `${sessionPath(sid())}/signals${query({channels: `${lat.name},${lon.name}`, t_from: of.t_start, t_to: of.t_end, points: POINTS})}` : null);
   const paths = useMemo(() => (lat && lon ? pathOf(found.data, lat.name, lon.name) : []), [found.data, lat, lon]);
   if (!lat || !lon) return <section class="card where"><h2>Map</h2><p class="soft">The car tells no position: its definition has no channels with the roles lat and lon.</p></section>;
   const car = (): Dot[] => {
@@ -78,7 +78,7 @@ function Where() {
 function FirstLap({lat, lon}: {lat: Channel; lon: Channel}) {
   const session = sid();
   const round = Math.floor((lat.t ?? 0) / 5e9);
-  const found = useAnswer<Window>(`/session/${encodeURIComponent(session)}/signals${query({channels: `${lat.name},${lon.name}`, t_from: 0, points: POINTS})}`, round);
+  const found = useAnswer<Window>(`${sessionPath(session)}/signals${query({channels: `${lat.name},${lon.name}`, t_from: 0, points: POINTS})}`, round);
   const paths = useMemo(() => pathOf(found.data, lat.name, lon.name), [found.data, lat, lon]);
   const car = (): Dot[] => (lat.v === null || lon.v === null ? [] : [{lat: lat.v, lon: lon.v, colour: live.stale(lat) ? "--soft" : "--trace", trail: trailOf(lat, lon, TRAIL)}]);
   return <TrackMap label="Where the car has been in its first lap, and where it is" paths={paths} dots={car} hz={20} />;

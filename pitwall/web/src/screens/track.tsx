@@ -4,7 +4,7 @@ import "./track.css";
 
 import {useEffect, useMemo, useRef, useState} from "preact/hooks";
 
-import {post, Trouble as Told, useAnswer} from "../api";
+import {sessionPath, post, Trouble as Told, useAnswer} from "../api";
 import {useDrawing, write} from "../draw/loop";
 import {TrackMap, type Dot, type Marks, type Path} from "../draw/map";
 import {across, nearest} from "../draw/plane";
@@ -14,7 +14,7 @@ import {live} from "../live/live";
 import {lapTime, number, shown} from "../numbers";
 import {useCourse} from "../parts/course";
 import {along, deltas, useLapPath, useLapTime, type LapPath, type LapTime} from "../parts/lap-path";
-import {ChooseSession} from "../parts/sessions";
+import {ChooseSession} from "../parts/choose-session";
 import {Empty, Trouble} from "../parts/trouble";
 import {choose, route} from "../route";
 import {sampled} from "../series";
@@ -39,7 +39,7 @@ function OfSession({session}: {session: string}) {
   const {query} = route.value;
   const [cut, setCut] = useState(0); // grows when laps were cut anew
   const when = `${session === live.session.value ? `${live.fingerprint.value} ${live.lap.value}` : ""} ${cut}`;
-  const path = `/session/${encodeURIComponent(session)}`;
+  const path = sessionPath(session);
   const known = useAnswer<Laps>(`${path}/laps`, when);
   const able = useAnswer<Capabilities>(`${path}/capabilities`);
   const {marks, answer: course} = useCourse(session, when);
@@ -281,7 +281,7 @@ function StartLine({session, path, proposed, start, setting, onSetting, onPropos
     setBusy(true);
     setSaid(null);
     try {
-      await post(`/session/${encodeURIComponent(session)}/start-line`, {line});
+      await post(`${sessionPath(session)}/start-line`, {line});
       setSaid({good: true, text: "It is in the log. The laps are being cut anew."});
       onSetting(false);
       onPropose(null);

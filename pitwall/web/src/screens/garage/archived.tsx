@@ -1,9 +1,8 @@
 // What was archived from here, and can be brought back.
 
-import {post, useAnswer} from "../../api";
+import {sessionPath, post, useAnswer} from "../../api";
 import {bytes, duration, moment} from "../../numbers";
 import {Refusal, useAct} from "../../parts/act";
-import {pathOf} from "../../sessions";
 
 interface Archive {
   to: string | null;
@@ -29,7 +28,7 @@ function Row({one}: {one: Archive["sessions"][number]}) {
       <p class="row">
         <span class="when">{moment(one.started_at)}</span> {one.car}
         <span class="soft">{duration(one.duration_s)}, {bytes(one.bytes)}, since {moment(one.archived_at)} at {one.at}</span>
-        <button type="button" disabled={busy} onClick={() => void run(() => post(`${pathOf(one.id)}/restore`))}>Bring it back</button>
+        <button type="button" disabled={busy} onClick={() => void run(() => post(`${sessionPath(one.id)}/restore`))}>Bring it back</button>
       </p>
       <Refusal trouble={trouble} />
     </li>

@@ -2,12 +2,12 @@
 
 import {useState} from "preact/hooks";
 
-import {post, useAnswer, usePolled} from "../../api";
+import {sessionPath, post, useAnswer, usePolled} from "../../api";
 import type {Laps} from "../../laps";
 import {duration, lapTime} from "../../numbers";
 import {Refusal, useAct} from "../../parts/act";
 import {link} from "../../route";
-import {pathOf, type OneSession} from "../../sessions";
+import type {OneSession} from "../../sessions";
 
 const OFTEN_MS = 3000; // a note is in the log at once, and in what is shown of it a moment later
 const FILES = {parquet: "Parquet", csv: "CSV", arrow: "Arrow", mcap: "MCAP"} as const;
@@ -32,12 +32,12 @@ export function Opened({session, done, again}: {session: OneSession; done: numbe
         <a href={link("replay", {session: id})}>Replay</a>
       </p>
       <p class="links">As a file:
-        {Object.entries(FILES).map(([format, name]) => <a key={format} href={`${pathOf(id)}/export?format=${format}`} download>{name}</a>)}
+        {Object.entries(FILES).map(([format, name]) => <a key={format} href={`${sessionPath(id)}/export?format=${format}`} download>{name}</a>)}
       </p>
       <Tags session={session} again={again} />
       <Notes id={id} />
       {session.state === "recording"
-        ? <Sure ask="End this session …" what="The session ends now, and the next frame begins another." yes="End it" no="Let it go on" act={() => post(`${pathOf(id)}/end`)} again={again} />
+        ? <Sure ask="End this session …" what="The session ends now, and the next frame begins another." yes="End it" no="Let it go on" act={() => post(`${sessionPath(id)}/end`)} again={again} />
         : (
           <div class="row">
             <Archive id={id} />
@@ -49,7 +49,7 @@ export function Opened({session, done, again}: {session: OneSession; done: numbe
 }
 
 function LapsOf({id, when}: {id: string; when: unknown}) {
-  const answer = useAnswer<Laps>(`${pathOf(id)}/laps`, when);
+  const answer = useAnswer<Laps>(`${sessionPath(id)}/laps`, when);
   const laps = answer.data;
   if (!laps) return answer.trouble ? <p class="soft">Laps: {answer.trouble.words}</p> : <p class="soft">…</p>;
   const timed = laps.laps.filter(({flying, time_s}) => flying && time_s !== null).length;
@@ -66,7 +66,7 @@ function Tags({session: {id, tags}, again}: {session: OneSession; again: () => v
   const [text, setText] = useState("");
   const act = useAct();
   const write = async (next: string[]) => {
-    if (!await act.run(() => post(`${pathOf(id)}/tags`, {tags: next}))) return;
+    if (!await act.run(() => post(`${sessionPath(id)}/tags`, {tags: next}))) return;
     setText("");
     again();
   };
@@ -92,11 +92,11 @@ function Tags({session: {id, tags}, again}: {session: OneSession; again: () => v
 }
 
 function Notes({id}: {id: string}) {
-  const answer = usePolled<{notes: Note[]}>(`${pathOf(id)}/notes`, OFTEN_MS);
+  const answer = usePolled<{notes: Note[]}>(`${sessionPath(id)}/notes`, OFTEN_MS);
   const [text, setText] = useState("");
   const act = useAct();
   const write = async () => {
-    if (!text.trim() || !await act.run(() => post(`${pathOf(id)}/notes`, {text: text.trim()}))) return;
+    if (!text.trim() || !await act.run(() => post(`${sessionPath(id)}/notes`, {text: text.trim()}))) return;
     setText("");
     answer.again();
   };
@@ -122,7 +122,7 @@ function Archive({id}: {id: string}) {
   const {data} = useAnswer<{to: string | null}>("/archive");
   if (!data) return null;
   if (data.to === null) return <p class="soft">To archive it: <code>pitwall archive {id} --to PLACE</code>, or start the server with <code>--archive-to PLACE</code>.</p>;
-  return <Sure ask="Archive …" what={`Copied to ${data.to}, each byte read back, then removed here.`} yes="Archive it" no="Keep it here" act={() => post(`${pathOf(id)}/archive`)} />;
+  return <Sure ask="Archive …" what={`Copied to ${data.to}, each byte read back, then removed here.`} yes="Archive it" no="Keep it here" act={() => post(`${sessionPath(id)}/archive`)} />;
 }
 
 // Asked twice, for it is more than a look.

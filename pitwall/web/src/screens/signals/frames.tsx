@@ -2,13 +2,12 @@
 
 import {useEffect, useState} from "preact/hooks";
 
-import {query, usePolled} from "../../api";
+import {sessionPath, query, usePolled} from "../../api";
 import {live, sid} from "../../live/live";
 import {age, number} from "../../numbers";
 import {Bits, Payload} from "../../parts/payload";
 import {Trouble} from "../../parts/trouble";
 import {choose, route} from "../../route";
-import {pathOf} from "../../sessions";
 
 const LIVE_MS = 500; // the server has them at hand
 const PAST_MS = 3000; // for a past moment it reads the log
@@ -43,7 +42,7 @@ interface Frames {
 
 export function RawFrames({words}: {words: readonly string[]}) {
   const at = useReplayed();
-  const answer = usePolled<Frames>(`${pathOf(sid())}/frames${query({t: at})}`, live.running() && at === null ? LIVE_MS : PAST_MS);
+  const answer = usePolled<Frames>(`${sessionPath(sid())}/frames${query({t: at})}`, live.running() && at === null ? LIVE_MS : PAST_MS);
   const {query: said} = route.value;
   const only = said.get("unknown") !== null;
   const open = said.get("frame");

@@ -3,13 +3,12 @@
 import type {ComponentChildren} from "preact";
 import {useEffect, useMemo, useRef, useState} from "preact/hooks";
 
-import {query, useAnswer} from "../../api";
+import {sessionPath, query, useAnswer} from "../../api";
 import {live, sid} from "../../live/live";
 import {digits, number, unitName} from "../../numbers";
 import {Bits, Payload} from "../../parts/payload";
 import {Trouble} from "../../parts/trouble";
 import {choose} from "../../route";
-import {pathOf} from "../../sessions";
 
 interface Line {
   file: string;
@@ -36,7 +35,7 @@ interface Cause {
 export function Why({channel}: {channel: string}) {
   const [times, setTimes] = useState(0);
   const at = useMemo(moment, [channel, times]);
-  const answer = useAnswer<{channels: Cause[]}>(`${pathOf(sid())}/why${query({channel, t: at.t})}`, at.asked);
+  const answer = useAnswer<{channels: Cause[]}>(`${sessionPath(sid())}/why${query({channel, t: at.t})}`, at.asked);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     const opener = document.activeElement;
