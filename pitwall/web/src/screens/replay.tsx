@@ -48,7 +48,7 @@ function Row({session: {id, car, state, started_at: at, duration_s: lasts}, isPl
       <th scope="row">{moment(at)}{state === "recording" && <span class="chip good">recording</span>}</th>
       <td class="left">{car}</td>
       <td>{duration(lasts)}</td>
-      <td><button type="button" class={isPlayed ? "" : "main"} aria-label={`Play ${id}`} onClick={() => play(id)}>{isPlayed ? "From its beginning" : "Play"}</button></td>
+      <td><button type="button" class={isPlayed ? "" : "main"} aria-label={`${isPlayed ? "From its beginning" : "Play"} ${id}`} onClick={() => play(id)}>{isPlayed ? "From its beginning" : "Play"}</button></td>
     </tr>
   );
 }
