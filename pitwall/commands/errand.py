@@ -60,7 +60,8 @@ def errand() -> Iterator[Errand]:
         os.nice(NICE)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
-    with ended_by_signals():
+    # what it was sent for is done then, and it ends by itself: whoever asks it to is told that it is
+    with ended_by_signals(after=signal.SIG_IGN):
         threading.Thread(target=_end_with_starter, name="starter", daemon=True).start()
         yield Errand()
 

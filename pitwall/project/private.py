@@ -160,8 +160,11 @@ def _remove_plain(projections: Path) -> None:
 
 
 @contextlib.contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the process by way of every `finally`, where nobody handles them."""
+def ended_by_signals(after: signal.Handlers = signal.SIG_DFL) -> Iterator[None]:
+    """SIGTERM and SIGHUP end the process by way of every `finally`, where nobody handles them.
+
+    after: what they do from then on.
+    """
     taken: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -179,4 +182,4 @@ def ended_by_signals() -> Iterator[None]:
         yield
     finally:
         for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, after)
