@@ -145,15 +145,16 @@ class Definitions(Companion):
         return True
 
     def _read_again(self, name: str) -> None:
+        began = _stamps(self.cars / name)  # before it is read: what is saved meanwhile is read at the next look
         try:
             definition, stamps = _read(self.cars, name)
         except CarError as error:
-            self._seen[name] = _stamps(self.cars / name)
+            self._seen[name] = began
             self._trouble(name, tuple(error.problems))
         except (PitwallError, OSError) as error:
             self._trouble(name, (str(error),))  # and it is read again at the next look
         except Exception as error:  # noqa: BLE001  whatever a file holds, what was valid is used on
-            self._seen[name] = _stamps(self.cars / name)
+            self._seen[name] = began
             self._trouble(name, (f"{self.cars / name / DEFINITION}: {type(error).__name__}: {error}",))
         else:
             self._take(name, definition, stamps)

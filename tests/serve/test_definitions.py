@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pitwall.errors import CarError, UsageError
+from pitwall.serve import definitions
 from pitwall.serve.definitions import Definitions
 from tests.car.folders import A_DBC, car
 
@@ -48,6 +49,31 @@ def test_a_saved_edit_takes_the_place_of_the_one_before(cars: Path, watched: Def
     assert watched.get("test").text == YAML % 7
     assert list(watched.get("test").dbcs) == ["a.dbc"]
     assert watched.problems == {}
+
+
+def test_an_edit_that_is_saved_while_an_unfinished_one_is_read_is_not_missed(
+    cars: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editor empties a file before it fills it."""
+    watched = Definitions(cars)
+    read = definitions._read
+
+    def read_empty(folder: Path, name: str) -> object:
+        (folder / name / "car.yaml").write_text("")
+        try:
+            return read(folder, name)
+        finally:
+            monkeypatch.undo()
+            car(folder, YAML % 7)
+
+    watched.get("test")
+    car(cars, YAML % 3)
+    monkeypatch.setattr(definitions, "_read", read_empty)
+    watched.look()
+    assert "holds no car" in watched.problems["test"][0]
+    watched.look()
+    assert watched.problems == {}
+    assert offset(watched) == 7
 
 
 def test_an_edit_that_is_wrong_changes_nothing_and_is_told_of_until_it_is_mended(
