@@ -38,6 +38,7 @@ def test_the_numbers_at_the_cursor_are_the_apis(recorded: Server, open_page: Ope
     page.goto(f"{recorded.url}/#/compare?laps={FIRST}:2,{FIRST}:3&from=1000&to=1200")
     places = recorded.json(f"/session/{FIRST}/compare?lap=2&reference={FIRST}:3")["by_distance"]
     cursor = page.get_by_role("slider", name="Cursor")
+    page.locator(".costs button").first.wait_for()  # both laps are there
     for key, metres in (("Home", 1000.0), ("End", 1200.0)):
         here = next(place for place in places if place["distance_m"] == metres)
         cursor.press(key)
