@@ -50,6 +50,8 @@ def test_every_screen_shows_it_until_one_goes_back(recorded, open_page):
     page = open_page(f"{recorded.url}/#/replay")
     play(page)
     laps = recorded.json(f"/session/{FIRST}/laps")["laps"]
+    minutes, seconds = divmod(round(float(page.locator("#replay-seek").get_attribute("max"))), 60)
+    sync_api.expect(page.locator(".replay-bar")).to_contain_text(re.compile(rf"of {minutes}:{seconds:02d}\b"))
     page.locator(".now button[data-lap='2']").click()
     until(lambda: laps[2]["t_start"] / 1e9 - 1 < place(page) < laps[2]["t_end"] / 1e9, "lap 2")
     page.locator("nav a", has_text="Stall").click()

@@ -54,7 +54,7 @@ export function lapTime(seconds: number | null | undefined, places = 3): string 
   const minutes = Math.floor(ticks / (60 * scale));
   const rest = ((ticks - minutes * 60 * scale) / scale).toFixed(places);
   const sign = seconds < 0 && ticks > 0 ? "−" : "";
-  return minutes > 0 ? `${sign}${minutes}:${rest.padStart(places + 3, "0")}` : `${sign}${rest}`;
+  return minutes > 0 ? `${sign}${minutes}:${rest.padStart(places > 0 ? places + 3 : 2, "0")}` : `${sign}${rest}`;
 }
 
 // What is lost is +, what is gained is −: never a bare number.
