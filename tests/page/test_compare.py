@@ -37,8 +37,8 @@ def test_the_numbers_at_the_cursor_are_the_apis(recorded: Server, open_page: Ope
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{recorded.url}/#/compare?laps={FIRST}:2,{FIRST}:3&from=1000&to=1200")
     places = recorded.json(f"/session/{FIRST}/compare?lap=2&reference={FIRST}:3")["by_distance"]
+    _are_laid(page)
     cursor = page.get_by_role("slider", name="Cursor")
-    page.locator(".costs button").first.wait_for()  # both laps are there
     for key, metres in (("Home", 1000.0), ("End", 1200.0)):
         here = next(place for place in places if place["distance_m"] == metres)
         cursor.press(key)
@@ -61,8 +61,8 @@ def test_the_numbers_at_the_cursor_are_the_apis(recorded: Server, open_page: Ope
 
 def test_what_the_corners_cost_adds_up_to_what_the_lap_lost(recorded: Server, open_page: Open) -> None:
     page = open_page(f"{recorded.url}/#/compare?laps={FIRST}:3,{FIRST}:2")
+    _are_laid(page)
     costs = page.locator(".costs button")
-    costs.first.wait_for()
     told = {text.split()[0]: float(text.split()[1].replace("−", "-").strip("±")) for text in costs.all_inner_texts()}
     compared = recorded.json(f"/session/{FIRST}/compare?lap=2&reference=3")
     rows = recorded.json(f"/session/{FIRST}/corners")["corners"]
@@ -112,7 +112,7 @@ def test_a_drag_zooms_all_strips_and_a_double_click_shows_all_again(recorded: Se
     from playwright.sync_api import expect
 
     page = open_page(f"{recorded.url}/#/compare?laps={FIRST}:2,{FIRST}:3")
-    page.locator(".costs button").first.wait_for()  # both laps are there
+    _are_laid(page)
     assert _range(page) is None
     length_m = recorded.json(f"/session/{FIRST}/laps/2")["length_m"]
     box = page.locator(".u-over").nth(1).bounding_box()
@@ -137,7 +137,7 @@ def test_fingers_move_the_cursor_and_zoom(recorded: Server, open_page: Open) -> 
     from playwright.sync_api import expect
 
     page = open_page(f"{recorded.url}/#/compare?laps={FIRST}:2,{FIRST}:3", PHONE, has_touch=True)
-    page.locator(".costs button").first.wait_for()
+    _are_laid(page)
     length_m = recorded.json(f"/session/{FIRST}/laps/2")["length_m"]
     _fingers(page, [[("down", 1, 0.3)], [("move", 1, 0.4)], [("up", 1, 0.4)]])
     assert float(page.locator("#at").inner_text().split()[0]) == pytest.approx(length_m * 0.4, abs=length_m * 0.01)
@@ -155,6 +155,7 @@ def test_laps_of_two_sessions_lie_on_one_path(recorded: Server, open_page: Open)
     from playwright.sync_api import expect
 
     page = open_page(f"{recorded.url}/#/compare?laps={FIRST}:best,{SECOND}:best&from=2000&to=2400")
+    _are_laid(page)
     compared = recorded.json(f"/session/{FIRST}/compare?lap=best&reference={SECOND}:best")
     for key, metres in (("Home", 2000.0), ("End", 2400.0)):
         page.get_by_role("slider", name="Cursor").press(key)
@@ -188,11 +189,16 @@ def test_a_lap_that_is_not_there_is_told_and_harms_nothing(recorded: Server, ope
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_it_fits_and_axe_finds_nothing(recorded: Server, open_page: Open, scheme: str) -> None:
     page = open_page(f"{recorded.url}/#/compare?laps={FIRST}:2,{FIRST}:3,{SECOND}:2", color_scheme=scheme)
-    page.locator(".costs button").first.wait_for()
+    _are_laid(page)
     for size in (*SIZES.values(), {"width": 360, "height": 640}):
         page.set_viewport_size(size)
         until(lambda: not sticks_out(page), f"its place in {size}")  # plots follow the window a moment later
     assert violations(page) == []
+
+
+def _are_laid(page: Any) -> None:
+    """Waits for both laps: with the second one plots are made anew, and a key that is pressed meanwhile is lost."""
+    page.locator(".costs button").first.wait_for()
 
 
 def _cells(page: Any, channel: str) -> Any:
