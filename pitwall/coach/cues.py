@@ -26,7 +26,8 @@ from pitwall.coach.sections import Sections
 from pitwall.coach.stretches import Rows, Runs
 from pitwall.coach.ticks import Ticks
 from pitwall.coach.words import INCIDENT_CUES
-from pitwall.track.corners import STEP_M
+from pitwall.frames import Int64
+from pitwall.track.corners import STEP_M, Float64
 
 SECOND: Final = 1_000_000_000
 CALM_G: Final = 0.5
@@ -76,6 +77,10 @@ class Planned:
     to_m: float
     acts_m: float
 
+    def over(self, distance_m: Float64) -> Rows:
+        """Where it may be."""
+        return (distance_m >= self.from_m) & (distance_m <= self.to_m)
+
 
 def calm_rows(sections: Sections) -> Rows:
     """Where the driver has an ear to spare, and is in no corner, on the lap whose corners they are."""
@@ -124,7 +129,9 @@ class Speaking:
     def fold(self, ticks: Ticks, incidents: Sequence[Incident]) -> list[Cue]:
         """What is said at these ticks.  incidents: told at them."""
         self._waiting += [incident for incident in incidents if incident.priority <= Priority.ENGINE]
-        if not len(ticks) or not (self._waiting or self._plan):
+        if not self._waiting:
+            ticks = ticks.part(self._planned_at(ticks))
+        if not len(ticks):
             return []
         calm = _calm(np.hypot(ticks.column("g_lat"), np.nan_to_num(ticks.column("g_long"))))
         found: list[Cue] = []
@@ -133,6 +140,13 @@ class Speaking:
             if cue is None:
                 return found
             found.append(cue)
+
+    def _planned_at(self, ticks: Ticks) -> Int64:
+        """The ticks at places where something planned may be said."""
+        on, distance = np.zeros(len(ticks), np.bool_), ticks.column("lap_distance")
+        for each in self._plan:
+            on |= each.over(distance)
+        return np.flatnonzero(on)
 
     def _next(self, ticks: Ticks, calm: Rows) -> Cue | None:
         """The first that is to be said; of two at the same tick that about safety."""
@@ -179,7 +193,7 @@ class Speaking:
         distance = ticks.column("lap_distance")
         best: tuple[int, int, int] | None = None
         for which, each in enumerate(self._plan):
-            may = free & (distance >= each.from_m) & (distance <= each.to_m)
+            may = free & each.over(distance)
             if which not in self._said and may.any() and (best is None or int(np.argmax(may)) < best[0]):
                 best = int(np.argmax(may)), 1, which
         return best

@@ -13,21 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Final
+from functools import partial, reduce
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 
 from pitwall.car.definition import Alarm
 from pitwall.coach.finding import Figure, Priority
 from pitwall.coach.metrics import G_MPS2, POWER_PCT
-from pitwall.coach.stretches import Rows
+from pitwall.coach.stretches import Rows, Runs
 from pitwall.coach.ticks import TICK_NS, Ticks, joined
 from pitwall.frames import Int64
 from pitwall.track.corners import Float64
 
 WHEELS: Final = ("wheel_speed_fl", "wheel_speed_fr", "wheel_speed_rl", "wheel_speed_rr")
 SPIN_LOOKS_BACK_S: Final = 3.0
+SPIN_TICKS: Final = round(SPIN_LOOKS_BACK_S * 1e9 / TICK_NS)
 SPIN_DEG: Final = 90.0
 """About itself, within that time: nobody catches that."""
 SPIN_SPEED_SHARE: Final = 0.7
@@ -51,6 +52,9 @@ NAMES: Final[Mapping[str, str]] = {
 """What it is called when the channel of a role is out of its limits; of others it is the channel's name."""
 
 
+Said = TypeVar("Said")
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
     """One thing that happened.  kind: spin, off, lock-up, wheel-spin, over-rev, or what is out of its limits.
@@ -71,18 +75,19 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """kind, what: of its incidents.  lasts_s: for so long it must hold.  columns: which it looks at.
+    """kind, what: of its incidents.  lasts_s: for so long it must hold.  holds: at which ticks.
 
-    holds: at which ticks.  figures: of the tick at which it is told; names of columns and units.
+    figures: of the tick at which it is told; names of columns and units.
+    looks_back: at which columns it looks `SPIN_LOOKS_BACK_S` before a tick; at all else as it is then.
     """
 
     kind: str
     what: str
     priority: Priority
     lasts_s: float
-    columns: tuple[str, ...]
     holds: Callable[[Ticks], Rows]
     figures: tuple[tuple[str, str, Callable[[Ticks], Float64]], ...]
+    looks_back: tuple[str, ...] = ()
 
 
 def detectors(roles: Mapping[str, str], alarms: Sequence[Alarm], units: Mapping[str, str]) -> tuple[Detector, ...]:
@@ -90,10 +95,10 @@ def detectors(roles: Mapping[str, str], alarms: Sequence[Alarm], units: Mapping[
     found = [_spin()] if {"yaw_rate", "g_lat", "speed"} <= set(roles) else []
     wheels = [wheel for wheel in WHEELS if wheel in roles]
     if len(wheels) == len(WHEELS):
-        speeds = _Once(wheel_speeds)
-        found += [_lock(wheel, speeds) for wheel in wheels]
+        apart = _Once(_wheels_apart)
+        found += [_lock(wheel, apart) for wheel in wheels]
         if "throttle" in roles:
-            found += [_wheelspin(wheel, speeds) for wheel in wheels]
+            found += [_wheelspin(wheel, apart) for wheel in wheels]
     by_channel = {channel: role for role, channel in roles.items()}
     for alarm in alarms:
         found += _out_of_limits(alarm, by_channel.get(alarm.channel, ""), units.get(alarm.channel, ""))
@@ -108,22 +113,20 @@ def path_turns_deg(ticks: Ticks) -> Float64:
 
 def about_itself_deg(ticks: Ticks) -> Float64:
     """Degrees that the car turned more than its path within `SPIN_LOOKS_BACK_S`; what is not known counts as none."""
-    return _about_itself_at(ticks, np.arange(len(ticks)))
+    return _sum_back(_more_than_path_deg(ticks), np.arange(len(ticks)))
 
 
-def _about_itself_at(ticks: Ticks, at: Int64) -> Float64:
-    """The same at these ticks, (k,)."""
+def _more_than_path_deg(ticks: Ticks) -> Float64:
+    """The same within each tick."""
     more = np.abs(ticks.column("yaw_rate")) - np.abs(path_turns_deg(ticks))
-    more = np.nan_to_num(np.maximum(more, 0.0))
-    return _sum_back(more * (TICK_NS * 1e-9), round(SPIN_LOOKS_BACK_S * 1e9 / TICK_NS), at)
+    return np.nan_to_num(np.maximum(more, 0.0)) * (TICK_NS * 1e-9)
 
 
 def fastest_before(ticks: Ticks) -> Float64:
     """m/s: the greatest speed within `SPIN_LOOKS_BACK_S`."""
-    reach = round(SPIN_LOOKS_BACK_S * 1e9 / TICK_NS)
     found, looked = np.nan_to_num(ticks.column("speed")), 0  # so far back
-    while looked < reach:
-        back = min(looked + 1, reach - looked, len(found))
+    while looked < SPIN_TICKS:
+        back = min(looked + 1, SPIN_TICKS - looked, len(found))
         found = np.concatenate([found[:back], np.maximum(found[back:], found[:-back])])
         looked += back
     return np.maximum(found, 0.0)
@@ -139,23 +142,22 @@ class Watching:
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = detectors
-        self._before: Ticks | None = None
+        self._looked_back = frozenset(name for detector in detectors for name in detector.looks_back)
+        self._before = Ticks(np.empty(0, np.int64), {})
         self._open: list[_Open] = [_Open() for _ in detectors]
 
     def fold(self, ticks: Ticks) -> list[Incident]:
         """What is to be told at these ticks, in the order of time."""
         if not len(ticks):
             return []
-        known = ticks if self._before is None else joined(self._before, ticks)
-        old = len(known) - len(ticks)
+        known, old = joined(self._before, ticks), len(self._before)
         found: list[Incident] = []
         with np.errstate(invalid="ignore"):
             for detector, open_ in zip(self._detectors, self._open, strict=True):
-                on = detector.holds(known)[old:]
-                found += [
-                    _incident(detector, known, old + told, t) for told, t in open_.fold(on, ticks, detector.lasts_s)
-                ]
-        self._before = known.part(slice(-round(SPIN_LOOKS_BACK_S * 1e9 / TICK_NS) - 1, None))
+                seen, first = (known, old) if detector.looks_back else (ticks, 0)
+                told = open_.fold(detector.holds(seen)[first:], ticks, detector.lasts_s)
+                found += [_incident(detector, seen, first + at, t_ns) for at, t_ns in told]
+        self._before = known.newest(SPIN_TICKS + 1, self._looked_back)
         return sorted(found, key=lambda each: (each.told_ns, each.priority, each.kind, each.what))
 
 
@@ -172,10 +174,12 @@ class _Open:
 
         It lasts from up to a tick before the first at which it is seen: what of `lasts_s` is less than a tick is over.
         """
-        found = []
+        found: list[tuple[int, int]] = []
+        if not on.any():
+            return found
         lasts_ns = round(lasts_s * 1e9) // TICK_NS * TICK_NS
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], on, [False]])))
-        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        runs = Runs(on)
+        for first, last in zip(runs.first.tolist(), runs.last.tolist(), strict=True):
             begins = int(ticks.t_ns[first])
             goes_on = begins - self.last_ns <= TICK_NS
             if not goes_on or self.since_ns is None:
@@ -212,10 +216,13 @@ def _incident(detector: Detector, ticks: Ticks, at: int, t_ns: int) -> Incident:
 
 def _spin() -> Detector:
     def holds(ticks: Ticks) -> Rows:
+        more = _more_than_path_deg(ticks)
+        if not _may_sum_up(more, SPIN_DEG):
+            return np.zeros(len(ticks), np.bool_)
         before = fastest_before(ticks)
         found = (ticks.column("speed") < SPIN_SPEED_SHARE * before) & (before > MOVING_MPS)
         slower = np.flatnonzero(found)
-        found[slower] = _about_itself_at(ticks, slower) >= SPIN_DEG
+        found[slower] = _sum_back(more, slower) >= SPIN_DEG
         return found
 
     figures = (
@@ -223,12 +230,33 @@ def _spin() -> Detector:
         ("speed_before", "km/h", lambda ticks: fastest_before(ticks) * 3.6),
         ("speed", "km/h", lambda ticks: ticks.column("speed") * 3.6),
     )
-    return Detector("spin", "", Priority.SAFETY, 0.0, ("yaw_rate", "g_lat", "speed"), holds, figures)
+    return Detector("spin", "", Priority.SAFETY, 0.0, holds, figures, looks_back=("yaw_rate", "g_lat", "speed"))
 
 
-def _lock(wheel: str, speeds: _Once) -> Detector:
+def _wheels_apart(ticks: Ticks) -> tuple[Int64, Ticks]:
+    """The ticks, (k,), at which a wheel may lock or spin, as the fastest and the slowest are so far apart; and those."""
+    speeds = [ticks.column(each) for each in WHEELS]
+    least, most = reduce(np.fmin, speeds), reduce(np.fmax, speeds)
+    at = np.flatnonzero((SPINNING_SHARE * least < most) & (most > MOVING_MPS))  # who locks slips by more than that
+    return at, ticks.part(at)
+
+
+def _where_apart(apart: _Once[tuple[Int64, Ticks]], holds: Callable[[Ticks], Rows]) -> Callable[[Ticks], Rows]:
+    """What holds at no other ticks than those."""
+
+    def found(ticks: Ticks) -> Rows:
+        on = np.zeros(len(ticks), np.bool_)
+        at, there = apart(ticks)
+        if len(at):
+            on[at] = holds(there)
+        return on
+
+    return found
+
+
+def _lock(wheel: str, apart: _Once[tuple[Int64, Ticks]]) -> Detector:
     def holds(ticks: Ticks) -> Rows:
-        most = speeds(ticks)[-1]
+        most = wheel_speeds(ticks)[-1]
         slowing = ticks.column("g_long") < -0.2 if "g_long" in ticks.columns else np.ones(len(ticks), np.bool_)
         power = ticks.column("throttle") > POWER_PCT
         return np.asarray(
@@ -237,17 +265,17 @@ def _lock(wheel: str, speeds: _Once) -> Detector:
 
     figures = (
         ("wheel_speed", "km/h", lambda ticks: ticks.column(wheel) * 3.6),
-        ("fastest_wheel", "km/h", lambda ticks: speeds(ticks)[-1] * 3.6),
+        ("fastest_wheel", "km/h", lambda ticks: wheel_speeds(ticks)[-1] * 3.6),
     )
-    return Detector("lock-up", wheel[-2:], Priority.SAFETY, LOCK_S, (*WHEELS, "g_long", "throttle"), holds, figures)
+    return Detector("lock-up", wheel[-2:], Priority.SAFETY, LOCK_S, _where_apart(apart, holds), figures)
 
 
-def _wheelspin(wheel: str, speeds: _Once) -> Detector:
+def _wheelspin(wheel: str, apart: _Once[tuple[Int64, Ticks]]) -> Detector:
     def middle(ticks: Ticks) -> Float64:
         return np.asarray(np.median([ticks.column(each) for each in WHEELS], axis=0), np.float64)
 
     def holds(ticks: Ticks) -> Rows:
-        usual = speeds(ticks)[1]  # two may spin: the second slowest does not
+        usual = wheel_speeds(ticks)[1]  # two may spin: the second slowest does not
         power = ticks.column("throttle") > POWER_PCT
         return np.asarray((ticks.column(wheel) > SPINNING_SHARE * usual) & (usual > MOVING_MPS) & power, np.bool_)
 
@@ -255,22 +283,20 @@ def _wheelspin(wheel: str, speeds: _Once) -> Detector:
         ("wheel_speed", "km/h", lambda ticks: ticks.column(wheel) * 3.6),
         ("other_wheels", "km/h", lambda ticks: middle(ticks) * 3.6),
     )
-    return Detector("wheel-spin", wheel[-2:], Priority.HABIT, SPINNING_S, (*WHEELS, "throttle"), holds, figures)
+    return Detector("wheel-spin", wheel[-2:], Priority.HABIT, SPINNING_S, _where_apart(apart, holds), figures)
 
 
 def _out_of_limits(alarm: Alarm, role: str, unit: str) -> list[Detector]:
     column = f"alarm:{alarm.channel}"
 
-    def running(ticks: Ticks) -> Rows:
-        if alarm.over_rpm is None:
-            return np.ones(len(ticks), np.bool_)
-        return np.asarray(ticks.column("rpm") > alarm.over_rpm, np.bool_)
+    def running(ticks: Ticks, on: Rows) -> Rows:
+        return on if alarm.over_rpm is None or not on.any() else on & (ticks.column("rpm") > alarm.over_rpm)
 
     def above(ticks: Ticks, limit: float) -> Rows:
-        return np.asarray((ticks.column(column) > limit) & running(ticks), np.bool_)
+        return running(ticks, ticks.column(column) > limit)
 
     def below(ticks: Ticks, limit: float) -> Rows:
-        return np.asarray((ticks.column(column) < limit) & running(ticks), np.bool_)
+        return running(ticks, ticks.column(column) < limit)
 
     kind = NAMES.get(role, alarm.channel)
     found = []
@@ -281,9 +307,8 @@ def _out_of_limits(alarm: Alarm, role: str, unit: str) -> list[Detector]:
         if alarm.over_rpm is not None:
             figures.append(("rpm", "rpm", lambda ticks: ticks.column("rpm")))
         priority = Priority.ENGINE if role == "rpm" else Priority.SAFETY
-        columns = (column, "rpm")
         beyond = partial(holds, limit=limit)
-        found.append(Detector(kind, alarm.channel, priority, alarm.for_s, columns, beyond, tuple(figures)))
+        found.append(Detector(kind, alarm.channel, priority, alarm.for_s, beyond, tuple(figures)))
     return found
 
 
@@ -291,20 +316,28 @@ def _constant(value: float) -> Callable[[Ticks], Float64]:
     return lambda ticks: np.full(len(ticks), value)
 
 
-def _sum_back(values: Float64, reach: int, at: Int64) -> Float64:
-    """(k,): at these rows the sum of the value and the `reach` before it; each summed alone: the same in any piece."""
-    padded = np.concatenate([np.zeros(reach), values])
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, reach + 1)[at].sum(axis=1), np.float64)
+def _sum_back(values: Float64, at: Int64) -> Float64:
+    """(k,): at these rows the sum of the value and the `SPIN_TICKS` before it; each summed alone: the same in any
+    piece."""
+    padded = np.concatenate([np.zeros(SPIN_TICKS), values])
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, SPIN_TICKS + 1)[at].sum(axis=1), np.float64)
 
 
-class _Once:
+def _may_sum_up(values: Float64, most: float) -> bool:
+    """Whether any of these sums may come to so much: the values, none below 0, of two times as long do somewhere."""
+    sums = np.add.reduceat(values, np.arange(0, len(values), SPIN_TICKS + 1))
+    sums[1:] += sums[:-1].copy()
+    return not sums.max() < most * (1 - 1e-9)  # as sums are rounded
+
+
+class _Once(Generic[Said]):
     """A function of ticks; asked of the same ones again it says what it said."""
 
-    def __init__(self, function: Callable[[Ticks], Float64]) -> None:
+    def __init__(self, function: Callable[[Ticks], Said]) -> None:
         self._function = function
-        self._said: tuple[Ticks, Float64] | None = None
+        self._said: tuple[Ticks, Said] | None = None
 
-    def __call__(self, ticks: Ticks) -> Float64:
+    def __call__(self, ticks: Ticks) -> Said:
         if self._said is None or self._said[0] is not ticks:
             self._said = ticks, self._function(ticks)
         return self._said[1]

@@ -7,7 +7,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,31 @@ TICK_NS: Final = 20_000_000
 and save a cue no more than half of one."""
 OLD_NS: Final = 500_000_000
 LONG_AGO: Final = -(1 << 62)
+
+
+class Lazily(Mapping[str, Float64]):
+    """Columns by their names, each made when somebody asks for it first: most batches hold nothing to look at closely."""
+
+    def __init__(self, names: Collection[str], make: Callable[[str], Float64]) -> None:
+        self._names = names
+        self._make = make
+        self._made: dict[str, Float64] = {}
+
+    def __getitem__(self, name: str) -> Float64:
+        if name not in self._made:
+            if name not in self._names:
+                raise KeyError(name)
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,15 +63,22 @@ class Ticks:
         found = self.columns.get(name)
         return np.full(len(self), np.nan) if found is None else found
 
-    def part(self, which: slice) -> Ticks:
+    def part(self, which: slice | Int64) -> Ticks:
         """Some of them."""
-        return Ticks(self.t_ns[which], {name: column[which] for name, column in self.columns.items()})
+        return Ticks(self.t_ns[which], Lazily(self.columns.keys(), lambda name: self.columns[name][which]))
+
+    def newest(self, count: int, names: Collection[str]) -> Ticks:
+        """The last of them, with these columns alone; nothing of the others is kept."""
+        return Ticks(self.t_ns[-count:].copy(), {name: self.column(name)[-count:].copy() for name in names})
 
 
 def joined(before: Ticks, after: Ticks) -> Ticks:
-    """One behind the other; of the same columns."""
-    columns = {name: np.concatenate([before.column(name), column]) for name, column in after.columns.items()}
-    return Ticks(np.concatenate([before.t_ns, after.t_ns]), columns)
+    """One behind the other, with the columns of the later ones."""
+
+    def column(name: str) -> Float64:
+        return np.concatenate((before.column(name), after.column(name)))
+
+    return Ticks(np.concatenate((before.t_ns, after.t_ns)), Lazily(after.columns.keys(), column))
 
 
 class Ticking:
@@ -59,43 +91,62 @@ class Ticking:
     def fold(self, samples: Mapping[str, tuple[Int64, Float64]], now_ns: int) -> Ticks:
         """samples: of each channel that has new ones, times ascending.  now_ns: of the newest thing that was seen."""
         if self._next is None:
-            first = min((int(t[0]) for t, _ in samples.values() if len(t)), default=None)
-            if first is None:
+            begin = min((int(t[0]) for t, _ in samples.values() if len(t)), default=None)
+            if begin is None:
                 return Ticks(np.empty(0, np.int64), {name: np.empty(0) for name in self._newest})
-            self._next = first // TICK_NS + 1
+            self._next = begin // TICK_NS + 1
         stop = -(-now_ns // TICK_NS)  # the first tick that is not before now
-        t_ns = np.arange(self._next, max(self._next, stop), dtype=np.int64) * TICK_NS
-        self._next = max(self._next, stop)
-        together: dict[tuple[int, int], _Newest] = {}
-        return Ticks(t_ns, {name: self._column(name, samples.get(name), t_ns, together) for name in self._newest})
+        first, self._next = self._next, max(self._next, stop)
+        t_ns = np.arange(first, self._next, dtype=np.int64) * TICK_NS
+        before = dict(self._newest)
+        for name, (times, values) in samples.items():
+            if name in before and len(times):
+                self._newest[name] = _last(times, values) or before[name]
+        together: dict[tuple[int, int], _Newest] = {}  # by what channels share whose samples have the same times
 
-    def _column(
-        self, name: str, new: tuple[Int64, Float64] | None, t_ns: Int64, together: dict[tuple[int, int], _Newest]
-    ) -> Float64:
-        """together: what channels share whose samples have the same times, from the one before these on."""
-        before_t, before = self._newest[name]
-        times, values = (np.empty(0, np.int64), np.empty(0)) if new is None else new
-        there = ~np.isnan(values)
-        if not there.all():
-            times, values = times[there], values[there]
-        if len(times):
-            self._newest[name] = int(times[-1]), float(values[-1])
-        key = id(times), before_t
-        if key not in together:
-            together[key] = _Newest(times, before_t, t_ns)
-        return together[key].of(before, values)
+        def column(name: str) -> Float64:
+            before_t, value = before[name]
+            times, values = samples.get(name, _NONE)
+            if np.isnan(values.min(initial=np.inf)):
+                there = ~np.isnan(values)
+                times, values = times[there], values[there]
+            key = id(times), before_t
+            if key not in together:
+                together[key] = _Newest(times, before_t, first, t_ns)
+            return together[key].of(value, values)
+
+        return Ticks(t_ns, Lazily(before.keys(), column))
+
+
+_NONE: Final = (np.empty(0, np.int64), np.empty(0))
+
+
+def _last(times: Int64, values: Float64) -> tuple[int, float] | None:
+    """The newest sample that has a value."""
+    if np.isnan(values[-1]):
+        there = np.flatnonzero(~np.isnan(values))
+        return (int(times[there[-1]]), float(values[there[-1]])) if len(there) else None
+    return int(times[-1]), float(values[-1])
 
 
 class _Newest:
-    """Which sample is the newest at each tick.  times: of samples; before_t: of the one before them."""
+    """For how many ticks each sample is the newest.  times: of samples; before_t: of the one before them.
 
-    def __init__(self, times: Int64, before_t: int, t_ns: Int64) -> None:
+    first, t_ns: the first tick, and the times of all.
+    """
+
+    def __init__(self, times: Int64, before_t: int, first: int, t_ns: Int64) -> None:
         self._of = times  # kept: as long as they are there no others can be taken for them
-        times = np.append(np.int64(before_t), times)
-        self._at = np.searchsorted(times, t_ns, side="right") - 1
-        self._old = t_ns - times[self._at] > OLD_NS
+        n = len(t_ns)
+        seen = np.minimum(np.maximum((times + (TICK_NS - 1)) // TICK_NS - first, 0), n)  # from which tick on
+        ends = np.concatenate((seen, (n,)))
+        times = np.concatenate(((before_t,), times))
+        self._count = np.diff(ends, prepend=0)
+        self._old = np.empty(0, np.int64)
+        if ((ends + (first - 1)) * TICK_NS - times > OLD_NS).any():
+            self._old = np.flatnonzero(t_ns - times.repeat(self._count) > OLD_NS)
 
     def of(self, before: float, values: Float64) -> Float64:
-        found = np.append(before, values)[self._at]
+        found = np.concatenate(((before,), values)).repeat(self._count)
         found[self._old] = np.nan
         return found
