@@ -28,6 +28,10 @@ GAP_S: Final = 0.5
 """A channel that is silent for longer has no value between: the slowest that corners are judged by come at 10 Hz."""
 
 
+Slowed = tuple[Float64, Float64, Float64]
+"""Speed, lateral acceleration and what speed gains a second, at rows of a lap."""
+
+
 @dataclass(frozen=True, eq=False)
 class Driven:
     """One lap: row `i` is `i` metres along the reference lap.  All columns float64 (n,), NaN where there is no value.
@@ -79,19 +83,23 @@ class Driven:
     def lateral_ordered(self) -> Float64:
         return _ordered(np.abs(self.role("g_lat")))
 
-    def braked(self, least: float) -> Int64:
-        """int64 (r,), the rows where the brake was on, by more than `least`, and stays so.
+    def braked(self, least: float) -> Slowed:
+        """At the rows where the brake was on, by more than `least`, and stays so.
 
         The same rows as the last time, if no value of the brake lies between that and what was asked for then.
         """
         rank = int(self.brake_ordered.searchsorted(least, "right"))
         if rank not in self._braked:
             self._braked.clear()
-            self._braked[rank] = steady_rows(self.role("brake") > least)
+            self._braked[rank] = self.slowed(steady_rows(self.role("brake") > least))
         return self._braked[rank]
 
+    def slowed(self, rows: Int64) -> Slowed:
+        """At these rows."""
+        return self.role("speed")[rows], self.role("g_lat")[rows], self.gain_mps2[rows]
+
     @cached_property
-    def _braked(self) -> dict[int, Int64]:
+    def _braked(self) -> dict[int, Slowed]:
         return {}
 
     @cached_property
@@ -99,8 +107,9 @@ class Driven:
         """bool (n,), where a gear is changed: about the rows at which it differs."""
         if not self.has("gear"):
             return np.zeros(len(self), np.bool_)
-        gear = self.role("gear")
-        last = gear[np.maximum.accumulate(np.where(np.isnan(gear), 0, np.arange(len(gear))))]
+        last = self.role("gear")
+        if np.isnan(last.min()):
+            last = last[np.maximum.accumulate(np.where(np.isnan(last), 0, np.arange(len(last))))]
         changes = np.flatnonzero(np.diff(last) != 0)  # a gear that is not known yet is none that was changed
         near = np.zeros(len(self) + 1, np.int64)
         np.add.at(near, np.searchsorted(self.t_s, self.t_s[changes] - SHIFT_S), 1)
@@ -193,24 +202,43 @@ class _Between:
 
     def __init__(self, t_ns: Int64, at_ns: Float64) -> None:
         t = t_ns.astype(np.float64)
-        self._n, self._steps = len(at_ns), np.diff(t)
-        if not len(t):
+        self._n, last = len(at_ns), len(t) - 1
+        if last < 0:
             return
-        at = np.searchsorted(t, at_ns, side="right") - 1
+        at = _up_to(t, at_ns)
         self._at = np.maximum(at, 0)
-        self._since = at_ns - t[self._at]
-        silent = np.append(self._steps > GAP_S * 1e9, False)[self._at] & (self._since > 0)  # at its own time it is not
-        self._missing = silent | (at < 0) | (at_ns > t[-1])
+        self._next = np.minimum(self._at + 1, last)
+        before = t[self._at]
+        self._since, self._step = at_ns - before, t[self._next] - before
+        self._step[self._next == self._at] = 1.0  # behind the last there is none
+        silent = (self._step > GAP_S * 1e9) & (self._since > 0)  # at its own time it is not
+        self._missing = np.flatnonzero(silent | (at < 0) | (at_ns > t[last]))
 
     def of(self, values: Float64) -> Float64:
         """(m,) -> float64 (n,), all of them finite."""
         if not len(values):
             return np.full(self._n, np.nan)
-        with np.errstate(invalid="ignore", divide="ignore"):  # of two at one time the later counts
-            slopes = np.append(np.diff(values) / self._steps, 0.0)
-            found = slopes[self._at] * self._since + values[self._at]
+        before = values[self._at]
+        found: Float64 = (values[self._next] - before) / self._step * self._since + before
         found[self._missing] = np.nan
-        return np.asarray(found, np.float64)
+        return found
+
+
+def _up_to(t: Float64, at: Float64) -> Int64:
+    """(n,): the last of `t` (m,) up to each of `at` (n,), both ascending; of two at one time the later; -1: none is."""
+    even = _up_to_even(t, at)
+    return t.searchsorted(at, "right") - 1 if even is None else even
+
+
+def _up_to_even(t: Float64, at: Float64) -> Int64 | None:
+    """The same in half the time, where `t` comes so evenly that a guess is off by one at most; None: elsewhere."""
+    last = len(t) - 1
+    if last < 1 or t[0] > at[0] or t[last] <= at[-1]:
+        return None
+    low = np.minimum(((at - t[0]) * (last / (t[last] - t[0]))).astype(np.int64), last - 1)
+    low = np.minimum(low + (t[low + 1] <= at), last - 1)
+    low -= t[low] > at
+    return low if ((t[low] <= at) & (at < t[low + 1])).all() else None
 
 
 def steady_rows(on: npt.NDArray[np.bool_]) -> Int64:
@@ -219,11 +247,6 @@ def steady_rows(on: npt.NDArray[np.bool_]) -> Int64:
     wide = np.concatenate(([False], np.full(reach, on[0]), on, np.full(reach, on[-1])))
     count = np.cumsum(wide, dtype=np.int64)
     return np.flatnonzero(count[2 * reach + 1 :] - count[: -2 * reach - 1] == 2 * reach + 1)
-
-
-def percentile(ordered: Float64, percent: float) -> float:
-    """As `np.percentile` has it, to the bit, of values in their order: asking it takes longer than to compute."""
-    return _at(ordered, percent / 100 * (len(ordered) - 1))
 
 
 def high(columns: Sequence[Float64]) -> float:

@@ -315,10 +315,11 @@ def _off(lap: Driven, reference: Driven, sections: Sections) -> Float64:
     """How far outside of the reference lap's path the car was about its apex: from there to the lap's nearest point."""
     rows, near = sections.about_apex, sections.near
     dx, dy = lap.x_m[near] - reference.x_m[rows][:, :, None], lap.y_m[near] - reference.y_m[rows][:, :, None]
-    nearest = (dx * dx + dy * dy).argmin(axis=2)[:, :, None]
+    nearest = (dx * dx + dy * dy).argmin(axis=2)
+    at = np.arange(0, dx.size, dx.shape[2]).reshape(nearest.shape) + nearest
     along_x, along_y = (column[rows + 3] - column[rows - 3] for column in (reference.x_m, reference.y_m))
     length = np.hypot(along_x, along_y)
-    dx, dy = np.take_along_axis(dx, nearest, 2)[:, :, 0], np.take_along_axis(dy, nearest, 2)[:, :, 0]
+    dx, dy = dx.ravel()[at], dy.ravel()[at]
     with np.errstate(invalid="ignore", divide="ignore"):  # a path that stands still there has no sides
         to_right = np.where(sections.there, (dx * along_y - dy * along_x) / length, 0.0)
         found = to_right.sum(axis=1) / sections.there.sum(axis=1)

@@ -21,7 +21,7 @@ from pitwall.track.corners import STEP_M, Float64
 AWAY_M: Final = 7.0
 """From where any other lap went: with what they differ by, that is outside of most roads; GPS errs by less."""
 NEAR_M: Final = AWAY_M / 1.5
-"""Whoever is no farther off in either of two directions is nearer than `AWAY_M`."""
+"""Whoever is no farther off in x, nor in y, is nearer than `AWAY_M`."""
 FEWEST: Final = 3
 """Other laps that tell where the road is."""
 MOST: Final = 7
@@ -83,7 +83,7 @@ def _slow(t_s: Float64, usual_s: Float64, row: int) -> bool:
 def _away(lap: Driven, others: Sequence[Driven]) -> Float64:
     """How far from where the others went, row by row, less what they differ by; 0 where it cannot be `AWAY_M`."""
     far = np.zeros(len(lap), np.bool_)
-    for other in others:  # where it is near to each of them in x and in y it is near to their median
+    for other in others[-(len(others) // 2 + 1) :]:  # where it is near to most of them it is near to their median
         for own, its in ((lap.x_m, other.x_m), (lap.y_m, other.y_m)):
             far |= np.abs(own - its) > NEAR_M
     found, rows = np.zeros(len(lap)), np.flatnonzero(far)

@@ -13,13 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.coach.driven import FULL_PCT, Driven, high, percentile, steady_rows
+from pitwall.coach.driven import FULL_PCT, Driven, high, steady_rows
 from pitwall.coach.metrics import BRAKING_SHARE, Limits, braking_rows
 from pitwall.track.corners import STEP_M, Float64
 
@@ -101,15 +100,11 @@ def gains_at_full(lap: Driven) -> Gains:
 def _braking(laps: Sequence[Driven], most: Limits, lateral_g: float) -> Gains:
     """What the brakes take, straight ahead."""
     least = BRAKING_SHARE * most.brake
-    by_pedal = [most.brake > 0 and lap.has("brake") for lap in laps]
-    rows = [
-        lap.braked(least) if pedal else steady_rows(braking_rows(lap, most))
-        for lap, pedal in zip(laps, by_pedal, strict=True)
+    slowed = [
+        lap.braked(least) if most.brake > 0 and lap.has("brake") else lap.slowed(steady_rows(braking_rows(lap, most)))
+        for lap in laps
     ]
-    speed, lateral, gain = (
-        np.concatenate([column[at] for column, at in zip(columns, rows, strict=True)])
-        for columns in zip(*((lap.role("speed"), lap.role("g_lat"), lap.gain_mps2) for lap in laps), strict=True)
-    )
+    speed, lateral, gain = (np.concatenate(columns) for columns in zip(*slowed, strict=True))
     turned = np.abs(lateral) / lateral_g
     straight = turned < STRAIGHT_SHARE
     left = np.sqrt(np.maximum(LEAST_SHARE, 1 - np.square(turned[straight])))
@@ -149,18 +144,25 @@ def _gains(speed: Float64, gain: Float64) -> Gains:
 
 def _tells(parts: Sequence[Gains]) -> bool:
     """Whether there are enough rows of any speed."""
-    counts = np.bincount(np.concatenate([bins for bins, _ in parts]), minlength=1)
-    return int(counts.max()) >= FEWEST
+    return _enough(parts[-1][0]) or _enough(np.concatenate([bins for bins, _ in parts]))  # one lap's are, as a rule
+
+
+def _enough(bins: npt.NDArray[np.int16]) -> bool:
+    return int(np.bincount(bins, minlength=1).max()) >= FEWEST
 
 
 def _table(parts: Sequence[Gains], percent: float) -> Float64:
-    """By speed, of gains that tell.  Beyond what was driven it goes on as at its end."""
+    """By speed, of gains that tell: as `np.percentile` has it.  Beyond what was driven it goes on as at its end."""
     bins, gain = (np.concatenate(each) for each in zip(*parts, strict=True))
     gain = gain[np.argsort(bins, kind="stable")]  # those of one bin together; of small whole numbers that is quick
-    ends = np.cumsum(np.bincount(bins)).tolist()
-    at, values = [], []
-    for each, (first, last) in enumerate(pairwise((0, *ends))):
-        if last - first >= FEWEST:
-            at.append((each + 0.5) * BIN_MPS)
-            values.append(percentile(np.sort(gain[first:last]), percent))
-    return np.asarray(np.interp(np.arange(0.0, 120.0, TABLE_MPS), at, values), np.float64)
+    counts = np.bincount(bins)
+    told = np.flatnonzero(counts >= FEWEST)
+    last = counts.cumsum()[told]
+    first = last - counts[told]
+    for begin, end in zip(first.tolist(), last.tolist(), strict=True):
+        gain[begin:end].sort()
+    place = percent / 100 * (last - first - 1)
+    low = place.astype(np.int64)
+    below, above, part = gain[first + low], gain[np.minimum(first + low + 1, last - 1)], place - low
+    values = np.where(part < 0.5, below + (above - below) * part, above - (above - below) * (1 - part))
+    return np.asarray(np.interp(np.arange(0.0, 120.0, TABLE_MPS), (told + 0.5) * BIN_MPS, values), np.float64)
