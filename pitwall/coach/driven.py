@@ -122,7 +122,7 @@ class Driven:
 
     @cached_property
     def _known(self) -> frozenset[str]:
-        return frozenset(name for name, column in self.roles.items() if np.isfinite(column).any())
+        return frozenset(n for n, c in self.roles.items() if np.isfinite(c[len(c) // 2]) or np.isfinite(c).any())
 
 
 UNITS: Final[Mapping[str, str]] = {
@@ -198,21 +198,20 @@ def between(samples: Samples, at_ns: Float64) -> Float64:
 
 
 class _Between:
-    """Which two samples are around each time: the same for all channels that come together.  t_ns: int64 (m,)."""
+    """Which two samples are around each time: the same for all channels that come together.
+
+    t_ns: int64 (m,); at_ns: float64 (n,); both ascending.
+    """
 
     def __init__(self, t_ns: Int64, at_ns: Float64) -> None:
         t = t_ns.astype(np.float64)
-        self._n, last = len(at_ns), len(t) - 1
-        if last < 0:
+        self._n = len(at_ns)
+        if not len(t):
             return
-        at = _up_to(t, at_ns)
-        self._at = np.maximum(at, 0)
-        self._next = np.minimum(self._at + 1, last)
-        before = t[self._at]
-        self._since, self._step = at_ns - before, t[self._next] - before
-        self._step[self._next == self._at] = 1.0  # behind the last there is none
+        self._at, self._next, before, behind = _evenly(t, at_ns) or _searched(t, at_ns)
+        self._since, self._step = at_ns - before, behind - before
         silent = (self._step > GAP_S * 1e9) & (self._since > 0)  # at its own time it is not
-        self._missing = np.flatnonzero(silent | (at < 0) | (at_ns > t[last]))
+        self._missing = np.flatnonzero(silent | (self._since < 0) | (at_ns > t[-1]))
 
     def of(self, values: Float64) -> Float64:
         """(m,) -> float64 (n,), all of them finite."""
@@ -224,21 +223,28 @@ class _Between:
         return found
 
 
-def _up_to(t: Float64, at: Float64) -> Int64:
-    """(n,): the last of `t` (m,) up to each of `at` (n,), both ascending; of two at one time the later; -1: none is."""
-    even = _up_to_even(t, at)
-    return t.searchsorted(at, "right") - 1 if even is None else even
+_Around = tuple[Int64, Int64, Float64, Float64]
+"""(n,): the places of the sample at or before a time, and of the one behind it; the times of both."""
 
 
-def _up_to_even(t: Float64, at: Float64) -> Int64 | None:
-    """The same in half the time, where `t` comes so evenly that a guess is off by one at most; None: elsewhere."""
+def _searched(t: Float64, at: Float64) -> _Around:
+    """Of two samples at one time the later counts; before the first it is the first, behind the last a second on."""
+    low = np.maximum(t.searchsorted(at, "right") - 1, 0)
+    high = np.minimum(low + 1, len(t) - 1)
+    return low, high, t[low], np.where(high > low, t[high], t[low] + 1e9)
+
+
+def _evenly(t: Float64, at: Float64) -> _Around | None:
+    """The same in half the time, where samples come so evenly that a guess is off by one at most; None: elsewhere."""
     last = len(t) - 1
     if last < 1 or t[0] > at[0] or t[last] <= at[-1]:
         return None
     low = np.minimum(((at - t[0]) * (last / (t[last] - t[0]))).astype(np.int64), last - 1)
     low = np.minimum(low + (t[low + 1] <= at), last - 1)
     low -= t[low] > at
-    return low if ((t[low] <= at) & (at < t[low + 1])).all() else None
+    high = low + 1
+    before, behind = t[low], t[high]
+    return (low, high, before, behind) if ((before <= at) & (at < behind)).all() else None
 
 
 def steady_rows(on: npt.NDArray[np.bool_]) -> Int64:

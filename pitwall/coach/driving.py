@@ -131,8 +131,8 @@ class Driving:
         """
         n, order = len(self.laps), self._order
         most = max(BEST, math.ceil(GOOD_SHARE * (n - 1)))
-        others = np.moveaxis(order, 0, -1)
-        return np.moveaxis(others[others != lap].reshape(*order.shape[1:], n - 1)[..., :most], -1, 0)
+        others = order.transpose(1, 2, 0)
+        return others[others != lap].reshape(*order.shape[1:], n - 1)[..., :most].transpose(2, 0, 1)
 
     def seen(self, lap: int) -> Mapping[str, Seen]:
         """What a rule looks at, by the section of the corners that it speaks of."""

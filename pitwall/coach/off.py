@@ -87,6 +87,8 @@ def _away(lap: Driven, others: Sequence[Driven]) -> Float64:
         for own, its in ((lap.x_m, other.x_m), (lap.y_m, other.y_m)):
             far |= np.abs(own - its) > NEAR_M
     found, rows = np.zeros(len(lap)), np.flatnonzero(far)
+    if not len(rows):
+        return found
     x, y = (_median([column[rows] for column in each]) for each in zip(*((o.x_m, o.y_m) for o in others), strict=True))
     # what good laps differ by; one of them may have been off there, too
     road = _median([np.hypot(other.x_m[rows] - x, other.y_m[rows] - y) for other in others])
