@@ -231,7 +231,8 @@ def _searched(t: Float64, at: Float64) -> _Around:
     """Of two samples at one time the later counts; before the first it is the first, behind the last a second on."""
     low = np.maximum(t.searchsorted(at, "right") - 1, 0)
     high = np.minimum(low + 1, len(t) - 1)
-    return low, high, t[low], np.where(high > low, t[high], t[low] + 1e9)
+    before, behind = t[low], t[high]
+    return low, high, before, np.where(behind > before, behind, before + 1e9)
 
 
 def _evenly(t: Float64, at: Float64) -> _Around | None:
@@ -279,7 +280,9 @@ def _at(ordered: Float64, place: float, first: int = 0) -> float:
 
 
 def _ordered(values: Float64) -> Float64:
-    return np.sort(values[np.isfinite(values)])
+    """Those that are finite; NaN sorts behind all."""
+    ordered = np.sort(values)
+    return ordered[ordered.searchsorted(-np.inf, "right") : ordered.searchsorted(np.inf)]
 
 
 def slope(speed: Float64) -> Float64:

@@ -132,7 +132,8 @@ class Driving:
         n, order = len(self.laps), self._order
         most = max(BEST, math.ceil(GOOD_SHARE * (n - 1)))
         others = order.transpose(1, 2, 0)
-        return others[others != lap].reshape(*order.shape[1:], n - 1)[..., :most].transpose(2, 0, 1)
+        best: Int64 = others[others != lap].reshape(*order.shape[1:], n - 1)[..., :most]
+        return best.transpose(2, 0, 1)
 
     def seen(self, lap: int) -> Mapping[str, Seen]:
         """What a rule looks at, by the section of the corners that it speaks of."""
@@ -186,7 +187,7 @@ class Seen:
     def sections(self) -> Sections:
         return self.driving.sections
 
-    @property
+    @cached_property
     def own(self) -> Cornering:
         return self.driving.measured(self.index).cornering
 
@@ -195,7 +196,7 @@ class Seen:
         """Each figure is the median of the best three others'."""
         return Cornering(*self.figures.T[: len(FIGURES)])
 
-    @property
+    @cached_property
     def straight(self) -> Straight:
         return self.driving.measured(self.index).straight
 

@@ -119,7 +119,7 @@ def about_itself_deg(ticks: Ticks) -> Float64:
 def _more_than_path_deg(ticks: Ticks) -> Float64:
     """The same within each tick."""
     more = np.abs(ticks.column("yaw_rate")) - np.abs(path_turns_deg(ticks))
-    return np.nan_to_num(np.maximum(more, 0.0)) * (TICK_NS * 1e-9)
+    return np.asarray(np.nan_to_num(np.maximum(more, 0.0)) * (TICK_NS * 1e-9), np.float64)
 
 
 def fastest_before(ticks: Ticks) -> Float64:
@@ -234,7 +234,7 @@ def _spin() -> Detector:
 
 
 def _wheels_apart(ticks: Ticks) -> tuple[Int64, Ticks]:
-    """The ticks, (k,), at which a wheel may lock or spin, as the fastest and the slowest are so far apart; and those."""
+    """Where a wheel may lock or spin, as the fastest and the slowest are so far apart: places (k,), and those ticks."""
     speeds = [ticks.column(each) for each in WHEELS]
     least, most = reduce(np.fmin, speeds), reduce(np.fmax, speeds)
     at = np.flatnonzero((SPINNING_SHARE * least < most) & (most > MOVING_MPS))  # who locks slips by more than that

@@ -24,7 +24,7 @@ LONG_AGO: Final = -(1 << 62)
 
 
 class Lazily(Mapping[str, Float64]):
-    """Columns by their names, each made when somebody asks for it first: most batches hold nothing to look at closely."""
+    """Columns by their names, each made when it is first asked for: in most batches there is little to look at."""
 
     def __init__(self, names: Collection[str], make: Callable[[str], Float64]) -> None:
         self._names = names

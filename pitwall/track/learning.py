@@ -96,6 +96,8 @@ class Learner:
             return None
         ex, ey = points[:, 0] - x, points[:, 1] - y
         square = ex * ex + ey * ey
+        if square.min() > NEAR_M * NEAR_M:  # all of the first lap
+            return None
         square = np.where(points[:, 2] * dx + points[:, 3] * dy >= COSINE, square, np.inf)
         best = int(np.argmin(square))
         return best if square[best] <= NEAR_M * NEAR_M else None
