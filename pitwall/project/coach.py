@@ -7,9 +7,10 @@ into batches.  Channels that the coach needs are kept for `KEPT_NS`, so that a l
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Final, TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from pitwall.coach.off import Off
 from pitwall.coach.ticks import Ticking, Ticks
 from pitwall.derive import Rows, Table
 from pitwall.frames import Int64
+from pitwall.project import columns
 from pitwall.project.laps import Small
 from pitwall.track.corners import STEP_M, Corner, Float64, found, named
 from pitwall.track.cutting import Cutter
@@ -81,23 +83,25 @@ class _Together:
         """The samples from first to last, and one more on either side; of those before `before_ns`."""
         if not self._over_lap:
             return {}
-        near = [
-            (values, slice(t.searchsorted(first_ns - _ASIDE_NS), t.searchsorted(before_ns)), t)
-            for t, values in zip(self._t, self._values, strict=True)
-            if int(t[-1]) >= first_ns - _ASIDE_NS and int(t[0]) < before_ns
-        ]
-        t = np.concatenate([np.empty(0, np.int64), *(t[part] for _, part, t in near)])
+        begin = bisect_left(self._t, first_ns - _ASIDE_NS, key=itemgetter(-1))
+        near = slice(begin, bisect_left(self._t, before_ns, lo=begin, key=itemgetter(0)))
+        times, pieces = self._t[near], self._values[near]
+        if not times:
+            return {}
+        low, high = int(times[0].searchsorted(first_ns - _ASIDE_NS)), int(times[-1].searchsorted(before_ns))
+        inner = slice(low, high - len(times[-1]) or None)  # of them laid end to end
+        t = _joined(times)[inner]
         about = _about(t, first_ns, last_ns)
         shared = t[about]
         found: dict[str, Samples] = {}
         for name in self._over_lap:
-            values = np.concatenate([np.empty(0), *(values[name][part] for values, part, _ in near)])
-            there = ~np.isnan(values)
-            if there.all():
-                found[name] = Samples(shared, values[about])
-            else:
+            values = _joined([piece[name] for piece in pieces])[inner]
+            if columns.holds_nan(values):
+                there = ~np.isnan(values)
                 own = _about(t[there], first_ns, last_ns)
                 found[name] = Samples(t[there][own], values[there][own])
+            else:
+                found[name] = Samples(shared, values[about])
         return found
 
 
