@@ -10,7 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.car.definition import Alarm
-from pitwall.coach.incidents import WHEELS, Incident, Watching, detectors
+from pitwall.coach.incidents import (
+    LOCKED_SHARE,
+    MOVING_MPS,
+    SPIN_DEG,
+    SPIN_SPEED_SHARE,
+    SPINNING_SHARE,
+    WHEELS,
+    Incident,
+    Watching,
+    about_itself_deg,
+    detectors,
+    fastest_before,
+)
+from pitwall.coach.metrics import POWER_PCT
 from pitwall.coach.ticks import OLD_NS, TICK_NS, Ticking, Ticks
 from pitwall.serve.chase import TAKE_S
 from tests.coach.laps_of import CARS, decoded
@@ -158,6 +171,33 @@ def test_ticks_are_the_same_however_samples_come_in_pieces(seed: int, cuts: list
                 assert np.isnan(value)
             else:
                 assert value == values[before[-1]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**16))
+def test_a_first_look_at_all_ticks_misses_none_at_which_something_holds(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    speeds = [40.0, 36.0, 31.0, 29.0, 12.0, 7.0, -3.0, np.nan]
+    rough = {
+        name: np.repeat(chance.choice(values, 40), N // 40)
+        for name, values in {
+            "speed": [40.0, 30.0, 12.0, np.nan], "yaw_rate": [0.0, 29.0, -31.0, 45.0, np.nan], "g_lat": [0.0, -1.0],
+            "g_long": [-0.9, 0.3, np.nan], "throttle": [0.0, 100.0], **dict.fromkeys(WHEELS, speeds),
+        }.items()
+    }  # fmt: skip
+    at = ticks(**rough)
+    wheels = np.sort([rough[wheel] for wheel in WHEELS], axis=0)
+    power, before = rough["throttle"] > POWER_PCT, fastest_before(at)
+    spins = (rough["speed"] < SPIN_SPEED_SHARE * before) & (before > MOVING_MPS) & (about_itself_deg(at) >= SPIN_DEG)
+    expected = {("spin", ""): spins}
+    for wheel in WHEELS:
+        locks = (rough[wheel] < LOCKED_SHARE * wheels[-1]) & (wheels[-1] > MOVING_MPS)
+        expected["lock-up", wheel[-2:]] = locks & (rough["g_long"] < -0.2) & ~power
+        expected["wheel-spin", wheel[-2:]] = (
+            (rough[wheel] > SPINNING_SHARE * wheels[1]) & (wheels[1] > MOVING_MPS) & power
+        )
+    for each in detectors(ROLES, (), UNITS):
+        assert np.array_equal(each.holds(at), expected[each.kind, each.what])
 
 
 def test_a_clean_drive_has_no_incidents() -> None:

@@ -132,6 +132,18 @@ def test_where_a_channel_was_silent_there_is_no_value() -> None:
     assert np.isnan(seen[4])
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**16), st.sampled_from([0, 5, 15, 40]), st.integers(1, 300))
+def test_samples_that_come_more_or_less_evenly_are_found_to_the_bit(seed: int, jitter_ms: int, count: int) -> None:
+    chance = np.random.default_rng(seed)
+    t = np.sort(np.arange(count + 1) * 20_000_000 + chance.integers(0, jitter_ms + 1, count + 1) * 1_000_000)
+    at, values = np.sort(chance.uniform(t[0], t[-1], 200)), chance.random(count + 1)
+    low = np.minimum(np.searchsorted(t, at, "right") - 1, count - 1)
+    since, step = at - t[low], (t[low + 1] - t[low]).astype(np.float64)
+    expected = (values[low + 1] - values[low]) / step * since + values[low]
+    assert np.array_equal(between(Samples(t, values), at), expected)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(0, 6), min_size=1, max_size=15),
