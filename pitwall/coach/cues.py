@@ -146,7 +146,7 @@ class Speaking:
         on, distance = np.zeros(len(ticks), np.bool_), ticks.column("lap_distance")
         for each in self._plan:
             on |= each.over(distance)
-        return np.flatnonzero(on)
+        return on.nonzero()[0]
 
     def _next(self, ticks: Ticks, calm: Rows) -> Cue | None:
         """The first that is to be said; of two at the same tick that about safety."""
@@ -211,7 +211,7 @@ def _room(reference: Driven, calm: Rows, acts: int) -> tuple[int, int] | None:
     last = int(np.searchsorted(t_s, t_s[acts] - SAID_BEFORE_S - WORDS_S, side="right")) - 1
     first_ever = int(np.searchsorted(t_s, t_s[acts] - AHEAD_S - WORDS_S))
     runs = Runs(calm[first_ever : last + 1])
-    long_enough = np.flatnonzero(runs.last - runs.first > 1)
+    long_enough = (runs.last - runs.first > 1).nonzero()[0]
     if not len(long_enough):
         return None
     newest = long_enough[-1]

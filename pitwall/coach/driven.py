@@ -110,11 +110,10 @@ class Driven:
         last = self.role("gear")
         if np.isnan(last.min()):
             last = last[np.maximum.accumulate(np.where(np.isnan(last), 0, np.arange(len(last))))]
-        changes = np.flatnonzero(np.diff(last) != 0)  # a gear that is not known yet is none that was changed
-        near = np.zeros(len(self) + 1, np.int64)
-        np.add.at(near, np.searchsorted(self.t_s, self.t_s[changes] - SHIFT_S), 1)
-        np.add.at(near, np.searchsorted(self.t_s, self.t_s[changes] + SHIFT_S), -1)
-        return np.asarray(np.cumsum(near)[:-1] > 0, np.bool_)
+        changes = (last[1:] - last[:-1] != 0).nonzero()[0]  # a gear that is not known yet is none that was changed
+        begins, ends = (self.t_s.searchsorted(self.t_s[changes] + by) for by in (-SHIFT_S, SHIFT_S))
+        near = np.bincount(begins, minlength=len(self) + 1) - np.bincount(ends, minlength=len(self) + 1)
+        return np.asarray(near.cumsum()[:-1] > 0, np.bool_)
 
     @cached_property
     def _missing(self) -> Float64:
@@ -164,7 +163,7 @@ def driven(
     """
     rows = np.arange(0.0, length_m, STEP_M)
     ahead = np.maximum.accumulate(distance_m)
-    first = np.concatenate([[True], np.diff(ahead) > 0])
+    first = np.concatenate(((True,), ahead[1:] > ahead[:-1]))
     along, t = ahead[first], t_ns[first].astype(np.float64)
     at_ns = np.interp(rows, along, t)
     return Driven(
@@ -211,7 +210,7 @@ class _Between:
         self._at, self._next, before, behind = _evenly(t, at_ns) or _searched(t, at_ns)
         self._since, self._step = at_ns - before, behind - before
         silent = (self._step > GAP_S * 1e9) & (self._since > 0)  # at its own time it is not
-        self._missing = np.flatnonzero(silent | (self._since < 0) | (at_ns > t[-1]))
+        self._missing = (silent | (self._since < 0) | (at_ns > t[-1])).nonzero()[0]
 
     def of(self, values: Float64) -> Float64:
         """(m,) -> float64 (n,), all of them finite."""
@@ -252,8 +251,9 @@ def steady_rows(on: npt.NDArray[np.bool_]) -> Int64:
     """The rows where it is on, and was and will be for `STEADY_M`, int64 (r,)."""
     reach = round(STEADY_M / STEP_M)
     wide = np.concatenate(([False], np.full(reach, on[0]), on, np.full(reach, on[-1])))
-    count = np.cumsum(wide, dtype=np.int64)
-    return np.flatnonzero(count[2 * reach + 1 :] - count[: -2 * reach - 1] == 2 * reach + 1)
+    count = wide.cumsum(dtype=np.int64)
+    rows: Int64 = (count[2 * reach + 1 :] - count[: -2 * reach - 1] == 2 * reach + 1).nonzero()[0]
+    return rows
 
 
 def high(columns: Sequence[Float64]) -> float:

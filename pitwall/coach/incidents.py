@@ -221,7 +221,7 @@ def _spin() -> Detector:
             return np.zeros(len(ticks), np.bool_)
         before = fastest_before(ticks)
         found = (ticks.column("speed") < SPIN_SPEED_SHARE * before) & (before > MOVING_MPS)
-        slower = np.flatnonzero(found)
+        slower = found.nonzero()[0]
         found[slower] = _sum_back(more, slower) >= SPIN_DEG
         return found
 
@@ -237,7 +237,7 @@ def _wheels_apart(ticks: Ticks) -> tuple[Int64, Ticks]:
     """Where a wheel may lock or spin, as the fastest and the slowest are so far apart: places (k,), and those ticks."""
     speeds = [ticks.column(each) for each in WHEELS]
     least, most = reduce(np.fmin, speeds), reduce(np.fmax, speeds)
-    at = np.flatnonzero((SPINNING_SHARE * least < most) & (most > MOVING_MPS))  # who locks slips by more than that
+    at = ((SPINNING_SHARE * least < most) & (most > MOVING_MPS)).nonzero()[0]  # who locks slips by more than that
     return at, ticks.part(at)
 
 

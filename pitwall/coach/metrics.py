@@ -170,7 +170,8 @@ def _applied(lap: Driven, braking: Rows, from_: Int64, to: Int64) -> Stretches:
     taken[np.isnan(taken)] = -np.inf
     most = which.first_where(taken == which.spread(which.reduced(np.maximum, taken)))
     nowhere = len(lap)
-    return Stretches(np.append(runs.first, nowhere)[most], np.append(runs.last, nowhere)[most])
+    first, last = (np.concatenate((each, (nowhere,)))[most] for each in (runs.first, runs.last))
+    return Stretches(first, last)
 
 
 def _brake(lap: Driven, applied: Stretches, apex: Int64) -> dict[str, Float64]:
@@ -272,12 +273,12 @@ def _corrections(lap: Driven, turned: Stretches) -> Float64:
     angle = lap.role("steering")
     most = turned.reduced(np.maximum, np.abs(angle[turned.rows]))
     known = np.isfinite(most) & (turned.last - turned.first >= 3)
-    way = np.sign(np.diff(angle))
-    turns = np.flatnonzero(way[1:] != way[:-1]) + 1  # between two of them the wheel is turned one way, or held
+    way = np.sign(angle[1:] - angle[:-1])
+    turns = (way[1:] != way[:-1]).nonzero()[0] + 1  # between two of them the wheel is turned one way, or held
     begins, ends = turns.searchsorted(turned.first).tolist(), turns.searchsorted(turned.last).tolist()
     at_turns, at_begin, at_end = (angle[rows].tolist() for rows in (turns, turned.first, turned.last - 1))
     found = np.full(len(most), np.nan)
-    for k in np.flatnonzero(known).tolist():
+    for k in known.nonzero()[0].tolist():
         angles = [at_begin[k], *at_turns[begins[k] : ends[k]], at_end[k]]
         found[k] = _swings(angles, max(CORRECTION_DEG, CORRECTION_SHARE * float(most[k])))
     return found

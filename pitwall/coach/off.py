@@ -86,7 +86,7 @@ def _away(lap: Driven, others: Sequence[Driven]) -> Float64:
     for other in others[-(len(others) // 2 + 1) :]:  # where it is near to most of them it is near to their median
         for own, its in ((lap.x_m, other.x_m), (lap.y_m, other.y_m)):
             far |= np.abs(own - its) > NEAR_M
-    found, rows = np.zeros(len(lap)), np.flatnonzero(far)
+    found, rows = np.zeros(len(lap)), far.nonzero()[0]
     if not len(rows):
         return found
     x, y = (_median([column[rows] for column in each]) for each in zip(*((o.x_m, o.y_m) for o in others), strict=True))

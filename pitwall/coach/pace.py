@@ -156,7 +156,7 @@ def _table(parts: Sequence[Gains], percent: float) -> Float64:
     bins, gain = (np.concatenate(each) for each in zip(*parts, strict=True))
     gain = gain[np.argsort(bins, kind="stable")]  # those of one bin together; of small whole numbers that is quick
     counts = np.bincount(bins)
-    told = np.flatnonzero(counts >= FEWEST)
+    told = (counts >= FEWEST).nonzero()[0]
     last = counts.cumsum()[told]
     first = last - counts[told]
     for begin, end in zip(first.tolist(), last.tolist(), strict=True):

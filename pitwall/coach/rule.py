@@ -89,7 +89,7 @@ class Rule:
 
     def judge(self, seen: Seen) -> Iterator[tuple[int, Finding]]:
         """What it says of the lap: corners, by their place, and of each what was done there."""
-        for corner in np.flatnonzero(self.holds(seen)).tolist():
+        for corner in self.holds(seen).nonzero()[0].tolist():
             worth_s = float(self.worth_s(seen, corner))
             if self.priority is Priority.TIME and not worth_s >= LEAST_WORTH_S:
                 continue

@@ -90,7 +90,7 @@ def _dips(lap: Driven, straights: Stretches, most: Limits) -> dict[str, Float64]
     revs = np.where(shift, revving.reduced(np.fmax, lap.role("rpm")[revving.rows]), np.nan)
     shifting_s = np.where(shift, lasts, np.nan)
     least, longest = which.reduced(np.fmin, revs), which.reduced(np.fmax, shifting_s)
-    begins_m = np.append(runs.first * STEP_M, np.nan)  # of the dip -1, which is none, too
+    begins_m = np.concatenate((runs.first * STEP_M, (np.nan,)))  # of the dip -1, which is none, too
     return {
         "lifts": which.count(lift).astype(np.float64),
         "lift_s": np.nan_to_num(which.reduced(np.add, np.where(lift, lasts, 0.0))),
@@ -108,7 +108,7 @@ def _gears(lap: Driven, from_: Int64, begin: Int64, end: Int64) -> tuple[Float64
     known = gear > 0
     to = np.minimum(end + round(AFTER_SHIFT_M / STEP_M), len(lap))
     before, nearest, farthest = from_on(known, from_), from_on(known, end), up_to(known, to - 1)
-    gear = np.append(gear, np.nan)  # of the row behind the last, which is none
+    gear = np.concatenate((gear, (np.nan,)))  # of the row behind the last, which is none
     return (
         np.where(before < begin, gear[before], np.nan),
         np.where(nearest < to, gear[nearest], np.nan),

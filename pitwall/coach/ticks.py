@@ -124,7 +124,7 @@ _NONE: Final = (np.empty(0, np.int64), np.empty(0))
 def _last(times: Int64, values: Float64) -> tuple[int, float] | None:
     """The newest sample that has a value."""
     if np.isnan(values[-1]):
-        there = np.flatnonzero(~np.isnan(values))
+        there = (~np.isnan(values)).nonzero()[0]
         return (int(times[there[-1]]), float(values[there[-1]])) if len(there) else None
     return int(times[-1]), float(values[-1])
 
@@ -141,10 +141,10 @@ class _Newest:
         seen = np.minimum(np.maximum((times + (TICK_NS - 1)) // TICK_NS - first, 0), n)  # from which tick on
         ends = np.concatenate((seen, (n,)))
         times = np.concatenate(((before_t,), times))
-        self._count = np.diff(ends, prepend=0)
+        self._count = ends - np.concatenate(((0,), seen))
         self._old = np.empty(0, np.int64)
         if ((ends + (first - 1)) * TICK_NS - times > OLD_NS).any():
-            self._old = np.flatnonzero(t_ns - times.repeat(self._count) > OLD_NS)
+            self._old = (t_ns - times.repeat(self._count) > OLD_NS).nonzero()[0]
 
     def of(self, before: float, values: Float64) -> Float64:
         found = np.concatenate(((before,), values)).repeat(self._count)

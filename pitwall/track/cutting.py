@@ -114,7 +114,7 @@ class Cutter:
         known: the new fixes, and in front some before them.
         """
         found: list[tuple[int, int, int, Callable[[], None]]] = [
-            (index, 0, -1, partial(self._note_gap, piece, index)) for index in np.flatnonzero(piece.gaps).tolist()
+            (index, 0, -1, partial(self._note_gap, piece, index)) for index in piece.gaps.nonzero()[0].tolist()
         ]
         at = len(known) - len(piece.x)
         first = max(0, at - 1)

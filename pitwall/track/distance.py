@@ -164,7 +164,7 @@ class Follower:
         look[1:] |= cells[1:] != cells[:-1]
         if len(cells):
             look[0] |= cells[0] != self.cell
-        looks = np.flatnonzero(look).tolist()
+        looks = look.nonzero()[0].tolist()
         if not looks and self.s_m is None:
             looks = [0]
         ways, places = [self.way_m], [np.nan if self.s_m is None else self.s_m]

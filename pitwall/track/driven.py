@@ -60,7 +60,7 @@ class Driven:
     def go(self, piece: Piece, part: slice) -> Float64:
         """Drives these fixes; the way since the lap began at each."""
         x, y, speed = piece.x[part], piece.y[part], piece.fixes.speed[part]
-        way = np.cumsum(np.concatenate(((self.way_m,), piece.steps[part])))[1:]
+        way = np.concatenate(((self.way_m,), piece.steps[part])).cumsum()[1:]
         self.way_m = float(way[-1])
         if np.isnan(self.x_m):
             self.x_m, self.y_m = float(x[0]), float(y[0])

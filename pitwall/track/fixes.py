@@ -138,7 +138,9 @@ class Fixing:
             at, t, north, east = at[there], t[there], north[there], east[there]
         if not len(at):
             return NONE
-        new = (north != np.append(self._lat, north[:-1])) | (east != np.append(self._lon, east[:-1]))
+        new = (north != np.concatenate(((self._lat,), north[:-1]))) | (
+            east != np.concatenate(((self._lon,), east[:-1]))
+        )
         self._lat, self._lon = float(north[-1]), float(east[-1])
         at = at[new]
         return Fixes(at, t[new], north[new], east[new], self._of("speed", at) * self._mps, self._of("fuel", at))

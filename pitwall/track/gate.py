@@ -91,7 +91,7 @@ def crossings(gate: Gate, t: Int64, x_m: Float64, y_m: Float64) -> list[Crossing
     u = gate.beyond(x_m, y_m)
     ahead = u >= 0
     found = []
-    for i in np.flatnonzero(ahead[1:] != ahead[:-1]).tolist():
+    for i in (ahead[1:] != ahead[:-1]).nonzero()[0].tolist():
         before, after = float(u[i]), float(u[i + 1])
         part = before / (before - after)
         x = float(x_m[i]) + part * float(x_m[i + 1] - x_m[i])

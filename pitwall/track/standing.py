@@ -45,13 +45,13 @@ class Standing:
         if not len(t):
             return []
         seconds = t // 1_000_000_000
-        at = np.flatnonzero(seconds != np.append(self.second, seconds[:-1]))
+        at = (seconds != np.concatenate(((self.second,), seconds[:-1]))).nonzero()[0]
         self.second = int(seconds[-1])
         if not len(at):
             return []
-        x, y = np.append(self.x_m, x_m[at]), np.append(self.y_m, y_m[at])
-        times = np.append(self.t_ns, t[at])
-        dx, dy = np.diff(x), np.diff(y)
+        x, y = np.concatenate(((self.x_m,), x_m[at])), np.concatenate(((self.y_m,), y_m[at]))
+        times = np.concatenate(((self.t_ns,), t[at]))
+        dx, dy = x[1:] - x[:-1], y[1:] - y[:-1]
         still = dx * dx + dy * dy <= STILL_M * STILL_M  # NaN, before the first fix, is not
         self.x_m, self.y_m, self.t_ns = float(x[-1]), float(y[-1]), int(times[-1])
         found: list[Stop] = []
