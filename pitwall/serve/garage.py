@@ -21,9 +21,9 @@ from pitwall.car import names
 from pitwall.car.heard import heard
 from pitwall.derive import Deriver
 from pitwall.errors import PitwallError
-from pitwall.log.folder import header, header_by_name
+from pitwall.log.folder import LATEST, header, header_by_name
 from pitwall.log.remarks import NOTHING, Remarks, remarks
-from pitwall.log.session import LATEST, Session, find, sessions
+from pitwall.log.session import Session, find, sessions
 from pitwall.project.build import stale
 from pitwall.project.catalog import Catalog, catalog
 from pitwall.project.generations import Generations
