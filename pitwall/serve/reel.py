@@ -1,6 +1,8 @@
 """A past session that is being played in; at any moment, a picture of it as `/live` would have shown it there, out.
 
 Its channels' values are read ahead, WINDOW_NS at a time; its laps and its cues are few, and known from the beginning.
+
+Law: what is shown is wholly of one generation. Where another takes its place (a car was edited) it goes on from that.
 """
 
 from __future__ import annotations
@@ -25,26 +27,47 @@ if TYPE_CHECKING:
 
     from pitwall.serve.foxglove.messages import Span
     from pitwall.serve.problem import Problem
-    from pitwall.serve.reading import Readings
-    from pitwall.serve.serving import Serving
+    from pitwall.serve.reading import Edition, Readings
+    from pitwall.serve.serving import About, Serving
+
+
+class _ReplacedError(Exception):
+    """The projection was built anew."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """What of a session's projection is known from the beginning.  edition: what all of it is from.
+
+    ends: of what there is to play.  laps: all of them, by when they ended.  cues: all of them, by time.
+    """
+
+    about: About
+    edition: Edition
+    cast: Cast
+    ends: Span
+    laps: Sequence[Mapping[str, Any]]
+    cues: Sequence[Cue]
 
 
 @dataclass(eq=False)
 class Reel:
     """A session that is being played, as a broadcast's source: its picture, and what was read ahead.
 
-    laps: all of them, by when they ended.  cues: all of them, by time.  trouble: why it can't be played on.
+    trouble: why it can't be played on.
     """
 
-    cast: Cast
+    film: Film
     player: Player
-    laps: Sequence[Mapping[str, Any]] = ()
-    cues: Sequence[Cue] = ()
     trouble: Problem | None = None
     sought: bool = True  # the values before where it is played have to be read
     shown: Picture = field(default_factory=Picture)
     _read: dict[str, Any] = field(default_factory=dict)
     _read_to: int = 0
+
+    @property
+    def cast(self) -> Cast:
+        return self.film.cast
 
     def picture(self) -> Picture:
         return self.shown
@@ -78,6 +101,16 @@ class Reel:
 
     async def step(self, readings: Readings, now_s: float) -> None:
         """Shows what is due by now."""
+        while True:
+            try:
+                await self._step(readings, now_s)
+                return
+            except _ReplacedError:
+                self.film = film = await _film(readings, self.film.about)
+                self.player.first, self.player.last = film.ends.first, film.ends.last
+                self.seek(self.player.at)
+
+    async def _step(self, readings: Readings, now_s: float) -> None:
         t, v = self.shown.t.copy(), self.shown.v.copy()
         if self.sought:
             self.sought, self._read_to = False, 0
@@ -104,17 +137,23 @@ class Reel:
 
     def _cue(self) -> Cue | None:
         """What was said last before where it is played, while it is news."""
-        said = bisect_right(self.cues, self.player.at - 1, key=lambda cue: cue.t_ns)
-        cue = self.cues[said - 1] if said else None
+        said = bisect_right(self.film.cues, self.player.at - 1, key=lambda cue: cue.t_ns)
+        cue = self.film.cues[said - 1] if said else None
         return cue if cue is not None and self.player.at - cue.t_ns <= NEWS_NS else None
 
     def _laps(self) -> Sequence[Mapping[str, Any]]:
         """Those that are over; the same object while they are the same."""
-        over = bisect_right(self.laps, self.player.at - 1, key=lambda lap: lap["t_end"])
-        return self.shown.laps if over == len(self.shown.laps) else self.laps[:over]
+        laps, same = self.film.laps, self.shown.cast is self.cast
+        over = bisect_right(laps, self.player.at - 1, key=lambda lap: lap["t_end"])
+        return self.shown.laps if same and over == len(self.shown.laps) else laps[:over]
 
     async def _ask(self, readings: Readings, sql: str, values: dict[str, int]) -> dict[str, Any]:
-        places = {channel.name: i for i, channel in enumerate(self.cast.channels)}
+        film = self.film
+        places = {channel.name: i for i, channel in enumerate(film.cast.channels)}
+
+        def of(edition: Edition) -> None:
+            if film.edition.is_replaced_by(edition):
+                raise _ReplacedError
 
         def question(cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             found = cursor.execute(sql, values).fetchnumpy()
@@ -122,7 +161,7 @@ class Reel:
             known = np.array([places[name] for name in names.tolist()], np.intp)
             return {"t": np.asarray(found["t"]), "value": np.asarray(found["value"]), "place": known[of]}
 
-        return (await readings.ask(self.cast.session, question)).answer
+        return (await readings.ask(film.cast.session, question, of=of)).answer
 
 
 _BEFORE: Final = "SELECT channel, max(t) AS t, arg_max(value, t) AS value FROM signals WHERE t < $to GROUP BY channel"
@@ -130,9 +169,12 @@ _BETWEEN: Final = "SELECT channel, t, value FROM signals WHERE t >= $from AND t 
 
 
 async def reel_of(serving: Serving, name: str, speed: float) -> Reel:
-    """That session, at its beginning.  Problem: it can't be had."""
-    about = await serving.about(name)
-    readings = serving.readings
+    """That session, at its beginning.  Problem, PitwallError, duckdb.Error: it can't be had."""
+    film = await _film(serving.readings, await serving.about(name))
+    return Reel(film, Player(film.ends.first, film.ends.last, film.ends.first, speed))
+
+
+async def _film(readings: Readings, about: About) -> Film:
     roles, holds = await readings.roles(about.id), await readings.holds(about.id)
 
     def question(
@@ -144,8 +186,8 @@ async def reel_of(serving: Serving, name: str, speed: float) -> Reel:
 
     told = await readings.ask(about.id, question)
     known, ends, laps, cues = told.answer
-    who = Cast(about.id, about.car, about.started_at_ns, told.edition.fingerprint, known, roles)
-    return Reel(who, Player(ends.first, ends.last, ends.first, speed), laps, cues)
+    cast = Cast(about.id, about.car, about.started_at_ns, told.edition.fingerprint, known, roles)
+    return Film(about, told.edition, cast, ends, laps, cues)
 
 
 def _laps_of(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

@@ -212,6 +212,30 @@ def test_what_ends_a_replay_is_told_before_it_closes():
     assert kinds[-2:] == ["problem", "closing"]
 
 
+def test_a_car_that_was_edited_meanwhile_is_gone_over_to_whole():
+    past = garage()
+    with standing(garage=past) as stand, played(stand, "pause=true&t_from=1000000000") as heard:
+        id = next(heard)[1]["replay"]
+        assert set(next(heard)[1]["channels"]) == {"rpm", "oil"}
+        anew = garage().projections[SID]
+        anew.execute("ALTER TABLE fast RENAME rpm TO revs")
+        anew.execute(
+            "CREATE OR REPLACE VIEW signals AS SELECT t, 'revs' AS channel, 2 * revs AS value FROM fast "
+            "UNION ALL SELECT t, 'oil' AS channel, oil AS value FROM slow"
+        )
+        anew.execute("UPDATE channels SET name = 'revs', column_name = 'revs', unit = '1/s' WHERE name = 'rpm'")
+        anew.execute("UPDATE built_from SET fingerprint = repeat('e', 64)")
+        anew.execute("DELETE FROM laps WHERE number = 1")
+        past.projections[SID] = anew
+        stand.post(f"/replay/{id}", {"seek_s": 1.5})
+        kind, state = next(heard)
+        assert (kind, state["fingerprint"], set(state["channels"])) == ("state", "e" * 64, {"revs", "oil"})
+        assert state["values"] == {"revs": [149 * 10**7, 298.0], "oil": [0, 80.0]}
+        assert state["replay"] == {"t": 15 * 10**8, "speed": 1.0, "paused": True}
+        stand.post(f"/replay/{id}", {"seek_s": 2.5})
+        assert [one["number"] for one in until(heard, lambda said: "laps" in said)["laps"]] == [2]
+
+
 @dataclass
 class Slow(FakeGarage):
     """Its projections are had only once it is told so."""
