@@ -198,7 +198,8 @@ def _counted(serving: Serving) -> Iterator[str]:
 
 
 async def _reel(serving: Serving, wanted: Wanted) -> Reel:
-    reel = await reel_of(serving, wanted.session, wanted.speed)
+    with _had():
+        reel = await reel_of(serving, wanted.session, wanted.speed)
     reel.player.playing = not wanted.pause
     if wanted.t_from is not None:
         reel.seek(wanted.t_from)
@@ -240,8 +241,15 @@ async def _played(serving: Serving, reel: Reel) -> AsyncIterator[Broadcast]:
 
 async def _step(serving: Serving, reel: Reel) -> None:
     """What is due by now.  Problem: it can't be had any more."""
-    try:
+    with _had():
         await reel.step(serving.readings, time.monotonic())
+
+
+@contextlib.contextmanager
+def _had() -> Iterator[None]:
+    """Problem: the projection can't be had."""
+    try:
+        yield
     except PitwallError as error:
         raise Problem("no-projection", str(error), hint=error.hint) from error
     except duckdb.Error as error:

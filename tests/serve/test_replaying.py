@@ -16,6 +16,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from pitwall.errors import PitwallError
 from pitwall.project.layout import FIXED
 from pitwall.serve import replaying
 from pitwall.serve.limits import MAX_REPLAYS
@@ -234,6 +235,22 @@ def test_a_car_that_was_edited_meanwhile_is_gone_over_to_whole():
         assert state["replay"] == {"t": 15 * 10**8, "speed": 1.0, "paused": True}
         stand.post(f"/replay/{id}", {"seek_s": 2.5})
         assert [one["number"] for one in until(heard, lambda said: "laps" in said)["laps"]] == [2]
+
+
+class Unprojectable(FakeGarage):
+    """There is no room to build its projections in."""
+
+    def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
+        raise PitwallError("there is no room", hint="make some")
+
+
+def test_a_session_that_can_not_be_projected_is_told_so_on_a_websocket_too():
+    with standing(garage=Unprojectable(garage().projections)) as stand, connect(address(stand), open_timeout=60) as one:
+        told = json.loads(one.recv(60))
+        assert (told["event"], told["type"], told["hint"]) == ("problem", f"{TYPES}no-projection", "make some")
+        with pytest.raises(ConnectionClosed):
+            one.recv(60)
+        assert one.close_code == 1013
 
 
 @dataclass
