@@ -101,7 +101,7 @@ async def replay(request: Request, wanted: Wanted) -> None:
             serving.replays[id] = reel = await _reel(serving, wanted)
             before = left(request.headers.get("last-event-id", ""))
             if before is not None and before.session == reel.cast.session:
-                reel.seek(before.t)  # a browser that takes its stream up again, by itself
+                reel.seek(before.place)  # a browser that takes its stream up again, by itself
             keep_buffers_small(transport)
             response = await request.respond(content_type=EVENTS, headers={"X-Accel-Buffering": "no"})
             async for chunk in _events(serving, id, reel):

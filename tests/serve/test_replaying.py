@@ -129,9 +129,10 @@ def test_laps_and_cues_come_when_they_were_and_go_with_a_seek_back():
 
 def test_who_takes_up_a_stream_again_goes_on_where_it_was():
     with standing(garage=garage()) as stand:
-        with played(stand, "speed=0.01", **{"Last-Event-ID": f"{SID}@1500000000@1490000000"}) as heard:
-            next(heard)
-            assert next(heard)[1]["values"]["rpm"] == [148 * 10**7, 148.0]
+        for id in (f"{SID}@1500000000@1490000000", f"{SID}@1500000000"):
+            with played(stand, "speed=0.01", **{"Last-Event-ID": id}) as heard:
+                next(heard)
+                assert next(heard)[1]["values"]["rpm"] == [149 * 10**7, 149.0], "where it was, not at its last value"
         for other in ("other@1@1490000000", "nonsense"):
             with played(stand, "speed=0.01", **{"Last-Event-ID": other}) as heard:
                 next(heard)
