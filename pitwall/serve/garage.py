@@ -95,18 +95,21 @@ class Shelf:
                 self._opening = {name: lock for name, lock in self._opening.items() if lock.locked()}
             opening = self._opening.setdefault(session.id, threading.Lock())
         with opening:
-            opened = self._opened.get(session.id)
-            if opened is None or not self._is_current(opened, session):
-                self._let_go(session.id)
-                opened = self._open(find(self._logs, session.id))  # as it is now: what is built must be whole
+            known = self._opened.get(session.id)
+            if known is not None and self._is_current(known, session):
+                cursor = self._another(known)
+                if cursor is not None:
+                    return cursor
+            self._let_go(session.id)
+            opened = self._open(find(self._logs, session.id))  # as it is now: what is built must be whole
+            cursor = opened.projection.connection.cursor()
             opened.used_s = time.monotonic()
             with self._lock:
                 self._opened[session.id] = opened
-                self._opened.move_to_end(session.id)
                 oldest = [] if len(self._opened) <= most_open() else [self._opened.popitem(last=False)[1]]
             for leaving in oldest:
                 leaving.stack.close()
-            return opened.projection.connection.cursor()
+            return cursor
 
     def fingerprint(self, id: str) -> str:
         """Of the pipeline that the session's projection would be built with now; empty: its car can't be had."""
@@ -187,6 +190,15 @@ class Shelf:
         self._closing = True
         for id in list(self._opened):
             self._let_go(id)
+
+    def _another(self, opened: _Opened) -> duckdb.DuckDBPyConnection | None:
+        """A cursor on what is open; None: another thread has let go of it meanwhile."""
+        with self._lock:
+            if self._opened.get(opened.session.id) is not opened:
+                return None
+            opened.used_s = time.monotonic()
+            self._opened.move_to_end(opened.session.id)
+            return opened.projection.connection.cursor()
 
     def _open(self, session: Session) -> _Opened:
         stack = ExitStack()
