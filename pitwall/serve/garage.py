@@ -64,7 +64,7 @@ class Shelf:
         self._definitions = definitions
         self.rebuilds = Rebuilds()
         self._lock = threading.Lock()
-        self._headers: dict[str, Header] = {}  # of the sessions that were asked for
+        self._headers: dict[str, tuple[tuple[int, int] | None, Header]] = {}  # of those asked for, and of what folder
         self._opening: dict[str, threading.Lock] = {}
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
         self._remarks: dict[str, tuple[int, Remarks]] = {}  # of as many rows
@@ -114,13 +114,22 @@ class Shelf:
     def fingerprint(self, id: str) -> str:
         """Of the pipeline that the session's projection would be built with now; empty: its car can't be had."""
         try:
-            about = self._headers.get(id) or header(self._logs / id) or header_by_name(self._logs / id)
-            while id not in self._headers and len(self._headers) >= HEADERS:
-                self._headers.pop(next(iter(self._headers)), None)
-            self._headers[id] = about
+            about = self._header(id)
             return origin(self._definitions.get(about.car).car, about).fingerprint
         except PitwallError:
             return ""
+
+    def _header(self, id: str) -> Header:
+        """Of the session that its folder holds now: one of the same name may have taken its place."""
+        folder = self._logs / id
+        now, known = _stamp(folder), self._headers.get(id)
+        if known is None or known[0] != now:
+            known = now, header(folder) or header_by_name(folder)
+            with self._lock:
+                while len(self._headers) >= HEADERS:
+                    self._headers.pop(next(iter(self._headers)))
+                self._headers[id] = known
+        return known[1]
 
     def remarks(self, session: Session) -> Remarks:
         """What people said of the session; nothing, where its log can't be read."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pitwall.log.session import Session, find
+from pitwall.log.writer import Writer
+from pitwall.project.pipeline import origin
 from pitwall.serve.definitions import Definitions
 from pitwall.serve.garage import Shelf
-from tests.project.sessions import CARS, driven, written
+from tests.project.sessions import CARS, E46, STARTED_NS, driven, written
 
 
 @pytest.fixture
@@ -32,8 +37,8 @@ def test_one_that_is_let_go_of_in_the_instant_that_it_is_asked_is_opened_again(
     assert rows(shelf, "one") == one.rows
     real = Shelf._is_current
 
-    def is_current(self: Shelf, *about: object) -> bool:
-        current = real(self, *about)
+    def is_current(self: Shelf, opened: Any, session: Session) -> bool:
+        current = real(self, opened, session)
         self.tidy(idle_s=0.0)  # another thread, which finds it idle, or opens one too many
         return current
 
@@ -41,3 +46,18 @@ def test_one_that_is_let_go_of_in_the_instant_that_it_is_asked_is_opened_again(
     assert rows(shelf, "one") == one.rows
     monkeypatch.undo()
     assert rows(shelf, "one") == one.rows
+
+
+def test_a_session_that_takes_the_name_of_one_that_was_removed_is_known_by_its_own_beginning(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    written(logs, driven(500), "one")
+    before = shelf.fingerprint("one")
+    assert before == origin(E46, find(logs, "one").header).fingerprint
+    shutil.rmtree(logs / "one")
+    assert shelf.fingerprint("one") == ""
+    writer = Writer.create(logs, car="bmw-e46-m3", buses=["dash"], started_at_ns=STARTED_NS + 10**9, session_id="one")
+    writer.append(driven(500))
+    writer.end(int(driven(500).t[-1]))
+    assert shelf.fingerprint("one") == origin(E46, find(logs, "one").header).fingerprint != before
