@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -171,11 +171,16 @@ class Shelf:
         return {channel.name: channel.hold_s for table in tables for channel in table.channels}
 
     def catalog(self, id: str) -> tuple[str, Catalog]:
-        """The session's car, and what that has driven, of sessions with a current projection."""
+        """The session's car, and what every car has driven, of sessions with a current projection."""
         car = self.find(id).header.car
-        definition = self._definitions.get(car).car
-        ours = [(session, definition) for session in self.sessions() if session.header.car == car]
-        return car, catalog(ours, self.generations)
+        definitions = {car: self._definitions.get(car).car}
+        listed = self.sessions()
+        for other in {session.header.car for session in listed} - {car}:
+            with suppress(PitwallError):  # it can't be had: nothing of it is current
+                definitions[other] = self._definitions.get(other).car
+        # of all cars: what is written has the place of what was there
+        of = [(one, definitions[one.header.car]) for one in listed if one.header.car in definitions]
+        return car, catalog(of, self.generations)
 
     def projected(self, id: str) -> bool:
         """Whether that session has a projection, stale or not."""

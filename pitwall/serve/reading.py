@@ -73,7 +73,7 @@ class Garage(Protocol):
         """Of the pipeline that the session's projection would be built with now; empty: nobody can say."""
 
     def catalog(self, id: str) -> tuple[str, Catalog]:
-        """The session's car, and what that has driven, of sessions with a current projection."""
+        """The session's car, and what every car has driven, of sessions with a current projection."""
 
     def projected(self, id: str) -> bool:
         """Whether that session has a projection, stale or not: a question to it waits for no build."""
@@ -202,7 +202,7 @@ class Readings:
         return self._garage.rebuilds
 
     async def catalog(self, session: str) -> tuple[str, Catalog]:
-        """The session's car, and what that has driven, of sessions with a current projection."""
+        """The session's car, and what every car has driven, of sessions with a current projection."""
         return await self._run(lambda: self._garage.catalog(session))
 
     async def projected(self, sessions: Sequence[str]) -> list[str]:

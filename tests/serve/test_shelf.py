@@ -12,6 +12,7 @@ import pytest
 
 from pitwall.log.session import Session, find
 from pitwall.log.writer import Writer
+from pitwall.project import catalog as catalogs
 from pitwall.project.pipeline import origin
 from pitwall.serve.definitions import Definitions
 from pitwall.serve.garage import Shelf
@@ -61,3 +62,32 @@ def test_a_session_that_takes_the_name_of_one_that_was_removed_is_known_by_its_o
     writer.append(driven(500))
     writer.end(int(driven(500).t[-1]))
     assert shelf.fingerprint("one") == origin(E46, find(logs, "one").header).fingerprint != before
+
+
+def test_what_is_best_of_one_car_is_not_forgotten_when_another_s_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for car in ("this", "that"):
+        shutil.copytree(CARS / "bmw-e46-m3", tmp_path / "cars" / car)
+        writer = Writer.create(
+            tmp_path / "logs", car=car, buses=["dash"], started_at_ns=STARTED_NS, session_id=f"of-{car}"
+        )
+        writer.append(driven(500))
+        writer.end(int(driven(500).t[-1]))
+    looked: list[str] = []
+    real = catalogs._looked_up
+
+    def looked_up(session: Session, *about: Any) -> catalogs.Of | None:
+        looked.append(session.id)
+        return real(session, *about)
+
+    monkeypatch.setattr(catalogs, "_looked_up", looked_up)
+    definitions = Definitions(tmp_path / "cars")
+    with contextlib.closing(Shelf(tmp_path / "logs", tmp_path / "projections", definitions)) as shelf:
+        for id in ("of-this", "of-that"):
+            assert rows(shelf, id) == 502
+        for id in ("of-this", "of-that", "of-this"):
+            car, found = shelf.catalog(id)
+            assert {one.car for one in found.sessions} == {"this", "that"}
+            assert car == id.removeprefix("of-")
+    assert sorted(looked) == ["of-that", "of-this"]
