@@ -158,8 +158,10 @@ class Rebuilder(Companion):
             rebuilds.done += bool(outcome["report"]["reason"])
             rebuilds.ended = (session, *(one for one in rebuilds.ended if one != session))[:MOST_ENDED]
             rebuilds.failed.pop(session, None)
-        elif "busy" in outcome and worker.order.force:
-            rebuilds.failed[session] = outcome["busy"]
+        elif "busy" in outcome:
+            if worker.order.force:
+                rebuilds.failed[session] = outcome["busy"]
+            return  # whoever is at it makes it current: it is looked at again with all others, and those go on
         elif "error" in outcome:
             logger.warning("%s was not rebuilt: %s", session, outcome["error"])
             rebuilds.failed[session] = outcome["error"]
