@@ -136,7 +136,6 @@ class Rebuilder(Companion):
 
     def _begin(self, session: str) -> None:
         forced = session in self._asked
-        self._asked.pop(session, None)
         order = Order(
             session,
             self._logs,
@@ -147,6 +146,7 @@ class Rebuilder(Companion):
             leave_free=self._leave_free,
         )
         self._workers[session] = Worker(order)
+        self._asked.pop(session, None)  # only now: where no process can be had it is asked for still
         self._shelf.rebuilds.began[session] = time.time_ns()
 
     def _end(self, session: str, worker: Worker) -> None:

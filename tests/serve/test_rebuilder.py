@@ -56,3 +56,26 @@ def test_what_another_process_builds_is_left_to_it_for_a_while_and_keeps_nobody_
         for _ in range(10):
             rebuilder.tend()
     assert sorted(Busy.begun) == ["one", "two"]
+
+
+def test_what_was_asked_for_while_no_process_could_be_had_is_built_anew_once_one_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs, projections, definitions = tmp_path / "logs", tmp_path / "projections", Definitions(CARS)
+    build(written(logs, driven(500), "one"), E46, Generations(projections))
+    orders: list[Order] = []
+
+    def worker(order: Order) -> Busy:
+        orders.append(order)
+        if len(orders) == 1:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return Busy(order)
+
+    monkeypatch.setattr(rebuilding, "Worker", worker)
+    with contextlib.closing(Shelf(logs, projections, definitions)) as shelf:
+        rebuilder = Rebuilder(logs, shelf, definitions, Still())
+        shelf.rebuilds.asked.append("one")
+        with pytest.raises(BlockingIOError):
+            rebuilder.tend()
+        rebuilder.tend()
+    assert [order.force for order in orders] == [True, True]
