@@ -10,12 +10,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from pitwall.coach.cues import Cue
 from pitwall.coach.finding import Level, Priority
+from pitwall.project.database import literal
 from pitwall.project.lap_answers import lap_facts
 from pitwall.serve.following import NEWS_NS
 from pitwall.serve.foxglove.messages import WINDOW_NS, channels, span
@@ -114,14 +116,14 @@ class Reel:
         t, v = self.shown.t.copy(), self.shown.v.copy()
         if self.sought:
             self.sought, self._read_to = False, 0
-            found = await self._ask(readings, _BEFORE, {"to": self.player.at})
+            found = await self._ask(readings, partial(_last, to=self.player.at))
             t, v = np.full(len(self.cast.channels), NEVER, np.int64), np.full(len(self.cast.channels), np.nan)
             t[found["place"]], v[found["place"]] = found["t"], found["value"]
         begin, end = self.player.step(now_s)
         while begin < end:
             if begin >= self._read_to or not self._read:
                 stop = begin + WINDOW_NS
-                self._read = await self._ask(readings, _BETWEEN, {"from": begin, "to": stop})
+                self._read = await self._ask(readings, partial(_between, begin=begin, stop=stop))
                 self._read_to = stop
             stop = min(end, self._read_to)
             part = slice(*np.searchsorted(self._read["t"], [begin, stop]).tolist())
@@ -147,7 +149,7 @@ class Reel:
         over = bisect_right(laps, self.player.at - 1, key=lambda lap: lap["t_end"])
         return self.shown.laps if same and over == len(self.shown.laps) else laps[:over]
 
-    async def _ask(self, readings: Readings, sql: str, values: dict[str, int]) -> dict[str, Any]:
+    async def _ask(self, readings: Readings, samples: Callable[[duckdb.DuckDBPyConnection], _Samples]) -> _Samples:
         film = self.film
         places = {channel.name: i for i, channel in enumerate(film.cast.channels)}
 
@@ -155,8 +157,8 @@ class Reel:
             if film.edition.is_replaced_by(edition):
                 raise _ReplacedError
 
-        def question(cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-            found = cursor.execute(sql, values).fetchnumpy()
+        def question(cursor: duckdb.DuckDBPyConnection) -> _Samples:
+            found = samples(cursor)
             names, of = np.unique(np.asarray(found["channel"], dtype=str), return_inverse=True)
             known = np.array([places[name] for name in names.tolist()], np.intp)
             return {"t": np.asarray(found["t"]), "value": np.asarray(found["value"]), "place": known[of]}
@@ -164,8 +166,35 @@ class Reel:
         return (await readings.ask(film.cast.session, question, of=of)).answer
 
 
-_BEFORE: Final = "SELECT channel, max(t) AS t, arg_max(value, t) AS value FROM signals WHERE t < $to GROUP BY channel"
-_BETWEEN: Final = "SELECT channel, t, value FROM signals WHERE t >= $from AND t < $to ORDER BY t"
+_Samples = dict[str, Any]
+"""Columns: t, value, and whose it is."""
+
+_NEAR_NS: Final = (10_000_000_000, 600_000_000_000)
+"""So far back a channel's last value is looked for at first, and then: most are near, and a whole day is billions."""
+
+
+def _last(cursor: duckdb.DuckDBPyConnection, to: int) -> _Samples:
+    """The last value of each channel before `to`."""
+    found: list[_Samples] = []
+    missing = [name for (name,) in cursor.execute("SELECT name FROM channels WHERE rows > 0").fetchall()]
+    for back in (*_NEAR_NS, to):
+        if missing:
+            among = ", ".join(map(literal, missing))
+            sql = (
+                "SELECT channel, max(t) AS t, arg_max(value, t) AS value FROM signals "  # noqa: S608
+                f"WHERE channel IN ({among}) AND t >= $from AND t < $to GROUP BY channel"
+            )
+            found.append(cursor.execute(sql, {"from": max(0, to - back), "to": to}).fetchnumpy())
+            there = set(found[-1]["channel"].tolist())
+            missing = [name for name in missing if name not in there]
+    empty = {"channel": np.empty(0, object), "t": np.empty(0, np.int64), "value": np.empty(0)}
+    return {name: np.concatenate([none, *(one[name] for one in found)]) for name, none in empty.items()}
+
+
+def _between(cursor: duckdb.DuckDBPyConnection, begin: int, stop: int) -> _Samples:
+    """All samples from `begin` on, before `stop`, by their time."""
+    sql = "SELECT channel, t, value FROM signals WHERE t >= $from AND t < $to ORDER BY t"
+    return cursor.execute(sql, {"from": begin, "to": stop}).fetchnumpy()
 
 
 async def reel_of(serving: Serving, name: str, speed: float) -> Reel:

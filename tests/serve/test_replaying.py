@@ -139,6 +139,30 @@ def test_who_takes_up_a_stream_again_goes_on_where_it_was():
                 assert "rpm" not in next(heard)[1]["values"]
 
 
+def test_a_seek_finds_the_last_value_of_every_channel_however_long_before_it_was():
+    at = {
+        "now": [0, 3_999 * S],
+        "soon": [3_980 * S, 4_000 * S],
+        "long": [5 * S, 3_000 * S],
+        "once": [0],
+        "late": [4_001 * S],
+    }
+    con = projection({(f"of {name}", name): (t, [float(i) for i in range(len(t))]) for name, t in at.items()})
+    each = (f"SELECT t, '{name}' AS channel, {name} AS value FROM \"of {name}\"" for name in at)
+    con.execute(f"CREATE VIEW signals AS {' UNION ALL '.join(each)}")
+    for table in ("laps", "sectors", "cues"):
+        con.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in FIXED[table])})")
+    with (
+        standing(garage=FakeGarage({SID: con})) as stand,
+        played(stand, f"pause=true&t_from={4_000 * S}") as heard,
+    ):
+        id = next(heard)[1]["replay"]
+        values = {"now": [3_999 * S, 1.0], "soon": [3_980 * S, 0.0], "long": [3_000 * S, 1.0], "once": [0, 0.0]}
+        assert next(heard)[1]["values"] == values
+        stand.post(f"/replay/{id}", {"seek_s": 4.0})
+        assert next(heard)[1]["values"] == {"now": [0, 0.0], "soon": None, "long": None}
+
+
 def test_one_that_rests_shows_that_it_is_there(monkeypatch):
     monkeypatch.setattr(replaying, "PING_S", 0.05)
     with standing(garage=garage()) as stand, played(stand, "pause=true") as heard:
