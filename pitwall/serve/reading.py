@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
@@ -130,6 +130,17 @@ class Told(Generic[T]):
     def pipeline(self) -> dict[str, object]:
         """What the API says of where it is from."""
         return self.edition.pipeline()
+
+
+@contextlib.contextmanager
+def had() -> Iterator[None]:
+    """Problem: the projection can't be had, whatever keeps it from that."""
+    try:
+        yield
+    except PitwallError as error:
+        raise Problem("no-projection", str(error), hint=error.hint) from error
+    except duckdb.Error as error:
+        raise Problem("no-projection", str(error), hint="ask again") from error
 
 
 class Readings:
