@@ -17,10 +17,8 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
-import duckdb
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from pitwall.errors import PitwallError
 from pitwall.serve.broadcast import TICK_S, Broadcast, event
 from pitwall.serve.choosing import Choice, Choosing, said
 from pitwall.serve.encoding import dumps
@@ -31,6 +29,7 @@ from pitwall.serve.operations import EVENTS, Socket, operation, socket
 from pitwall.serve.parameters import reader
 from pitwall.serve.player import FASTEST, SLOWEST
 from pitwall.serve.problem import Problem
+from pitwall.serve.reading import had
 from pitwall.serve.reel import Reel, reel_of
 from pitwall.serve.serving import LIVE, answer
 from pitwall.serve.signals import MAX_T_NS
@@ -101,7 +100,7 @@ async def replay(request: Request, wanted: Wanted) -> None:
             serving.replays[id] = reel = await _reel(serving, wanted)
             before = left(request.headers.get("last-event-id", ""))
             if before is not None and before.session == reel.cast.session:
-                reel.seek(before.t)  # a browser that takes its stream up again, by itself
+                reel.seek(before.place)  # a browser that takes its stream up again, by itself
             keep_buffers_small(transport)
             response = await request.respond(content_type=EVENTS, headers={"X-Accel-Buffering": "no"})
             async for chunk in _events(serving, id, reel):
@@ -198,7 +197,8 @@ def _counted(serving: Serving) -> Iterator[str]:
 
 
 async def _reel(serving: Serving, wanted: Wanted) -> Reel:
-    reel = await reel_of(serving, wanted.session, wanted.speed)
+    with had():
+        reel = await reel_of(serving, wanted.session, wanted.speed)
     reel.player.playing = not wanted.pause
     if wanted.t_from is not None:
         reel.seek(wanted.t_from)
@@ -240,12 +240,8 @@ async def _played(serving: Serving, reel: Reel) -> AsyncIterator[Broadcast]:
 
 async def _step(serving: Serving, reel: Reel) -> None:
     """What is due by now.  Problem: it can't be had any more."""
-    try:
+    with had():
         await reel.step(serving.readings, time.monotonic())
-    except PitwallError as error:
-        raise Problem("no-projection", str(error), hint=error.hint) from error
-    except duckdb.Error as error:
-        raise Problem("no-projection", str(error), hint="play it again") from error
 
 
 async def _events(serving: Serving, id: str, reel: Reel) -> AsyncIterator[bytes]:

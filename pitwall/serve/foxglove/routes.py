@@ -14,6 +14,7 @@ from pitwall.serve.operations import socket
 from pitwall.serve.parameters import reader
 from pitwall.serve.player import FASTEST, SLOWEST
 from pitwall.serve.problem import Problem
+from pitwall.serve.reading import had
 from pitwall.serve.sockets import TRY_AGAIN, Socket, converse, opened
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ async def foxglove_play(request: Request, ws: WebsocketImplProtocol, sid: str) -
         if one is None:
             return
         try:
-            playing = Playing(request.app.ctx, one, await past(request.app.ctx, sid), speed=_taken(request).speed)
-            await converse(one, playing.tell, playing.hear)
+            with had():
+                playing = Playing(request.app.ctx, one, await past(request.app.ctx, sid), speed=_taken(request).speed)
+                await converse(one, playing.tell, playing.hear)
         except Problem as problem:
             await _refuse(one, problem)
 
