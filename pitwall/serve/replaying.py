@@ -27,7 +27,7 @@ from pitwall.serve.encoding import dumps
 from pitwall.serve.limits import MAX_REPLAYS
 from pitwall.serve.live import PING_S, keep_buffers_small
 from pitwall.serve.missed import left
-from pitwall.serve.operations import EVENTS, Socket, operation, socket
+from pitwall.serve.operations import EVENTS, REFUSES, Socket, operation, socket
 from pitwall.serve.parameters import reader
 from pitwall.serve.player import FASTEST, SLOWEST
 from pitwall.serve.problem import Problem
@@ -115,7 +115,7 @@ TOLD: Final = "`replay`, then what the events of `/replay` are, as on `/live/ws`
 _taken = reader(Wanted, in_body=False)
 
 
-@socket("/replay/ws", Socket(TOLD, hears=Said), takes=Wanted)
+@socket("/replay/ws", Socket(TOLD, hears=Said, closes=REFUSES), takes=Wanted)
 async def replay_ws(request: Request, ws: WebsocketImplProtocol) -> None:
     """The same as a WebSocket, by which it is steered, too.
 
