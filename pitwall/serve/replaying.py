@@ -249,7 +249,8 @@ async def _step(serving: Serving, reel: Reel) -> None:
 
 
 async def _events(serving: Serving, id: str, reel: Reel) -> AsyncIterator[bytes]:
-    yield event(*_first(id, reel))
+    first = about, *_ = _first(id, reel)
+    yield event(*first)
     try:
         async with _played(serving, reel) as broadcast:
             seen = 0
@@ -266,8 +267,8 @@ async def _events(serving: Serving, id: str, reel: Reel) -> AsyncIterator[bytes]
     except Problem as problem:
         reel.trouble = problem
     if reel.trouble is not None:
-        yield event("-", "problem", reel.trouble.document())
-    yield event("-", "closing", {})
+        yield event(about, "problem", reel.trouble.document())
+    yield event(about, "closing", {})
 
 
 def _message(id: str, kind: str, body: dict[str, Any]) -> str:
