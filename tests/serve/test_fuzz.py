@@ -39,7 +39,7 @@ ASKED: Final = {
     "channels": ["rpm", "speed"],
     "channel": "combo_g",
     "lap": "best",
-    "sql": "SELECT lap, time_s FROM laps",
+    "sql": "SELECT number, time_s FROM laps",
     "session": SESSION,
     "against": SESSION,
 }
