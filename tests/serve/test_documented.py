@@ -32,7 +32,7 @@ from tests.serve.test_foxglove import past
 from tests.serve.test_metrics import SOURCE
 from tests.serve.test_metrics import read as read_metrics
 from tests.serve.test_missed import S, garage, still
-from tests.serve.test_openapi import DOCUMENT, SESSION, stand  # noqa: F401 — a fixture
+from tests.serve.test_openapi import DOCUMENT, SESSION, stand, unhurried  # noqa: F401 — fixtures
 
 DOCS = Path(__file__).parents[2] / "docs"
 ADDRESS = "http://127.0.0.1:8080"

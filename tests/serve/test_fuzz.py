@@ -29,7 +29,7 @@ from pitwall.serve.problem import CONTENT_TYPE, TYPES
 from pitwall.serve.tokens import Tokens
 from tests.serve.stand import SID, FakeGarage, Stand, projection, standing
 from tests.serve.test_live import CAR
-from tests.serve.test_openapi import DOCUMENT, JOB, OPERATIONS, SESSION, stand  # noqa: F401 — a fixture
+from tests.serve.test_openapi import DOCUMENT, JOB, OPERATIONS, SESSION, stand, unhurried  # noqa: F401 — fixtures
 
 CASES: Final = int(os.environ.get("FUZZ_CASES", "8"))
 
@@ -101,14 +101,6 @@ def check(case: schemathesis.Case, answer: Response) -> None:
         assert problem["type"].startswith(TYPES), problem
         assert problem["status"] == answer.status_code
         assert problem["detail"], problem
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _unhurried() -> Iterator[None]:
-    """Nobody is told that they ask too often: what is asked is to be answered."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pitwall.serve.serving.KINDS", ())
-        yield
 
 
 @pytest.mark.parametrize("name", OF_RESOURCES)
