@@ -25,7 +25,7 @@ from pitwall.serve.encoding import dumps
 from pitwall.serve.limits import MAX_REPLAYS
 from pitwall.serve.live import PING_S, keep_buffers_small
 from pitwall.serve.missed import left
-from pitwall.serve.operations import EVENTS, Socket, operation, socket
+from pitwall.serve.operations import EVENTS, REFUSES, Socket, operation, socket
 from pitwall.serve.parameters import reader
 from pitwall.serve.player import FASTEST, SLOWEST
 from pitwall.serve.problem import Problem
@@ -114,7 +114,7 @@ TOLD: Final = "`replay`, then what the events of `/replay` are, as on `/live/ws`
 _taken = reader(Wanted, in_body=False)
 
 
-@socket("/replay/ws", Socket(TOLD, hears=Said), takes=Wanted)
+@socket("/replay/ws", Socket(TOLD, hears=Said, closes=REFUSES), takes=Wanted)
 async def replay_ws(request: Request, ws: WebsocketImplProtocol) -> None:
     """The same as a WebSocket, by which it is steered, too.
 
@@ -245,7 +245,8 @@ async def _step(serving: Serving, reel: Reel) -> None:
 
 
 async def _events(serving: Serving, id: str, reel: Reel) -> AsyncIterator[bytes]:
-    yield event(*_first(id, reel))
+    first = about, *_ = _first(id, reel)
+    yield event(*first)
     try:
         async with _played(serving, reel) as broadcast:
             seen = 0
@@ -262,8 +263,8 @@ async def _events(serving: Serving, id: str, reel: Reel) -> AsyncIterator[bytes]
     except Problem as problem:
         reel.trouble = problem
     if reel.trouble is not None:
-        yield event("-", "problem", reel.trouble.document())
-    yield event("-", "closing", {})
+        yield event(about, "problem", reel.trouble.document())
+    yield event(about, "closing", {})
 
 
 def _message(id: str, kind: str, body: dict[str, Any]) -> str:

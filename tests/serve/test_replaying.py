@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket as sockets
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import duckdb
 import orjson
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
 from pitwall.errors import PitwallError
@@ -210,6 +212,24 @@ def test_what_can_not_be_played_is_told_and_the_socket_closed(asked: str):
         with pytest.raises(ConnectionClosed):
             client.recv(60)
         assert client.close_code == 1008
+
+
+def test_who_still_speaks_when_it_is_closed_is_heard_out():
+    """Else the connection is reset, and takes with it what was told."""
+    said = Frame(Opcode.TEXT, b"x" * 60_000).serialize(mask=True)
+    with standing(garage=garage()) as stand, sockets.create_connection(("127.0.0.1", stand.port), 60) as client:
+        client.sendall(
+            b"GET /replay/ws?what=1 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        heard = b""
+        while (1008).to_bytes(2, "big") not in heard:
+            heard += client.recv(4096)
+        for _ in range(20):
+            client.sendall(said)
+        client.sendall(Frame(Opcode.CLOSE, (1008).to_bytes(2, "big")).serialize(mask=True))
+        while client.recv(4096):
+            pass
 
 
 def test_a_session_that_is_none_is_told_and_nothing_of_it_stays_open():
