@@ -69,7 +69,8 @@ def find(logs: Path, name: str) -> Session:
         return fits[0]
     ids = [session.id for session in fits] or difflib.get_close_matches(name, [session.id for session in known], 3, 0.5)
     if fits:
-        raise UsageError(f"{name!r} is the beginning of {len(fits)} sessions", where=logs, hint=", ".join(ids[:5]) + ", …" * (len(ids) > 5))
+        hint = ", ".join(ids[:5]) + ", …" * (len(ids) > 5)
+        raise UsageError(f"{name!r} is the beginning of {len(fits)} sessions", where=logs, hint=hint)
     hint = f"did you mean {' or '.join(ids)}?" if ids else "`pitwall sessions` lists them"
     raise UsageError(f"there is no session {name!r}", where=logs, hint=hint)
 
