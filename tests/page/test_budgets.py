@@ -1,7 +1,7 @@
 """How small and how quick the page is: held to budgets, in a browser on a slow processor.
 
-These are figures of work (bytes, a share of a processor's time), not of how long a busy machine takes; but for the first
-paint, of which the quickest of several is judged.
+These are figures of work (bytes, a share of a processor's time), not of how long a busy machine takes; but for the
+first paint, of which the quickest of several is judged.
 """
 
 from __future__ import annotations
