@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import socket
+import urllib.request
 
 import pytest
 
+from pitwall.serve.limits import MAX_REPLAYS
 from tests.page.stage import (
     FIRST,
+    LIMIT_S,
     SECOND,
     SIZES,
     needs_chromium,
@@ -129,6 +133,39 @@ def test_a_server_that_was_away_takes_it_up_where_it_was(drives, tmp_path, open_
         sync_api.expect(page.locator("#gone")).to_have_count(0)
         assert 250 <= place(page) < 300
         sync_api.expect(page.locator("#session")).to_have_text(FIRST)
+
+
+def test_a_session_that_is_no_longer_there_is_refused_in_the_server_s_words(recorded, open_page):
+    page = open_page("about:blank")
+    sessions = recorded.json("/sessions")
+    gone = "20250101T000000Z-bmw-e46-m3"
+    sessions["sessions"].append({**sessions["sessions"][0], "id": gone})
+    page.route("**/sessions", lambda route: route.fulfill(json=sessions))
+    page.goto(f"{recorded.url}/#/replay")
+    page.get_by_role("button", name=f"Play {gone}").click()
+    refused = page.locator("#refused")
+    sync_api.expect(refused).to_contain_text(f"{gone} can't be played: ")
+    sync_api.expect(refused).to_contain_text("there is no session")
+    sync_api.expect(page.locator("#state")).to_have_text("refused")
+    assert page.locator("#gone").count() == 0
+    assert violations(page) == []
+    page.locator("#replay-stop").click()
+    sync_api.expect(refused).to_have_count(0)
+    sync_api.expect(page.locator("#state")).to_have_text("session ended")
+
+
+def test_where_too_many_are_played_it_says_so_and_begins_once_there_is_room(recorded, open_page):
+    page = open_page(f"{recorded.url}/#/replay")
+    with contextlib.ExitStack() as others:
+        for _ in range(MAX_REPLAYS):
+            others.enter_context(urllib.request.urlopen(f"{recorded.url}/replay?session={FIRST}", timeout=LIMIT_S))
+        page.get_by_role("button", name=f"Play {FIRST}").click()
+        refused = page.locator("#refused")
+        sync_api.expect(refused).to_contain_text(f"of at most {MAX_REPLAYS}")
+        sync_api.expect(refused).to_contain_text("close some")
+        assert page.locator("#gone").count() == 0
+    sync_api.expect(page.locator("#state")).to_have_text("replay")
+    sync_api.expect(refused).to_have_count(0)
 
 
 @pytest.mark.parametrize("size", SIZES)

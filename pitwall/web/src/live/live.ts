@@ -4,6 +4,7 @@
 
 import {batch, signal} from "@preact/signals";
 
+import {troubleIn, type Trouble} from "../api";
 import type {ChannelFacts, Cue, ReplayEvent, StateEvent, Status, Told, ValuesEvent} from "./events";
 import {Stream} from "./stream";
 import {Trace} from "./trace";
@@ -65,6 +66,7 @@ export class Live {
   readonly channels = signal<ReadonlyMap<string, Channel>>(new Map());
   readonly status = signal<Status>(WAITING);
   readonly gone = signal<number | null>(null); // Date.now() since when the server does not answer
+  readonly refused = signal<Trouble | null>(null); // why it gives no stream
   readonly cue = signal<Cue | null>(null);
   readonly replay = signal<ReplayEvent | null>(null); // null: it is live
   readonly lap = signal<number | null>(null); // the lap that is under way
@@ -79,6 +81,7 @@ export class Live {
   follow(url: string | (() => string), replay: ReplayEvent | null = null): void {
     batch(() => {
       this.replay.value = replay;
+      this.refused.value = null;
       this.newest = this.heard = null;
     });
     this.stream.follow(url);
@@ -114,7 +117,7 @@ export class Live {
   // Whether what is shown is now, and not what was.
   running(): boolean {
     const {state} = this.status.value;
-    return this.gone.value === null && (state === "recording" || state === "catching up" || state === "playing" || state === "paused");
+    return this.gone.value === null && this.refused.value === null && (state === "recording" || state === "catching up" || state === "playing" || state === "paused");
   }
 
   age(channel: Channel): number | null {
@@ -133,8 +136,12 @@ export class Live {
 
   private take(told: Told): void {
     batch(() => {
-      if (told.kind === "refused") location.replace("/login");
-      else if (told.kind === "gone") this.gone.value ??= told.since;
+      this.refused.value = null;
+      if (told.kind === "refused") {
+        this.gone.value = null;
+        if (told.status === 401) location.replace("/login");
+        else this.refused.value = troubleIn(told.status, told.problem, "the server gives no stream");
+      } else if (told.kind === "gone") this.gone.value ??= told.since;
       else {
         this.gone.value = null;
         this.connected.value = true;
