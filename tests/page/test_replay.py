@@ -100,6 +100,19 @@ def test_after_a_seek_in_a_pause_the_values_are_those_of_that_time(recorded, ope
     until(lambda: place(page) > moved + 20, "it is quick")
 
 
+def test_before_its_first_crossing_the_car_is_on_its_out_lap(recorded, open_page):
+    page = open_page(f"{recorded.url}/#/replay")
+    play(page)
+    page.locator("#replay-play").click()
+    page.locator("#replay-seek").fill("6")
+    until(lambda: abs(place(page) - 6) < 0.2, "that place")
+    page.locator("nav a", has_text="Stall").click()
+    row = page.locator("#under-way")
+    sync_api.expect(row.locator("th")).to_have_text("0out, now")
+    sync_api.expect(row.locator("td").first).to_have_text(re.compile(r"^(5\.[89]|6\.[01])$"))
+    assert page.locator("tr[data-lap]").count() == 1
+
+
 def test_at_its_end_it_stays_and_can_be_played_again(recorded, open_page):
     page = open_page(f"{recorded.url}/#/replay")
     play(page)

@@ -17,6 +17,9 @@ export function Tower() {
   const done = lapsSoFar.value;
   const sectors = Math.max(FEWEST_SECTORS, ...done.map(({sectors_s: times}) => times.length));
   const best = bestOf(done);
+  const {state} = live.status.value;
+  // until it has crossed the line once, the car tells no lap
+  const isOut = live.lap.value === null && done.length === 0 && state !== "ended" && state !== "interrupted" && live.role("lat") !== undefined;
   return (
     <section class="card tower" aria-labelledby="laps-title">
       <div class="row">
@@ -33,7 +36,8 @@ export function Tower() {
             </tr>
           </thead>
           <tbody>
-            {live.lap.value !== null && !done.some(({number: one}) => one === live.lap.value) && <UnderWay number={live.lap.value} sectors={sectors} />}
+            {isOut && <UnderWay number={0} kind="out, now" sectors={sectors} />}
+            {live.lap.value !== null && !done.some(({number: one}) => one === live.lap.value) && <UnderWay number={live.lap.value} kind="now" sectors={sectors} />}
             {[...done].reverse().map((lap) => <Row key={lap.number} lap={lap} before={done} sectors={sectors} best={best} />)}
           </tbody>
         </table>
@@ -91,7 +95,7 @@ function sectorStanding(lap: Lap, before: readonly Lap[], at: number): Standing 
 }
 
 // The lap that is being driven: its time runs.
-function UnderWay({number: lap, sectors}: {number: number; sectors: number}) {
+function UnderWay({number: lap, kind, sectors}: {number: number; kind: string; sectors: number}) {
   const time = useRef<HTMLTableCellElement>(null);
   const behind = useRef<HTMLTableCellElement>(null);
   const fastest = useRef<HTMLTableCellElement>(null);
@@ -108,7 +112,7 @@ function UnderWay({number: lap, sectors}: {number: number; sectors: number}) {
   }, 10);
   return (
     <tr id="under-way" class="under-way" data-lap={lap}>
-      <th scope="row">{lap}<span class="kind">now</span></th>
+      <th scope="row">{lap}<span class="kind">{kind}</span></th>
       <td ref={time} class="timed">–</td>
       <td ref={behind}>–</td>
       {Array.from({length: sectors}, (_, at) => <td key={at} class="sector">–</td>)}
