@@ -16,6 +16,7 @@ from tests.page.stage import (
     LIMIT_S,
     SECOND,
     SIZES,
+    is_drawn,
     needs_chromium,
     needs_page,
     serving,
@@ -111,6 +112,40 @@ def test_before_its_first_crossing_the_car_is_on_its_out_lap(recorded, open_page
     sync_api.expect(row.locator("th")).to_have_text("0out, now")
     sync_api.expect(row.locator("td").first).to_have_text(re.compile(r"^(5\.[89]|6\.[01])$"))
     assert page.locator("tr[data-lap]").count() == 1
+
+
+def test_what_was_traced_before_does_not_stand_in_its_way(recorded, open_page):
+    page = open_page(f"{recorded.url}/#/stall")  # where the session ended
+    sync_api.expect(page.locator("#state")).to_have_text("session ended")
+    until(lambda: is_drawn(page.locator(".strip canvas").first), "its last minute")
+    page.locator("nav a", has_text="Replay").click()
+    play(page, SECOND)
+    page.locator("#replay-seek").fill("200")
+    until(lambda: 200 <= place(page) < 230, "that place")
+    page.locator("#replay-speed").select_option("8")
+    page.locator("nav a", has_text="Signals").click()
+    spark = page.locator(".signal", has=page.locator(".name", has_text=re.compile("^rpm$"))).locator(".spark")
+    until(lambda: columns(spark) > 20, "its last half minute")
+    page.locator("nav a", has_text="Stall").click()
+    strip = page.locator(".strip canvas").nth(2)  # steering: its own line alone
+    until(lambda: columns(strip) > 100, "its last minute")
+
+
+def columns(canvas) -> int:
+    """In how many columns of pixels there is something in the upper two thirds that is no line across all of it."""
+    return canvas.evaluate(
+        """canvas => {
+            const {width, height} = canvas;
+            const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
+            const found = new Set();
+            for (let y = 0; y < height * 2 / 3; y++) {
+                const row = [];
+                for (let x = 0; x < width; x++) if (data[4 * (y * width + x) + 3] > 60) row.push(x);
+                if (row.length < width * 0.9) row.forEach(x => found.add(x));
+            }
+            return found.size;
+        }"""
+    )
 
 
 def test_at_its_end_it_stays_and_can_be_played_again(recorded, open_page):

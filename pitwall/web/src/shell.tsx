@@ -91,7 +91,7 @@ function Facts() {
   useDrawing(() => {
     const silence = live.silence();
     const flows = live.running() && !(silence !== null && silence > QUIET_S);
-    write(rate.current, flows ? number(live.status.value.frames_per_s, 0) : "0");
+    write(rate.current, live.replay.value ? "–" : flows ? number(live.status.value.frames_per_s, 0) : "0");
     write(newest.current, silence === null ? "–" : age(silence));
   }, 5);
   return (

@@ -25,12 +25,14 @@ export class Channel {
   most = 0;
   whole = true; // no value yet had a fraction
   readonly spark = new Trace(...SPARK);
+  private latest = -Infinity; // ns, of what its traces end with: they stay when it is cleared
   minute: Trace | null = null; // kept from when it is first asked for
 
   constructor(readonly name: string, readonly facts: ChannelFacts) {}
 
   set(t: number, v: number | null): void {
-    if (this.t !== null && t < this.t) this.forget(); // a replay that was played back
+    if (t < this.latest) this.forget(); // a replay that was played back
+    this.latest = t;
     if (this.t !== null && t > this.t) {
       const period = (t - this.t) / 1e9;
       this.period = this.period === 0 ? period : this.period + (period - this.period) * 0.2;
