@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pitwall.commands.output import announce
 
 if TYPE_CHECKING:
     from pitwall.serve.tokens import Tokens
+
+WHITE_ON_BLACK: Final = "\x1b[38;5;231;48;5;16m"
+"""Whatever a terminal's own colours are: dark squares on light are what every camera reads."""
+USUAL: Final = "\x1b[0m"
 
 
 def invite(tokens: Tokens, host: str, port: int, *, read_only: bool = False) -> None:
@@ -21,4 +25,5 @@ def invite(tokens: Tokens, host: str, port: int, *, read_only: bool = False) -> 
     if sys.stdout.isatty():
         square = io.StringIO()
         code(url).terminal(square, compact=True)
-        announce(square.getvalue())
+        for line in square.getvalue().splitlines():
+            announce(f"{WHITE_ON_BLACK}{line}{USUAL}")
