@@ -1,4 +1,4 @@
-"""`/login` and `/token`: how a browser gets in, and who it then is.
+"""`/login`, `/token` and `/token/link`: how a browser gets in, and who it then is.
 
 A page can't put a header on an event stream or a WebSocket: it has a cookie that scripts can't read and that no other
 site's page sends. `GET /login#CODE` is what a link opens; what stands behind `#` is sent to nobody, and the page there
@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from msgspec import Meta, Struct
 
-from pitwall.serve.access import COOKIE, NOBODY
+from pitwall.errors import UsageError
+from pitwall.serve import inviting
+from pitwall.serve.access import COOKIE, LOOPBACK_NAMES, NOBODY, bracketed, host_name, is_loopback
 from pitwall.serve.operations import operation
 from pitwall.serve.parameters import Nothing
 from pitwall.serve.problem import Problem
 from pitwall.serve.serving import answer
+from pitwall.serve.tokens import LINK_S
 
 if TYPE_CHECKING:
     from sanic.response import HTTPResponse
@@ -65,7 +68,43 @@ async def token(request: Request, _: Nothing) -> HTTPResponse:
     return answer({"name": who.name or None, "read_only": who.read_only})
 
 
-OPERATIONS: Final = (log_in, token)
+class Inviting(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom it is for."""
+
+    read_only: Annotated[bool, Meta(description="true: for who may only look")] = False
+
+
+class Link(Struct):
+    """What opens the page on another device.  squares: its QR code, a string a row, `1` is dark."""
+
+    url: str
+    lasts_s: float
+    squares: list[str]
+
+
+@operation("POST", "/token/link", takes=Inviting, answers=Link, problems=("not-reachable",))
+async def link(request: Request, wanted: Inviting) -> HTTPResponse:
+    """A link that lets one browser in, once: what `pitwall token link` prints."""
+    serving = request.app.ctx
+    host, port = serving.address
+    tokens = serving.access.tokens
+    if tokens is None or not serving.access.token or is_loopback(host):
+        hint = "start it with --host 0.0.0.0, and PITWALL_TOKEN from `pitwall token make` in its environment"
+        raise Problem("not-reachable", f"it listens on {bracketed(host)}:{port}, for this machine alone", hint=hint)
+    came = request.headers.get("host", "")
+    name = host_name(came)
+    is_local = name is None or name in LOOPBACK_NAMES or name.endswith(".localhost")
+    try:
+        url = await asyncio.to_thread(
+            inviting.link, tokens, inviting.reached(host, port) if is_local else came, read_only=wanted.read_only
+        )
+    except UsageError as error:
+        raise Problem("too-busy", error.what, hint=error.hint) from error
+    squares = ["".join(map(str, row)) for row in inviting.code(url).matrix]
+    return answer({"url": url, "lasts_s": LINK_S, "squares": squares})
+
+
+OPERATIONS: Final = (log_in, token, link)
 
 
 def _welcome(secret: str, name: str, read_only: bool) -> HTTPResponse:

@@ -83,6 +83,7 @@ PROBLEMS: Final = {
     "too-slow": (408, "The request came too slowly"),
     "recording": (409, "The session is being recorded"),
     "no-archive": (409, "There is no archive"),
+    "not-reachable": (409, "No other device reaches this server"),
     "not-recording": (409, "The session is not being recorded"),
     "too-large": (413, "More than is taken"),
     "too-long": (413, "More than is taken"),

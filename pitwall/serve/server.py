@@ -97,6 +97,7 @@ def serve(
     coaching = Coaching(model, readings, live, findings_of)
     doctor = Doctor(examine) if examine is not None else Doctor()
     serving = Serving(live, Broadcast(live), readings, coaching, importer, mover, doctor, access=access or Access())
+    serving.address = sock.getsockname()[:2]
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(serving, sock, ready or (lambda url: None), stop))
 

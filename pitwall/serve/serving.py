@@ -90,6 +90,7 @@ class Serving:
     rates: dict[Kind, Rates] = field(default_factory=lambda: {kind: Rates(kind.burst, kind.every_s) for kind in KINDS})
     replays: dict[str, Reel | None] = field(default_factory=dict)
     tracing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    address: tuple[str, int] = ("127.0.0.1", 0)  # that it listens on
     started_s: float = field(default_factory=time.monotonic)
 
     def is_full(self, more: bool = False) -> bool:

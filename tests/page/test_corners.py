@@ -123,6 +123,50 @@ def test_the_address_keeps_the_choice_over_a_reload(recorded: Server, open_page:
     assert page.said == []
 
 
+def test_a_lap_is_held_against_one_of_another_session(recorded: Server, open_page: Open) -> None:
+    from playwright.sync_api import expect
+
+    page = open_page(f"{recorded.url}/#/corners?session={SECOND}&lap=2")
+    page.locator("#session-against").select_option(FIRST)
+    best = recorded.json(f"/session/{FIRST}/laps")["bests"]["lap"]
+    expect(page.locator("#lap-against")).to_have_value(str(best))
+    page.locator("#lap-against").select_option("3")
+    page.reload()
+    expect(page.locator("#session-against")).to_have_value(FIRST)
+    expect(page.locator("#lap-against")).to_have_value("3")
+    expect(page.locator(".table h2")).to_contain_text("Lap 2 against lap 3 of ")
+    mine, theirs = (
+        {row["corner"]: row for row in recorded.json(f"/session/{session}/corners")["corners"] if row["lap"] == lap}
+        for session, lap in ((SECOND, 2), (FIRST, 3))
+    )
+    lost = {name: mine[name]["time_s"] - theirs[name]["time_s"] for name in mine}
+    # in all, what `/compare` says: by its own way, on places of one path
+    compared = recorded.json(f"/session/{SECOND}/compare?lap=2&reference={FIRST}:3")
+    assert sum(lost.values()) == pytest.approx(compared["delta_s"], abs=0.05)
+    for cells in (text.split("\t") for text in page.locator("#corners tbody tr").all_inner_texts()):
+        assert _number(cells[1]) == pytest.approx(lost[cells[0].strip()], abs=0.0051)
+    worst = max(lost, key=lambda name: lost[name])
+    first = page.locator(".to-find li").first
+    expect(first).to_contain_text(worst)
+    expect(first).to_contain_text("than in lap 3 of ")
+    first.get_by_role("link").click()
+    page.locator("#numbers").wait_for()
+    assert f"laps={FIRST}%3A3%2C{SECOND}%3A2" in page.evaluate("location.hash")
+    assert page.said == []
+
+
+def test_a_lap_is_held_against_the_best_that_there_ever_was(recorded: Server, open_page: Open) -> None:
+    from playwright.sync_api import expect
+
+    page = open_page(f"{recorded.url}/#/corners?session={SECOND}&lap=2&ref=ever")
+    ever = recorded.json(f"/session/{SECOND}/compare?lap=2&reference=ever")["reference"]
+    assert ever["session"] == FIRST
+    expect(page.locator("#session-against")).to_have_value("ever")
+    expect(page.locator(".table h2")).to_contain_text(f"Lap 2 against lap {ever['number']} of ")
+    page.locator("#session-against").select_option("")
+    expect(page.locator(".table h2")).to_contain_text(re.compile(r"Lap 2 against lap \d+, corner"))
+
+
 def test_a_session_that_is_not_there_is_told_and_harms_nothing(recorded: Server, open_page: Open) -> None:
     from playwright.sync_api import expect
 

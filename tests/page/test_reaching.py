@@ -110,6 +110,35 @@ def test_a_link_lets_one_browser_in_once_and_a_spectator_s_reads(drives, tmp_pat
         sync_api.expect(other.get_by_role("alert")).to_contain_text("no longer")
 
 
+def test_the_garage_shows_a_qr_code_that_opens_it_on_another_device(drives, tmp_path, open_page):
+    shutil.copytree(drives, tmp_path, dirs_exist_ok=True)
+    with serving(tmp_path, "serve", "--port", "0", "--host", "0.0.0.0", PITWALL_TOKEN=TOKEN) as server:
+        page = open_page(f"{server.url}/login")
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_role("button", name="Enter").click()
+        sync_api.expect(page.locator("#session")).not_to_be_empty()
+        page.goto(f"{server.url}/#/garage?show=machine")
+        page.locator("#make-link").click()
+        sync_api.expect(page.get_by_role("img", name="QR code of the link")).to_be_visible()
+        url = page.locator("#link").inner_text()
+        assert violations(page) == []
+        other = open_page(f"{server.url}/login#{url.partition('#')[2]}", PHONE)
+        sync_api.expect(other.locator("#session")).not_to_be_empty()
+        assert other.evaluate("fetch('/token').then(answer => answer.json())")["read_only"] is True
+        other.goto(f"{server.url}/#/garage?show=machine")
+        other.locator("#make-link").click()
+        sync_api.expect(other.locator(".elsewhere [role=alert]")).to_contain_text("Not allowed")
+        assert page.said == []
+
+
+def test_a_server_for_this_machine_alone_says_how_others_could_reach_it(recorded, open_page):
+    page = open_page(f"{recorded.url}/#/garage?show=machine")
+    page.locator("#make-link").click()
+    told = page.locator(".elsewhere [role=alert]")
+    sync_api.expect(told).to_contain_text("for this machine alone")
+    sync_api.expect(told).to_contain_text("--host 0.0.0.0")
+
+
 def own_address() -> str | None:
     """An address of this machine that is not its loopback; None: it has none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:

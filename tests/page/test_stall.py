@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
+from http.client import HTTPException
 
+import numpy as np
 import pytest
 
 from tests.page.stage import (
@@ -118,6 +123,88 @@ def test_a_driving_car_runs_and_its_first_seconds_are_there_for_who_comes_later(
     water = page.locator(".tile[data-channel='water_temp'] .trend")
     sync_api.expect(water).to_have_text(re.compile("rising|falling|steady|varying"))
     assert page.said == []
+
+
+KILLED = 3
+AWAY_NS = 2_500_000_000
+"""A line bridges a second."""
+
+SPEED = "/session/_live/signals?channels=speed"
+NEAR_MPS = 1.5
+"""A line is two pixels wide, and one stands for half a metre a second."""
+
+SPAN_S = 60.0
+LEAST_MOST_MPS = 30.0
+
+
+def server_of(driving) -> int | None:
+    """The process that answers; None: none does."""
+    with contextlib.suppress(OSError, HTTPException):
+        return driving.json("/health")["processes"]["server"]["pid"]
+    return None
+
+
+def drawn_speed(canvas, most_mps: float):
+    """What the speed's line shows in each column of pixels, m/s; NaN: it is not there.  Float64 (columns,)."""
+    rows, height = canvas.evaluate(
+        """canvas => {
+            const ink = document.createElement("i");
+            ink.style.color = "var(--lap-2)";
+            document.body.append(ink);
+            const [r, g, b] = getComputedStyle(ink).color.match(/\\d+/g).map(Number);
+            ink.remove();
+            const {width, height} = canvas;
+            const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
+            const rows = Array(width).fill(null);
+            for (let x = 0; x < width; x++) {
+                let [sum, of] = [0, 0];
+                for (let y = 0; y < height; y++) {
+                    const at = 4 * (y * width + x);
+                    const far = Math.abs(data[at] - r) + Math.abs(data[at + 1] - g) + Math.abs(data[at + 2] - b);
+                    if (data[at + 3] > 40 && far < 60) { sum += (y + .5) * data[at + 3]; of += data[at + 3]; }
+                }
+                if (of) rows[x] = sum / of;
+            }
+            return [rows, height];
+        }"""
+    )
+    y = np.array([np.nan if row is None else row for row in rows])
+    return (height - 3 - 2 - y) / (height - 3 - 3 - 4) * most_mps
+
+
+def test_a_server_that_was_killed_leaves_no_gap_in_the_last_minute(driving, open_page):
+    until(lambda: has_driven(driving, 30), "30 s of driving")
+    page = open_page(f"{driving.url}/#/stall")
+    sync_api.expect(page.locator("#state")).to_have_text("recording")
+    canvas = page.locator(".strip canvas").first
+    until(lambda: ink(canvas, 5) > 3, "the minute")
+    left = driving.json("/session/_live/signals?channels=speed&points=2")["t_to"]
+    pids = set()
+    for _ in range(KILLED):  # each time its supervisor waits longer
+        pid = until(lambda: {server_of(driving)} - pids - {None}, "a server").pop()
+        pids.add(pid)
+        os.kill(pid, signal.SIGKILL)
+    sync_api.expect(page.locator("#state")).to_have_text("server gone")
+    sync_api.expect(page.locator("#state")).to_have_text("recording")
+    back = until(lambda: has_driven(driving, left / 1e9 + 1) and driving.json(SPEED)["t_to"], "what it recorded on")
+    assert back > left + AWAY_NS
+
+    def is_whole() -> bool:
+        told = driving.json(f"{SPEED}&points=4000")["channels"]["speed"]
+        t, v = np.array(told["t"]) / 1e9, np.array(told["v"], float)
+        shown = drawn_speed(canvas, max(LEAST_MOST_MPS, v[t > t[-1] - SPAN_S].max()))
+        before_now = (1 - (np.arange(len(shown)) + 0.5) / len(shown)) * SPAN_S
+        # when that was drawn: at which its line lies on what was recorded, best
+        nows = np.arange(t[-1] - 10, t[-1] + 2, 0.02)
+        now = min(nows, key=lambda now: np.nanmedian(np.abs(shown - np.interp(now - before_now, t, v))))
+        at = now - before_now
+        away = (at > left / 1e9) & (at < back / 1e9)
+        wide = 2 * SPAN_S / len(shown)
+        near = np.abs(at[away, None] + np.linspace(-wide, wide, 9)[None, :])
+        off = np.abs(shown[away, None] - np.interp(near, t, v)).min(axis=1)
+        return bool(away.sum() > 3 and np.isfinite(shown[away]).all() and off.max() < NEAR_MPS)
+
+    until(is_whole, "all of the time that it was away")
 
 
 def test_what_people_named_is_text(recorded, open_page):

@@ -280,3 +280,37 @@ def test_where_tokens_are_can_be_said(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert default_file() == tmp_path / "pitwall" / "tokens.json"
     assert Path(os.environ["XDG_CONFIG_HOME"]) == tmp_path
+
+
+def test_a_link_is_made_for_who_may_change_things_and_lets_one_in(tmp_path):
+    import segno
+
+    from pitwall.serve.server import bind
+    from tests.serve import stand as stands
+
+    tokens = Tokens(tmp_path / "tokens.json")
+    demands = access("0.0.0.0", TOKEN, tokens=tokens)
+    reader = tokens.new("guest", read_only=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(stands, "bind", lambda host, port: bind("0.0.0.0", port))
+        with standing(access=demands) as stand:
+            refused = stand.ask(
+                "/token/link", "POST", **{"X-Pitwall-Token": reader, "Content-Type": "application/json"}
+            )
+            assert problem(refused) == (403, "read-only")
+            owner = {"X-Pitwall-Token": TOKEN, "Host": f"pit.localhost:{stand.port}"}
+            told = orjson.loads(stand.ask("/token/link", "POST", **owner)[2])
+            address, _, code = told["url"].partition("/login#")
+            assert "localhost" not in address, "another machine's loopback is not ours"
+            assert told["lasts_s"] == LINK_S
+            drawn = segno.make(told["url"], micro=False).matrix
+            assert told["squares"] == ["".join(map(str, row)) for row in drawn]
+            assert stand.post("/login", {"code": code})[0] == 200
+            assert problem(stand.post("/login", {"code": code})) == (401, "no-token")
+
+
+def test_no_link_is_made_to_what_no_other_device_reaches(stand):
+    headers = {"X-Pitwall-Token": TOKEN}
+    answer = stand.ask("/token/link", "POST", **headers)
+    assert problem(answer) == (409, "not-reachable")
+    assert "--host 0.0.0.0" in orjson.loads(answer[2])["hint"]

@@ -2,6 +2,8 @@
 
 import {useEffect, useState} from "preact/hooks";
 
+import type {Problem} from "./live/events";
+
 const PATIENCE_MS = 30_000;
 
 // What was wrong, and what to do: as problem+json says it.
@@ -42,7 +44,7 @@ export async function troubleOf(response: Response): Promise<Trouble> {
   return troubleIn(response.status, await response.json().catch(() => ({})), response.statusText);
 }
 
-export function troubleIn(status: number, problem: Partial<Record<"type" | "title" | "detail" | "hint", string>>, usual: string): Trouble {
+export function troubleIn(status: number, problem: Problem, usual: string): Trouble {
   return new Trouble(status, problem.type?.split(":").pop() ?? "", problem.detail ?? problem.title ?? usual, problem.hint ?? "");
 }
 

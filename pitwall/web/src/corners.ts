@@ -43,6 +43,20 @@ export function compared(rows: readonly Cornering[], laps: readonly Lap[], lap: 
   });
 }
 
+// The same against a lap of another session on the same track. Its parts stand against that session's own laps, and tell
+// nothing here.
+export function comparedAcross(rows: readonly Cornering[], lap: number, others: readonly Cornering[], reference: number): Found[] {
+  return rows.filter((row) => row.lap === lap).flatMap((mine) => {
+    const theirs = others.find((row) => row.lap === reference && row.corner === mine.corner);
+    const [a, b] = [figure(mine, "time_s"), figure(theirs, "time_s")];
+    if (!theirs || a === null || b === null) return [];
+    const ours = ({...row}: Cornering) => ({...row, ...Object.fromEntries(OWN.map((name) => [name, null]))});
+    return [{corner: mine.corner, mine: ours(mine), theirs: ours(theirs), lostS: a - b, parts: {entry: null, middle: null, exit: null}}];
+  });
+}
+
+const OWN = ["apex_off_m", "grip_share"]; // by what the session's own laps were
+
 // A part's loss stands against the best lap before it: from best to best they add up to what each lost to the first.
 function totals(rows: readonly Cornering[], laps: readonly Lap[]): Map<string, number> {
   const sums = new Map<string, number>();
@@ -111,14 +125,15 @@ const WHERE: Record<Part, string> = {entry: "on the way in", middle: "in the mid
 
 // What differs most where most was lost: "you brake 11 m earlier than in lap 7". Without a figure that explains it: where.
 export function reason({mine, theirs, parts}: Found, against: string): string {
+  const unknown = PARTS.every((part) => parts[part] === null);
   const lost = PARTS.filter((part) => (parts[part] ?? 0) > 0).sort((a, b) => (parts[b] as number) - (parts[a] as number));
   const [most] = lost;
-  if (!most) return `you are slower through all of it than in ${against}`;
+  if (!most && !unknown) return `you are slower through all of it than in ${against}`;
   for (const {part, figure: name, least, sign, words} of REASONS) {
     const [here, there] = [figure(mine, name), figure(theirs, name)];
-    if (part === most && here !== null && there !== null && (here - there) * sign >= least) return `${words(here - there)} than in ${against}`;
+    if ((unknown || part === most) && here !== null && there !== null && (here - there) * sign >= least) return `${words(here - there)} than in ${against}`;
   }
-  return `you lose it ${WHERE[most]}, against ${against}`;
+  return most ? `you lose it ${WHERE[most]}, against ${against}` : `you are slower than in ${against}`;
 }
 
 // How much one figure differs from lap to lap: its deviation, by the median absolute one, so that one bad lap does not

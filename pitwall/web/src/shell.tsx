@@ -51,6 +51,7 @@ export function Shell() {
 export function stateNow(): {state: string; words: string} {
   const {state} = live.status.value;
   if (live.gone.value !== null) return {state: "gone", words: "server gone"};
+  if (live.refused.value !== null) return {state: "refused", words: "refused"};
   if (!live.connected.value) return {state: "connecting", words: "connecting"};
   const silence = live.silence();
   if (state === "recording" && silence !== null && silence > QUIET_S) return {state: "quiet", words: `no frames for ${age(silence)}`};
@@ -90,7 +91,7 @@ function Facts() {
   useDrawing(() => {
     const silence = live.silence();
     const flows = live.running() && !(silence !== null && silence > QUIET_S);
-    write(rate.current, flows ? number(live.status.value.frames_per_s, 0) : "0");
+    write(rate.current, live.replay.value ? "–" : flows ? number(live.status.value.frames_per_s, 0) : "0");
     write(newest.current, silence === null ? "–" : age(silence));
   }, 5);
   return (
@@ -107,6 +108,11 @@ function Troubles() {
   return (
     <>
       {live.gone.value !== null && <Gone since={live.gone.value} />}
+      {live.refused.value !== null && <p id="refused" class="banner bad" role="alert">
+        {playing.value ? `${playing.value.session} can't be played: ` : "The server gives no stream: "}{live.refused.value.message}
+        {live.refused.value.hint && <span class="hint"> {live.refused.value.hint}</span>}
+        {live.refused.value.status >= 500 && <span class="hint"> It is tried again every few seconds.</span>}
+      </p>}
       {live.gone.value === null && error && (
         <p class="banner bad" role="alert">The projection fails: {error}. Frames are recorded all the same.</p>
       )}

@@ -1,21 +1,25 @@
 // Who draws says how often; the browser says when. Nothing is drawn on a page that nobody sees.
+//
+// All draw on one beat (20, 10, 5, … a second fall together): what a frame costs a browser beside what is drawn, it costs once.
 
 import {useEffect, useRef} from "preact/hooks";
 
 interface Drawer {
   draw: (now: number) => void;
   every: number; // ms
-  drawn: number;
+  drawn: number; // the number of the beat, one `every` ms
 }
 
+const EARLY_MS = 4; // a frame that comes a little early is the one that was meant
 const drawers = new Set<Drawer>();
 let asked = 0;
 
 function frame(now: number): void {
   asked = drawers.size > 0 ? requestAnimationFrame(frame) : 0;
   for (const drawer of drawers) {
-    if (now - drawer.drawn < drawer.every - 4) continue; // a frame that comes a little early is the one that was meant
-    drawer.drawn = now;
+    const beat = Math.floor((now + EARLY_MS) / drawer.every);
+    if (beat === drawer.drawn) continue;
+    drawer.drawn = beat;
     drawer.draw(now);
   }
 }

@@ -310,6 +310,7 @@ function drawMarks(pen: Pen2D, frame: Frame, paths: readonly Path[], {corners, l
 }
 
 const RADIUS = 7;
+const BANDS = 12; // steps in which a trail fades: each is a line of its own to draw
 
 function drawDot(pen: Pen2D, frame: Frame, {lat, lon, colour: name, label, trail, hollow}: Dot): void {
   const ink = colour(name);
@@ -317,16 +318,14 @@ function drawDot(pen: Pen2D, frame: Frame, {lat, lon, colour: name, label, trail
     const count = trail.lat.length;
     pen.strokeStyle = ink;
     pen.lineWidth = 4;
-    pen.lineCap = "round";
-    for (let i = 1; i < count; i++) {
-      pen.globalAlpha = .1 + .7 * i / count;
+    for (let band = 0; band < BANDS; band++) {
+      const [from, to] = [band, band + 1].map((one) => Math.round(one * (count - 1) / BANDS)) as [number, number];
+      pen.globalAlpha = .1 + .7 * (band + 1) / BANDS;
       pen.beginPath();
-      pen.moveTo(xOf(frame, trail.lon[i - 1] as number), yOf(frame, trail.lat[i - 1] as number));
-      pen.lineTo(xOf(frame, trail.lon[i] as number), yOf(frame, trail.lat[i] as number));
+      for (let i = from; i <= to && i < count; i++) pen.lineTo(xOf(frame, trail.lon[i] as number), yOf(frame, trail.lat[i] as number));
       pen.stroke();
     }
     pen.globalAlpha = 1;
-    pen.lineCap = "butt";
   }
   const [x, y] = [xOf(frame, lon), yOf(frame, lat)];
   if (!Number.isFinite(x) || !Number.isFinite(y)) return;

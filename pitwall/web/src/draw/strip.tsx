@@ -12,14 +12,15 @@ import {useDrawing} from "./loop";
 
 const COLUMN_NS = MINUTE[1];
 const SECONDS = MINUTE[0] * COLUMN_NS / 1e9;
+const PIECE = 60; // a long line is drawn in pieces: the time that one takes grows faster than its length
 const GAP_NS = 1e9; // a line bridges no more, but for slow channels
-const HZ = 15;
+const HZ = 10; // a strip of 600 px moves one with each
 
 export interface Line {
   channel: Channel;
   title: string;
   colour: string;
-  how?: "line" | "filled" | "steps" | "dashed";
+  how?: "line" | "filled" | "steps";
   range?: readonly [number, number]; // in the channel's own unit; it grows with what is seen
 }
 
@@ -37,11 +38,12 @@ export function Strip({title, lines, marks, foot = false}: {title: string; lines
     drawn.current = state;
     const plot = {left: 0, right: width, top: 3, bottom: height - (foot ? 18 : 3)};
     const x = (t: number) => plot.right - (now - t) / 1e9 / SECONDS * (plot.right - plot.left);
+    const step = Math.max(1, Math.ceil(MINUTE[0] / width)); // columns that stand on one pixel are one
     pen.clearRect(0, 0, width, height);
     grid(pen, plot, x, now, foot);
     for (const {t, name} of marks()) if (t <= now && x(t) > plot.left) mark(pen, plot, x(t), name);
     const labels: string[] = [];
-    for (const line of lines) labels.push(trace(pen, plot, x, line));
+    for (const line of lines) labels.push(trace(pen, plot, x, step, line));
     pen.font = "11px system-ui, sans-serif";
     pen.textAlign = "left";
     pen.lineWidth = 3;
@@ -68,7 +70,7 @@ function Sample({ink, how}: {ink: string; how: NonNullable<Line["how"]>}) {
   return (
     <svg class="sample" width="20" height="10" aria-hidden="true" style={{color: `var(${ink})`}}>
       {how === "filled" && <rect x="0" y="2" width="20" height="8" fill="currentColor" opacity=".35" />}
-      <path d={how === "steps" ? "M0 8h7V3h6v5h7" : how === "filled" ? "M0 2h20" : "M0 5h20"} fill="none" stroke="currentColor" stroke-width="2" stroke-dasharray={how === "dashed" ? "4 3" : undefined} />
+      <path d={how === "steps" ? "M0 8h7V3h6v5h7" : how === "filled" ? "M0 2h20" : "M0 5h20"} fill="none" stroke="currentColor" stroke-width="2" />
     </svg>
   );
 }
@@ -118,17 +120,30 @@ function mark(pen: CanvasRenderingContext2D, {top, bottom}: Plot, x: number, nam
   pen.fillText(name, x + 3, top);
 }
 
-// Draws it; what its top and bottom mean.
-function trace(pen: CanvasRenderingContext2D, {right, top, bottom}: Plot, x: (t: number) => number, {channel, colour: ink, how = "line", range}: Line): string {
+interface Seen {
+  i: number; // its newest column
+  low: number;
+  high: number;
+  last: number;
+}
+
+// Draws it, every `step` columns as one; what its top and bottom mean.
+function trace(pen: CanvasRenderingContext2D, {right, top, bottom}: Plot, x: (t: number) => number, step: number, {channel, colour: ink, how = "line", range}: Line): string {
   const kept = channel.minute;
   if (!kept || kept.first < 0) return "";
   const {low, high, last, columns, oldest, newest} = kept;
   let [least, most] = range ?? [Infinity, -Infinity];
+  const seen: Seen[] = [];
   for (let i = oldest; i <= newest; i++) {
     const at = i % columns;
-    if (Number.isNaN(low[at] as number)) continue;
-    least = Math.min(least, low[at] as number);
-    most = Math.max(most, high[at] as number);
+    const [under, over, v] = [low[at] as number, high[at] as number, last[at] as number];
+    if (Number.isNaN(under)) continue;
+    least = Math.min(least, under);
+    most = Math.max(most, over);
+    const before = seen[seen.length - 1];
+    // by columns of the session, not of the screen: what has been drawn keeps its shape while it moves
+    if (before && Math.floor(before.i / step) === Math.floor(i / step)) Object.assign(before, {low: Math.min(before.low, under), high: Math.max(before.high, over), last: v, i});
+    else seen.push({i, low: under, high: over, last: v});
   }
   if (!(least <= most)) return "";
   const scale = most > least ? (bottom - top - 4) / (most - least) : 0;
@@ -143,44 +158,42 @@ function trace(pen: CanvasRenderingContext2D, {right, top, bottom}: Plot, x: (t:
     pen.lineTo(right, zero);
     pen.stroke();
   }
-  const runs: [number, number][] = [];
-  const seen: number[] = [];
-  for (let i = oldest; i <= newest; i++) if (!Number.isNaN(low[i % columns] as number)) seen.push(i);
-  for (const i of seen) {
-    const run = runs[runs.length - 1];
-    if (run && i - run[1] <= gap) run[1] = i;
-    else runs.push([i, i]);
-  }
   pen.strokeStyle = pen.fillStyle = colour(ink);
   pen.lineWidth = 1.6;
-  pen.setLineDash(how === "dashed" ? [5, 3] : []);
-  for (const [begin, end] of runs) {
-    const first = x(begin * COLUMN_NS);
+  for (let from = 0, to = 0; from < seen.length; from = to) {
+    to = from + 1;
+    while (to < seen.length && (seen[to] as Seen).i - (seen[to - 1] as Seen).i <= gap) to += 1;
+    const run = seen.slice(from, to);
+    const first = x((run[0] as Seen).i * COLUMN_NS);
     pen.beginPath();
     let before = NaN;
     let until = first;
-    for (let i = begin; i <= end; i++) {
-      const at = i % columns;
-      if (Number.isNaN(low[at] as number)) continue;
+    for (const [at, {i, low: under, high: over, last: v}] of run.entries()) {
+      if (at > 0 && at % PIECE === 0) {
+        pen.stroke();
+        pen.beginPath();
+        pen.moveTo(until, y(before));
+      }
       until = Math.min(right, x((i + .5) * COLUMN_NS));
       if (how === "steps") {
         if (!Number.isNaN(before)) pen.lineTo(until, y(before));
-      } else if ((high[at] as number) > (low[at] as number)) {
-        pen.lineTo(until, y(low[at] as number));
-        pen.lineTo(until, y(high[at] as number));
+      } else if (over > under) {
+        pen.lineTo(until, y(under));
+        pen.lineTo(until, y(over));
       }
-      pen.lineTo(until, y(last[at] as number));
-      before = last[at] as number;
+      pen.lineTo(until, y(v));
+      before = v;
     }
     pen.stroke();
     if (how !== "filled") continue;
+    pen.beginPath();
+    pen.moveTo(first, zero);
+    for (const {i, high: over} of run) pen.lineTo(Math.min(right, x((i + .5) * COLUMN_NS)), y(over));
     pen.lineTo(until, zero);
-    pen.lineTo(first, zero);
     pen.globalAlpha = .25;
     pen.fill();
     pen.globalAlpha = 1;
   }
-  pen.setLineDash([]);
   const {factor, offset, places, unit} = shown(channel.facts.unit);
   const say = (v: number) => number(v * factor + offset, places ?? digits(channel.facts.unit, channel.most, channel.whole));
   return `${say(most)} ${unit}`;

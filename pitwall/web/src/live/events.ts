@@ -62,9 +62,11 @@ export interface ReplayEvent {
   speed: number;
 }
 
+export type Problem = Partial<Record<"type" | "title" | "detail" | "hint", string>>;
+
 export type Told =
   | {kind: "state"; body: StateEvent}
   | {kind: "values"; body: ValuesEvent}
   | {kind: "replay"; body: ReplayEvent}
   | {kind: "gone"; since: number} // Date.now() when the server was heard of last
-  | {kind: "refused"}; // a token is asked for
+  | {kind: "refused"; status: number; problem: Problem}; // there is a server, and it does not give this stream

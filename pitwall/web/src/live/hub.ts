@@ -3,9 +3,10 @@
 // It runs in a SharedWorker, so that a browser's tabs have one connection between them (it has six for a host), or in
 // the page itself where there are none.
 
-import type {StateEvent, Told, ValuesEvent} from "./events";
+import type {Problem, StateEvent, Told, ValuesEvent} from "./events";
 
 const AGAIN_MS = 1000;
+const BUSY_MS = 5000; // where the server is there, and has no room
 const SILENT_MS = 6000; // a server with nothing to tell pings every 5 s, but a script can't see pings: then it asks
 const ASK_MS = 2500;
 const IDLE_MS = 3000; // nobody listens: a tab that is loaded anew is back by then
@@ -18,6 +19,8 @@ export class Hub {
   private state: StateEvent | null = null; // as of now: what was told since is in it
   private heard = 0;
   private gone = false;
+  private refused: Told | null = null;
+  private opened = false;
   private again: ReturnType<typeof setTimeout> | undefined;
   private watch: ReturnType<typeof setInterval> | undefined;
   private idle: ReturnType<typeof setTimeout> | undefined;
@@ -27,8 +30,9 @@ export class Hub {
   join(listener: Listener): () => void {
     this.listeners.add(listener);
     clearTimeout(this.idle);
-    if (this.source === null && !this.gone) this.open();
+    if (this.source === null && !this.gone && !this.refused) this.open();
     else if (this.state) listener({kind: "state", body: this.state});
+    if (this.refused) listener(this.refused);
     if (this.gone) listener({kind: "gone", since: this.heard});
     return () => {
       this.listeners.delete(listener);
@@ -39,12 +43,14 @@ export class Hub {
   private open(): void {
     this.close();
     this.source = new EventSource(this.url);
+    this.opened = false;
     this.heard ||= Date.now();
+    this.source.addEventListener("open", () => { this.opened = true; });
     this.source.addEventListener("state", (event) => this.take({kind: "state", body: JSON.parse(event.data as string)}));
     this.source.addEventListener("values", (event) => this.take({kind: "values", body: JSON.parse(event.data as string)}));
     this.source.addEventListener("replay", (event) => this.take({kind: "replay", body: JSON.parse(event.data as string)}));
     this.source.addEventListener("closing", () => this.lost());
-    this.source.addEventListener("error", () => this.lost()); // a browser tries again by itself after some failures only
+    this.source.addEventListener("error", () => void (this.opened ? this.lost() : this.ask())); // a browser tries again by itself after some failures only
     this.watch ??= setInterval(() => void this.check(), 1000);
   }
 
@@ -60,12 +66,14 @@ export class Hub {
     this.watch = undefined;
     this.state = null;
     this.gone = false;
+    this.refused = null;
     this.heard = 0;
   }
 
   private take(told: Told): void {
     this.heard = Date.now();
     this.gone = false;
+    this.refused = null;
     if (told.kind === "state") this.state = told.body;
     else if (told.kind === "values" && this.state) merge(this.state, told.body);
     this.tell(told);
@@ -74,15 +82,31 @@ export class Hub {
   private lost(): void {
     this.close();
     this.gone = true;
+    this.refused = null;
     this.tell({kind: "gone", since: this.heard});
     this.again = setTimeout(() => this.open(), AGAIN_MS);
-    void this.letIn();
   }
 
-  // a stream can't say why it is refused
-  private async letIn(): Promise<void> {
-    const answer = await fetch("/token", {cache: "no-store"}).catch(() => null);
-    if (answer?.status === 401) this.tell({kind: "refused"});
+  // A stream can't say why it does not open; the same question, asked as any other, can.
+  private async ask(): Promise<void> {
+    this.close();
+    const leaving = new AbortController();
+    const patience = setTimeout(() => leaving.abort(), ASK_MS);
+    const answer = await fetch(this.url, {cache: "no-store", headers: {Accept: "text/event-stream"}, signal: leaving.signal}).catch(() => null);
+    if (!answer || answer.ok) {
+      leaving.abort();
+      clearTimeout(patience);
+      if (this.source === null && this.listeners.size > 0) this.lost();
+      return;
+    }
+    const problem = await answer.json().catch(() => ({title: answer.statusText})) as Problem;
+    clearTimeout(patience);
+    if (this.source !== null || this.listeners.size === 0) return;
+    this.gone = false;
+    this.heard = Date.now();
+    this.refused = {kind: "refused", status: answer.status, problem};
+    this.tell(this.refused);
+    if (answer.status >= 500) this.again = setTimeout(() => this.open(), BUSY_MS);
   }
 
   private async check(): Promise<void> {

@@ -4,6 +4,7 @@
 
 import {batch, signal} from "@preact/signals";
 
+import {troubleIn, type Trouble} from "../api";
 import type {ChannelFacts, Cue, ReplayEvent, StateEvent, Status, Told, ValuesEvent} from "./events";
 import {Stream} from "./stream";
 import {Trace} from "./trace";
@@ -24,12 +25,14 @@ export class Channel {
   most = 0;
   whole = true; // no value yet had a fraction
   readonly spark = new Trace(...SPARK);
+  private latest = -Infinity; // ns, of what its traces end with: they stay when it is cleared
   minute: Trace | null = null; // kept from when it is first asked for
 
   constructor(readonly name: string, readonly facts: ChannelFacts) {}
 
   set(t: number, v: number | null): void {
-    if (this.t !== null && t < this.t) this.forget(); // a replay that was played back
+    if (t < this.latest) this.forget(); // a replay that was played back
+    this.latest = t;
     if (this.t !== null && t > this.t) {
       const period = (t - this.t) / 1e9;
       this.period = this.period === 0 ? period : this.period + (period - this.period) * 0.2;
@@ -65,6 +68,7 @@ export class Live {
   readonly channels = signal<ReadonlyMap<string, Channel>>(new Map());
   readonly status = signal<Status>(WAITING);
   readonly gone = signal<number | null>(null); // Date.now() since when the server does not answer
+  readonly refused = signal<Trouble | null>(null); // why it gives no stream
   readonly cue = signal<Cue | null>(null);
   readonly replay = signal<ReplayEvent | null>(null); // null: it is live
   readonly lap = signal<number | null>(null); // the lap that is under way
@@ -79,6 +83,7 @@ export class Live {
   follow(url: string | (() => string), replay: ReplayEvent | null = null): void {
     batch(() => {
       this.replay.value = replay;
+      this.refused.value = null;
       this.newest = this.heard = null;
     });
     this.stream.follow(url);
@@ -114,7 +119,7 @@ export class Live {
   // Whether what is shown is now, and not what was.
   running(): boolean {
     const {state} = this.status.value;
-    return this.gone.value === null && (state === "recording" || state === "catching up" || state === "playing" || state === "paused");
+    return this.gone.value === null && this.refused.value === null && (state === "recording" || state === "catching up" || state === "playing" || state === "paused");
   }
 
   age(channel: Channel): number | null {
@@ -133,8 +138,12 @@ export class Live {
 
   private take(told: Told): void {
     batch(() => {
-      if (told.kind === "refused") location.replace("/login");
-      else if (told.kind === "gone") this.gone.value ??= told.since;
+      this.refused.value = null;
+      if (told.kind === "refused") {
+        this.gone.value = null;
+        if (told.status === 401) location.replace("/login");
+        else this.refused.value = troubleIn(told.status, told.problem, "the server gives no stream");
+      } else if (told.kind === "gone") this.gone.value ??= told.since;
       else {
         this.gone.value = null;
         this.connected.value = true;

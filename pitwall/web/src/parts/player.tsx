@@ -7,7 +7,7 @@ import {useEffect, useRef} from "preact/hooks";
 import {useDrawing, write} from "../draw/loop";
 import {laps} from "../laps";
 import {live} from "../live/live";
-import {placeNow, playing, SPEEDS, steer, stop, unsteered} from "../live/player";
+import {placeNow, play, playing, SPEEDS, steer, stop, unsteered} from "../live/player";
 import {lapTime} from "../numbers";
 
 const STEP_S = 5; // an arrow key's
@@ -20,6 +20,15 @@ export function Player() {
   const now = playing.value;
   if (!now) return null;
   const {ended, from, to} = extent();
+  if (live.refused.value !== null) {
+    return (
+      <section class="replay-bar" aria-label="Replay">
+        <button id="replay-again" type="button" class="main" onClick={() => play(now.session, placeNow())}>Try again</button>
+        <span class="grow" />
+        <button id="replay-stop" type="button" onClick={stop}>Back to live</button>
+      </section>
+    );
+  }
   return (
     <section class="replay-bar" aria-label="Replay">
       <button id="replay-play" type="button" class="main" aria-keyshortcuts="Space" onClick={toggle}>{ended ? "Again" : now.paused ? "Play" : "Pause"}</button>

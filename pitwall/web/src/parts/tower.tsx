@@ -17,6 +17,10 @@ export function Tower() {
   const done = lapsSoFar.value;
   const sectors = Math.max(FEWEST_SECTORS, ...done.map(({sectors_s: times}) => times.length));
   const best = bestOf(done);
+  const wrong = done.some(({valid, why}) => !valid && why); // the column of why takes room
+  const {state} = live.status.value;
+  // until it has crossed the line once, the car tells no lap
+  const isOut = live.lap.value === null && done.length === 0 && state !== "ended" && state !== "interrupted" && live.role("lat") !== undefined;
   return (
     <section class="card tower" aria-labelledby="laps-title">
       <div class="row">
@@ -29,12 +33,13 @@ export function Tower() {
             <tr>
               <th scope="col">Lap</th><th scope="col">Time</th><th scope="col">To best</th>
               {Array.from({length: sectors}, (_, at) => <th key={at} scope="col" class="sector">S{at + 1}</th>)}
-              <th scope="col">Top <span class="soft">{shown("m/s").unit}</span></th><th scope="col" class="why">Why it does not count</th>
+              <th scope="col">Top <span class="soft">{shown("m/s").unit}</span></th>{wrong && <th scope="col" class="why">Why it does not count</th>}
             </tr>
           </thead>
           <tbody>
-            {live.lap.value !== null && !done.some(({number: one}) => one === live.lap.value) && <UnderWay number={live.lap.value} sectors={sectors} />}
-            {[...done].reverse().map((lap) => <Row key={lap.number} lap={lap} before={done} sectors={sectors} best={best} />)}
+            {isOut && <UnderWay number={0} kind="out, now" sectors={sectors} wrong={wrong} />}
+            {live.lap.value !== null && !done.some(({number: one}) => one === live.lap.value) && <UnderWay number={live.lap.value} kind="now" sectors={sectors} wrong={wrong} />}
+            {[...done].reverse().map((lap) => <Row key={lap.number} lap={lap} before={done} sectors={sectors} best={best} wrong={wrong} />)}
           </tbody>
         </table>
       </div>
@@ -69,7 +74,7 @@ function Timed({time, how}: {time: number | null | undefined; how: Standing}) {
   return <span class={`timed ${how}`}>{lapTime(time)} <Mark how={how} /><span class="unseen"> {WORDS[how]}</span></span>;
 }
 
-function Row({lap, before, sectors, best}: {lap: Lap; before: readonly Lap[]; sectors: number; best: Lap | null}) {
+function Row({lap, before, sectors, best, wrong}: {lap: Lap; before: readonly Lap[]; sectors: number; best: Lap | null; wrong: boolean}) {
   const {factor} = shown("m/s");
   const behind = best && lap.time_s !== null && lap.number !== best.number ? lap.time_s - (best.time_s as number) : null;
   const told = lap.valid ? (lap.flying ? "" : lap.kind) : lap.kind === "flying" ? "not valid" : lap.kind;
@@ -80,7 +85,7 @@ function Row({lap, before, sectors, best}: {lap: Lap; before: readonly Lap[]; se
       <td>{lap === best ? <span class="best">best</span> : behind === null ? "–" : delta(behind, 3)}</td>
       {Array.from({length: sectors}, (_, at) => <td key={at} class="sector"><Timed time={lap.sectors_s[at]} how={sectorStanding(lap, before, at)} /></td>)}
       <td>{lap.top_speed_mps === null ? "–" : number(lap.top_speed_mps * factor, 0)}</td>
-      <td class="why">{!lap.valid && lap.why}</td>
+      {wrong && <td class="why">{!lap.valid && lap.why}</td>}
     </tr>
   );
 }
@@ -91,7 +96,7 @@ function sectorStanding(lap: Lap, before: readonly Lap[], at: number): Standing 
 }
 
 // The lap that is being driven: its time runs.
-function UnderWay({number: lap, sectors}: {number: number; sectors: number}) {
+function UnderWay({number: lap, kind, sectors, wrong}: {number: number; kind: string; sectors: number; wrong: boolean}) {
   const time = useRef<HTMLTableCellElement>(null);
   const behind = useRef<HTMLTableCellElement>(null);
   const fastest = useRef<HTMLTableCellElement>(null);
@@ -108,12 +113,12 @@ function UnderWay({number: lap, sectors}: {number: number; sectors: number}) {
   }, 10);
   return (
     <tr id="under-way" class="under-way" data-lap={lap}>
-      <th scope="row">{lap}<span class="kind">now</span></th>
+      <th scope="row">{lap}<span class="kind">{kind}</span></th>
       <td ref={time} class="timed">–</td>
       <td ref={behind}>–</td>
       {Array.from({length: sectors}, (_, at) => <td key={at} class="sector">–</td>)}
       <td ref={fastest}>–</td>
-      <td class="why" />
+      {wrong && <td class="why" />}
     </tr>
   );
 }

@@ -5,8 +5,8 @@ import "./corners.css";
 
 import {useMemo} from "preact/hooks";
 
-import {sessionPath, useAnswer} from "../api";
-import {compared, figure, joined, PARTS, reason, spread, type Cornering, type Found} from "../corners";
+import {query, sessionPath, useAnswer, type Answer} from "../api";
+import {compared, comparedAcross, figure, joined, PARTS, reason, spread, type Cornering, type Found} from "../corners";
 import type {Lap, Laps} from "../laps";
 import {live, sid} from "../live/live";
 import {delta, lapTime, moment, number, shown} from "../numbers";
@@ -37,59 +37,125 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export function Corners() {
-  const {query} = route.value;
-  const session = query.get("session") ?? sid();
-  const at = sessionPath(session);
-  const laps = useAnswer<Laps>(`${at}/laps`, live.lap.value);
-  const corners = useAnswer<{session: string; corners: Cornering[]}>(`${at}/corners`, live.lap.value);
-  const sections = useSections(laps.data?.session);
-  const rows = corners.data?.session === laps.data?.session ? corners.data?.corners : undefined;
-  const measured = useMemo(() => {
-    const numbers = new Set(rows?.map(({lap}) => lap));
-    return (laps.data?.laps ?? []).filter(({number}) => numbers.has(number));
-  }, [laps.data, rows]);
+  const {query: said} = route.value;
+  const session = said.get("session") ?? sid();
+  const mine = useMeasured(session);
+  const {laps, rows, measured} = mine;
 
-  const best = measured.reduce<Lap | undefined>((one, other) => (one && (one.time_s as number) <= (other.time_s as number) ? one : other), undefined);
-  const reference = picked(measured, query.get("ref")) ?? best;
-  const lap = picked(measured, query.get("lap")) ?? measured.filter((one) => one !== reference).at(-1);
-  const known = laps.data !== null && rows !== undefined;
+  // of which session the lap is that it is held against: it may be another's, as `/compare` takes it
+  const wanted = said.get("ref");
+  const last = measured.at(-1);
+  const ever = useAnswer<Against>(wanted === EVER && last ? `${sessionPath(session)}/compare${query({lap: last.number, reference: EVER})}` : null);
+  const [of, name] = wanted === EVER ? [ever.data?.reference.session, ever.data?.reference.number] : parted(wanted);
+  const other = of !== undefined && of !== laps.data?.session ? of : null;
+  const theirs = useMeasured(other);
+  const those = other ? theirs.measured : measured;
+  const reference = picked(those, String(name)) ?? (wanted !== EVER && (other === null || name === "best") ? quickest(those) : undefined);
+  const lap = picked(measured, said.get("lap")) ?? measured.filter((one) => one !== reference).at(-1);
+  const may = useAnswer<Against>(other && lap && reference ? `${sessionPath(session)}/compare${query({lap: lap.number, reference: `${other}:${reference.number}`})}` : null);
+
+  const all = useSessions();
+  const when = all.data?.sessions.find(({id}) => id === other)?.started_at;
+  const sections = useSections(other ?? laps.data?.session);
+  const asked: Answer<unknown>[] = [laps, mine.corners, ever, theirs.laps, theirs.corners, may];
+  const wrong = asked.find(({trouble}) => trouble);
+  const asks = rows === undefined || (wanted === EVER && last && !ever.data) || (other && theirs.rows === undefined) || (other && lap && reference && !may.data);
   return (
     <div class="corners">
       <div class="row">
         <h1>Corners</h1>
-        <Choosing session={laps.data?.session ?? session} measured={measured} lap={lap} reference={reference} best={best} />
+        <Choosing session={laps.data?.session ?? session} wanted={wanted} other={other} measured={measured} those={those} lap={lap} reference={reference} />
       </div>
-      <Trouble answer={laps} />
-      {!laps.trouble && <Trouble answer={corners} />}
-      {!known && !laps.trouble && !corners.trouble && <p class="soft" role="status">looking for laps…</p>}
-      {known && (!lap || !reference) && <Empty title="Two laps are needed">
+      {wrong && <Trouble answer={wrong} />}
+      {asks && !wrong && <p class="soft" role="status">looking for laps…</p>}
+      {!asks && !wrong && (!lap || !reference) && <Empty title={other ? "There is no such lap" : "Two laps are needed"}>
         <p>A corner is measured on each flying lap that can be trusted; as soon as there are two, they are held against each other here.</p>
       </Empty>}
-      {known && lap && reference && laps.data && <Held laps={laps.data} rows={rows} measured={measured} lap={lap} reference={reference} sections={sections} />}
+      {!asks && !wrong && lap && reference && laps.data && rows && (
+        <Held laps={laps.data} rows={rows} measured={measured} lap={lap} sections={sections}
+          against={{session: other ?? laps.data.session, lap: reference, rows: other ? theirs.rows ?? null : null, words: `lap ${reference.number}${other ? ` of ${when ? moment(when) : other}` : ""}`}} />
+      )}
     </div>
   );
 }
+
+const EVER = "ever"; // the best of this car on this track, of all sessions
+
+interface Against { // of `/compare`'s answer
+  reference: {session: string; number: number};
+}
+
+interface Measured {
+  laps: Answer<Laps>;
+  corners: Answer<{session: string; corners: Cornering[]}>;
+  rows: readonly Cornering[] | undefined; // undefined: not there yet
+  measured: readonly Lap[]; // those that it has corners of
+}
+
+function useMeasured(session: string | null): Measured {
+  const at = session === null ? null : sessionPath(session);
+  const laps = useAnswer<Laps>(at && `${at}/laps`, live.lap.value);
+  const corners = useAnswer<{session: string; corners: Cornering[]}>(at && `${at}/corners`, live.lap.value);
+  const rows = laps.data && corners.data?.session === laps.data.session ? corners.data.corners : undefined;
+  const measured = useMemo(() => {
+    const numbers = new Set(rows?.map(({lap}) => lap));
+    return (laps.data?.laps ?? []).filter(({number}) => numbers.has(number));
+  }, [laps.data, rows]);
+  return {laps, corners, rows, measured};
+}
+
+// "SESSION:LAP", or "LAP" of the session itself.
+function parted(ref: string | null): [string | undefined, string | undefined] {
+  const at = ref?.lastIndexOf(":") ?? -1;
+  return at < 0 ? [undefined, ref ?? undefined] : [ref?.slice(0, at), ref?.slice(at + 1)];
+}
+
+const quickest = (laps: readonly Lap[]) => laps.reduce<Lap | undefined>((one, other) => (one && (one.time_s as number) <= (other.time_s as number) ? one : other), undefined);
 
 function picked(laps: readonly Lap[], asked: string | null): Lap | undefined {
   return laps.find(({number}) => String(number) === asked);
 }
 
-function Choosing({session, measured, lap, reference, best}: {session: string; measured: readonly Lap[]; lap: Lap | undefined; reference: Lap | undefined; best: Lap | undefined}) {
+interface Choices {
+  session: string;
+  wanted: string | null;
+  other: string | null; // the session of the lap that it is held against, if it is not this one
+  measured: readonly Lap[];
+  those: readonly Lap[];
+  lap: Lap | undefined;
+  reference: Lap | undefined;
+}
+
+function Choosing({session, wanted, other, measured, those, lap, reference}: Choices) {
   const all = useSessions();
-  const option = (one: Lap) => <option key={one.number} value={one.number}>{one.number}: {lapTime(one.time_s)}{one === best ? " (best)" : ""}</option>;
+  const sessions = [...all.data?.sessions ?? []].reverse();
+  const option = (one: Lap, best: Lap | undefined) => <option key={one.number} value={one.number}>{one.number}: {lapTime(one.time_s)}{one === best ? " (best)" : ""}</option>;
+  const hold = (ref: string) => choose({ref: other ? `${other}:${ref}` : ref, ...(!other && Number(ref) === lap?.number ? {lap: null} : {})});
   return (
     <div class="row choosing">
       <label><span>Session</span> <select id="session-shown" value={session} onChange={({currentTarget}) => choose({session: currentTarget.value, lap: null, ref: null})}>
-        {[...all.data?.sessions ?? []].reverse().map(({id, car, started_at}) => <option key={id} value={id}>{moment(started_at)} {car}</option>)}
+        {sessions.map(({id, car, started_at}) => <option key={id} value={id}>{moment(started_at)} {car}</option>)}
       </select></label>
       <label><span>Lap</span> <select id="lap-shown" value={lap?.number} disabled={!lap} onChange={({currentTarget}) => choose({lap: currentTarget.value})}>
-        {measured.filter((one) => one !== reference).map(option)}
+        {measured.filter((one) => one !== reference).map((one) => option(one, quickest(measured)))}
       </select></label>
-      <label><span>against</span> <select id="lap-against" value={reference?.number} disabled={!reference} onChange={({currentTarget}) => choose({ref: currentTarget.value, ...(Number(currentTarget.value) === lap?.number ? {lap: null} : {})})}>
-        {measured.map(option)}
+      <label><span>against</span> <select id="session-against" value={wanted === EVER ? EVER : other ?? ""} onChange={({currentTarget: {value}}) => choose({ref: value === EVER ? EVER : value ? `${value}:best` : null})}>
+        <option value="">this session's</option>
+        <option value={EVER}>the best ever</option>
+        {sessions.filter(({id}) => id !== session).map(({id, car, started_at}) => <option key={id} value={id}>{moment(started_at)} {car}</option>)}
       </select></label>
+      {wanted !== EVER && <label><span>lap</span> <select id="lap-against" value={reference?.number} disabled={!reference} onChange={({currentTarget}) => hold(currentTarget.value)}>
+        {those.map((one) => option(one, quickest(those)))}
+      </select></label>}
     </div>
   );
+}
+
+interface Reference {
+  session: string;
+  lap: Lap;
+  rows: readonly Cornering[] | null; // of its session, where that is another one
+  words: string; // "lap 3"
 }
 
 interface Given {
@@ -97,30 +163,33 @@ interface Given {
   rows: readonly Cornering[];
   measured: readonly Lap[];
   lap: Lap;
-  reference: Lap;
-  sections: readonly Section[];
+  against: Reference;
+  sections: readonly Section[]; // along the reference's path
 }
 
-function Held({laps, rows, measured, lap, reference, sections}: Given) {
-  const found = useMemo(() => compared(rows, laps.laps, lap.number, reference.number).sort((a, b) => b.lostS - a.lostS), [rows, laps, lap.number, reference.number]);
+function Held({laps, rows, measured, lap, against, sections}: Given) {
+  const found = useMemo(
+    () => (against.rows ? comparedAcross(rows, lap.number, against.rows, against.lap.number) : compared(rows, laps.laps, lap.number, against.lap.number)).sort((a, b) => b.lostS - a.lostS),
+    [rows, laps, lap.number, against.rows, against.lap.number],
+  );
   const places = found.filter(({lostS}) => lostS >= WORTH_S).slice(0, PLACES);
   const open = (corner: string) => {
     const section = sections.find(({name}) => name === corner);
     return link("compare", {
-      laps: `${laps.session}:${reference.number},${laps.session}:${lap.number}`, from: section?.from.toFixed(2), to: section?.to.toFixed(2),
+      laps: `${against.session}:${against.lap.number},${laps.session}:${lap.number}`, from: section?.from.toFixed(2), to: section?.to.toFixed(2),
     });
   };
   return (
     <>
       <section class="card to-find" aria-label="Where the time is">
         {places.length === 0
-          ? <h2>Nothing to find: lap {lap.number} is as quick as lap {reference.number} in every corner</h2>
+          ? <h2>Nothing to find: lap {lap.number} is as quick as {against.words} in every corner</h2>
           : <h2>{COUNTS[places.length]} to find {number(places.reduce((sum, {lostS}) => sum + lostS, 0), places.length > 1 ? 1 : 2)} s</h2>}
         <ol>
           {places.map((one) => (
             <li key={one.corner}><a href={open(one.corner)}>
               <b class="name">{one.corner}</b>
-              <span class="grow">{reason(one, `lap ${reference.number}`)}; worth {number(one.lostS, 2)} s</span>
+              <span class="grow">{reason(one, against.words)}; worth {number(one.lostS, 2)} s</span>
               <span class="soft open"><span>traces </span>›</span>
             </a></li>
           ))}
@@ -130,7 +199,7 @@ function Held({laps, rows, measured, lap, reference, sections}: Given) {
         <Bests laps={laps} rows={rows} measured={measured} />
         <Consistency rows={rows} measured={measured} />
       </div>
-      <Table found={found} rows={rows} lap={lap} reference={reference} open={open} />
+      <Table found={found} rows={rows} lap={lap} against={against} open={open} />
     </>
   );
 }
@@ -176,17 +245,19 @@ function Consistency({rows, measured}: {rows: readonly Cornering[]; measured: re
 
 const spreadOf = (rows: readonly Cornering[], corner: string) => spread(rows.filter((row) => row.corner === corner).map((row) => figure(row, "time_s")).filter((value) => value !== null));
 
-function Table({found, rows, lap, reference, open}: {found: readonly Found[]; rows: readonly Cornering[]; lap: Lap; reference: Lap; open: (corner: string) => string}) {
+function Table({found, rows, lap, against, open}: {found: readonly Found[]; rows: readonly Cornering[]; lap: Lap; against: Reference; open: (corner: string) => string}) {
   const columns = COLUMNS.filter((column) => found.some(({mine}) => figure(mine, column.figure) !== null));
-  const missing = COLUMNS.filter((column) => !columns.includes(column));
+  const missing = COLUMNS.filter(({figure: name}) => rows.every((row) => figure(row, name) === null));
+  const parts = PARTS.filter((part) => found.some((one) => one.parts[part] !== null));
+  const hasApex = columns.some(({figure: name}) => name === "apex_off_m");
   return (
     <section class="card table">
-      <h2>Lap {lap.number} against lap {reference.number}, corner by corner</h2>
+      <h2>Lap {lap.number} against {against.words}, corner by corner</h2>
       <div class="scroll" role="region" aria-label="Every corner's figures" tabIndex={0}>
         <table id="corners">
           <thead><tr>
             <th scope="col">Corner</th><th scope="col">Lost <span class="soft">s</span></th>
-            {PARTS.map((part) => <th key={part} scope="col">{part}</th>)}
+            {parts.map((part) => <th key={part} scope="col">{part}</th>)}
             {columns.map(({title, unit, hint}) => <th key={title} scope="col" title={hint}>{title} <span class="soft">{shown(unit).unit}</span></th>)}
             <th scope="col" title="from lap to lap">Spread <span class="soft">s</span></th>
           </tr></thead>
@@ -195,7 +266,7 @@ function Table({found, rows, lap, reference, open}: {found: readonly Found[]; ro
               <tr key={one.corner} data-corner={one.corner}>
                 <th scope="row"><a href={open(one.corner)}>{one.corner}</a></th>
                 <td class={tone(one.lostS)}><b>{delta(one.lostS)}</b></td>
-                {PARTS.map((part) => <td key={part} class={tone(one.parts[part])}>{delta(one.parts[part])}</td>)}
+                {parts.map((part) => <td key={part} class={tone(one.parts[part])}>{delta(one.parts[part])}</td>)}
                 {columns.map((column) => <td key={column.title}><Figure column={column} found={one} /></td>)}
                 <td>{(() => { const by = spreadOf(rows, one.corner); return by === null ? "–" : `±${number(by, 2)}`; })()}</td>
               </tr>
@@ -203,8 +274,8 @@ function Table({found, rows, lap, reference, open}: {found: readonly Found[]; ro
           </tbody>
         </table>
       </div>
-      <p class="soft">Brake point in metres before the apex, apex in metres outside of the best lap's path there, throttle on in metres behind the apex; small beside each, how it differs
-        from lap {reference.number}.{missing.length > 0 && ` This car has no channel that tells ${missing.map(({title}) => title.toLowerCase()).join(", ")}.`}</p>
+      <p class="soft">Brake point in metres before the apex, {hasApex && "apex in metres outside of the best lap's path there, "}throttle on in metres behind the apex; small beside each, how it
+        differs from {against.words}.{against.rows && " Entry, middle, exit and the line stand against a session's own laps, and are not told of two sessions."}{missing.length > 0 && ` This car has no channel that tells ${missing.map(({title}) => title.toLowerCase()).join(", ")}.`}</p>
     </section>
   );
 }

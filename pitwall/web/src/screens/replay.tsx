@@ -56,6 +56,7 @@ function Row({session: {id, car, state, started_at: at, duration_s: lasts}, isPl
 // What is played, and its laps to begin at.
 function Now({session}: {session: string}) {
   const known = laps.value?.session === session ? laps.value.laps : [];
+  if (live.refused.value !== null) return null; // the shell says so, above
   return (
     <section class="card now" aria-labelledby="now-title">
       <h2 id="now-title">{live.replay.value ? "Playing" : "Begins to play"} <span class="soft">{session}</span></h2>
