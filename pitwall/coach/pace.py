@@ -116,10 +116,11 @@ def _braking(laps: Sequence[Driven], most: Limits, lateral_g: float) -> Gains:
     return _gains(speed[straight], -gain[straight] / left)
 
 
-def approached(lap: Driven, car: Pace, first: int, last: int) -> Float64:
+def approached(lap: Driven, car: Pace, first: int, last: int, braking: float) -> Float64:
     """The speeds (last - first + 1,) that the car could have had from row `first` to `last`, as fast there as it was.
 
     Round the same path: what a bend takes of the braking is told by the lap's own lateral acceleration.
+    braking: with so much of what it can do.
     """
     speed, lateral = lap.role("speed")[first : last + 1], np.abs(lap.role("g_lat")[first : last + 1])
     bend = np.nan_to_num(lateral / np.square(np.maximum(speed, 3.0)) / car.lateral_g).tolist()  # of the circle, per v²
@@ -133,7 +134,7 @@ def approached(lap: Driven, car: Pace, first: int, last: int) -> Float64:
     energy = float(speed[-1]) ** 2
     could[-1] = min(could[-1], energy**0.5)
     for i in range(len(bend) - 2, -1, -1):
-        left = max(LEAST_SHARE, 1 - (bend[i] * energy) ** 2) ** 0.5
+        left = braking * max(LEAST_SHARE, 1 - (bend[i] * energy) ** 2) ** 0.5
         energy += left * down[min(most, int(energy**0.5 / TABLE_MPS))]
         if energy**0.5 >= could[i] and steady:
             break  # before that it could have been faster still, and got there slower

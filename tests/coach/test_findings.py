@@ -17,7 +17,7 @@ from tests.coach.many_drives import truth as truth_of
 
 PLANTED = [
     (1, ("brake-early@T3:1", "coast@T2:4", "miss-apex@T5:5")),
-    (2, ("brake-early@T1:3", "coast@T2:2", "miss-apex@T10:6")),
+    (3, ("brake-early@T1:3", "coast@T2:2", "miss-apex@T10:6")),
     (5, ("brake-early@T11:6", "coast@T5:5", "miss-apex@T6:1")),
 ]
 MISTAKEN_ONCE = [
