@@ -89,7 +89,8 @@ def pace(laps: Sequence[Driven], most: Limits, at_full: Sequence[Gains]) -> Pace
     braking = _braking(laps, most, lateral_g)
     if not (_tells(at_full) and _tells([braking])):
         return UNKNOWN
-    return Pace(_table([braking], BRAKING_PERCENTILE), lateral_g, at_full)
+    # air only adds to what tyres brake: who brakes gently wherever he is fastest could do as well as when slower
+    return Pace(np.maximum.accumulate(_table([braking], BRAKING_PERCENTILE)), lateral_g, at_full)
 
 
 def gains_at_full(lap: Driven) -> Gains:
