@@ -23,7 +23,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-s3 page run test lint format bench torture soak diff fixtures screenshots docs lock clean
+.PHONY: help setup setup-dev setup-s3 page run test lint format bench torture soak soak-page diff fixtures screenshots docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## what there is to make
@@ -63,6 +63,9 @@ torture: $(VENV)/.dev ## kill it, cut it, fill it up (ARGS="kills --seed 7")
 
 soak: $(VENV)/.dev ## drive a car for an hour (ARGS="--minutes 240 --buses 4")
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+soak-page: $(VENV)/.dev ## leave four screens open for an hour beside it (ARGS="--minutes 10")
+	@$(BIN)/python -m tests.soak.page $(ARGS)
 
 diff: $(VENV)/.dev ## which rows of the fixtures' projections differ since BASE
 	@$(BIN)/python -m tests.goldens.diff $(BASE)

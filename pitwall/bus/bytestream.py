@@ -168,11 +168,32 @@ def inherited(number: int) -> DescriptorStream:
     return DescriptorStream(fd, name)
 
 
+def connected(host: str, port: int) -> socket.socket:
+    """A TCP connection to the first of a host's addresses that answers.
+
+    They share `CONNECT_S`: those that are dead leave the others time before whoever waits gives it all up.
+    Raises OSError, the last one's, where none answers.
+    """
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    why = OSError("it has no address")
+    for family, kind, protocol, _, address in addresses:
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(CONNECT_S / len(addresses))
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            why = error
+        else:
+            return connection
+    raise why
+
+
 def tcp(host: str, port: int) -> DescriptorStream:
     """A TCP connection.  Raises PitwallError where nobody answers."""
     name = f"{host}:{port}"
     try:
-        connection = socket.create_connection((host, port), CONNECT_S)
+        connection = connected(host, port)
     except OSError as error:
         raise PitwallError(f"can't be reached: {error}", where=name, hint="is it switched on?") from error
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

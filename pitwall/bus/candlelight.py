@@ -1,4 +1,4 @@
-"""A gs_usb adapter on libusb, heard as a `Source`: candleLight, CANable 2 with its firmware, CANnectivity, …
+"""A gs_usb adapter on libusb as a `Source` and a `Sender`: candleLight, CANable 2 with its firmware, CANnectivity, …
 
 It is told to listen only, unless its bus may be sent on, and to stamp what it hears, where it can.
 """
@@ -16,6 +16,7 @@ import numpy as np
 
 from pitwall.bus import gs_usb
 from pitwall.bus.bittiming import timing
+from pitwall.bus.bytestream import WRITE_S
 from pitwall.bus.gs_usb import Decoder, Mode, Request
 from pitwall.bus.libusb import Device, Inflow, Interface
 from pitwall.bus.source import Cause
@@ -49,7 +50,7 @@ class Channel:
 
 
 class GsUsbSource:
-    """One channel of an adapter as a `Source`; the device is closed with it.
+    """One channel of an adapter as a `Source`, and as a `Sender` where it may send; the device is closed with it.
 
     zero: what `clock` (ns) was at t = 0.
     """
@@ -65,7 +66,9 @@ class GsUsbSource:
         self._closed = threading.Event()
         interface = _interface(device)
         assert interface.bulk_in is not None
-        self._index = interface.number
+        assert interface.bulk_out is not None
+        self._index, self._out = interface.number, interface.bulk_out
+        self._longer = False  # what is sent to it
         device.claim(interface.number)
         device.tell(_TELL, Request.HOST_FORMAT, 1, self._index, gs_usb.HOST_FORMAT)
         mode = self._prepare()
@@ -101,6 +104,14 @@ class GsUsbSource:
             Cause.MALFORMED: self._decoder.malformed,
         }
 
+    def send(self, rows: Frames) -> None:
+        """As `Sender.send`.  An adapter whose queue is full takes no transfer until there is room again."""
+        if not self._channel.sends:
+            raise UsageError("was opened to listen only", where=self.name)
+        wanted = self._channel
+        for transfer in gs_usb.encode(rows, channel=wanted.number, fd=wanted.fd, longer=self._longer):
+            self._device.write(self._out, transfer, WRITE_S)
+
     def close(self) -> None:
         """As `Source.close`."""
         if self._closed.is_set():
@@ -132,6 +143,7 @@ class GsUsbSource:
         self._tell(Request.BITTIMING, gs_usb.bit_timing(nominal))
         if wanted.fd and wanted.data_bitrate is not None:
             self._tell(Request.DATA_BITTIMING, gs_usb.bit_timing(timing(able.data, wanted.data_bitrate)))
+        self._longer = bool(able.features & Mode.LONGER)
         stamps = Mode(able.features) & Mode.HW_TIMESTAMP
         return stamps | (Mode.FD if wanted.fd else Mode(0)) | (Mode(0) if wanted.sends else Mode.LISTEN_ONLY)
 

@@ -1,7 +1,9 @@
-"""Bulk transfers of a gs_usb adapter (candleLight, CANnectivity, …) in, frames out; and what such an adapter is told.
+"""Bulk transfers of a gs_usb adapter (candleLight, CANnectivity, …) in, frames out; and what such an adapter is told
+and given to send.
 
 Laws: pure; however a stream of transfers is cut between them, the rows and the counts are the same; what no CAN bus can
-have carried is counted and never guessed.  A transfer holds whole host frames, as many as it likes.
+have carried is counted and never guessed.  A transfer holds whole host frames, as many as it likes.  What we sent is
+echoed once it is on the bus, and no frame that was heard: whoever sends it knows.
 
 Facts from Linux' drivers/net/can/usb/gs_usb.c and candleLight's firmware.  All numbers are little-endian:
 
@@ -23,7 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pitwall.bus.bittiming import Limits, Timing
-from pitwall.errors import PitwallError
+from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import DATA_BYTES, Flag, Frames, Int64, UInt8, UInt32, empty, frames
 
 HEADER_BYTES: Final = 12
@@ -31,6 +33,8 @@ FD_BYTES: Final = 64
 STAMP_BYTES: Final = 4
 HEARD: Final = 0xFFFFFFFF
 """The echo_id of a frame that was heard, and not sent by us."""
+ECHO: Final = 0
+"""The echo_id of all that we send: nobody waits for one of them, for an adapter that is full takes no more."""
 ECHOES: Final = 10
 """Frames that a host may have under way: an echo_id is below it.  Linux' driver has as many."""
 
@@ -57,6 +61,7 @@ class Mode(IntFlag):
     LISTEN_ONLY = 1 << 0
     HW_TIMESTAMP = 1 << 4
     FD = 1 << 8
+    LONGER = 1 << 9  # a feature alone: its USB controller needs a byte more behind a frame that it is given
     BT_CONST_EXT = 1 << 10  # a feature alone: data bit timing has limits of its own
 
 
@@ -120,6 +125,32 @@ def config(answer: bytes) -> Config:
     return Config(highest + 1, software, hardware)
 
 
+def encode(rows: Frames, *, channel: int = 0, fd: bool = False, longer: bool = False) -> list[bytes]:
+    """The frames among `rows` as transfers to the adapter, one each; control rows and error frames are none.
+
+    fd: whether the channel was started so: all frames have the room of a CAN FD frame then.  longer: as `Mode.LONGER`.
+    Raises UsageError for a frame that such a channel can't send.
+    """
+    room = (FD_BYTES if fd else DATA_BYTES) + longer
+    more = rows.more.to_pylist() if rows.more is not None else [b""] * len(rows)
+    transfers = []
+    for i, (id, bits, length) in enumerate(zip(rows.id.tolist(), rows.flags.tolist(), rows.len.tolist(), strict=True)):
+        if bits & (Flag.CONTROL | Flag.ERROR):
+            continue
+        dlc = int(np.searchsorted(FD_LENGTH, length))
+        if bits & Flag.FD and not fd:
+            raise UsageError("a CAN FD frame can't go on a classic bus", where=f"frame {id:#x}", hint="fd: true")
+        if dlc > (15 if bits & Flag.FD else DATA_BYTES) or FD_LENGTH[dlc] != length:
+            raise UsageError(f"no CAN frame has {length} bytes", where=f"frame {id:#x}")
+        kind = (bits & Flag.EXTENDED != 0 or id > 0x7FF) << 31 | (bits & Flag.REMOTE != 0) << 30
+        flags = _HostFlag(0)
+        if bits & Flag.FD:
+            flags = _HostFlag.FD | (_HostFlag.BRS if bits & Flag.BRS else 0) | (_HostFlag.ESI if bits & Flag.ESI else 0)
+        payload = b"" if bits & Flag.REMOTE else rows.data[i].tobytes()[: min(length, DATA_BYTES)] + more[i]
+        transfers.append(struct.pack("<IIBBBB", ECHO, id | kind, dlc, channel, flags, 0) + payload.ljust(room, b"\0"))
+    return transfers
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """Frames, in the order of their arrival.
@@ -159,8 +190,9 @@ class Decoder:
         extended, remote, error = (can_id & np.uint32(1 << bit) != 0 for bit in (31, 30, 29))
         fd = flags & np.uint8(_HostFlag.FD) != 0
         id = can_id & np.uint32(0x1FFFFFFF)
+        heard = echo == HEARD
         good = (
-            ((echo == HEARD) | (echo < self._echoes))
+            (heard | (echo < self._echoes))
             & (head[:, 9] == self._channel)
             & (dlc <= 15)
             & (extended | error | (id <= 0x7FF))
@@ -168,9 +200,10 @@ class Decoder:
         )
         self.malformed += int(np.count_nonzero(~good))
         self.overruns += int(np.count_nonzero(good & (flags & np.uint8(_HostFlag.OVERFLOW) != 0)))
+        good &= heard
         if not good.any():
             return Decoded(empty(), np.empty(0, np.int64), np.empty(0, np.uint32) if self._stamped else None)
-        at, transfer, id, fd, flags, echo = at[good], transfer[good], id[good], fd[good], flags[good], echo[good]
+        at, transfer, id, fd, flags = at[good], transfer[good], id[good], fd[good], flags[good]
         extended, remote, error = extended[good], remote[good], error[good]
         # a dlc of 9 to 15 means 8 bytes in a classic frame
         length = np.where(fd, FD_LENGTH[dlc[good]], np.minimum(dlc[good], DATA_BYTES)).astype(np.uint8)
@@ -181,7 +214,6 @@ class Decoder:
             | _bit(fd, Flag.FD)
             | _bit(fd & (flags & np.uint8(_HostFlag.BRS) != 0), Flag.BRS)
             | _bit(fd & (flags & np.uint8(_HostFlag.ESI) != 0), Flag.ESI)
-            | _bit(echo != HEARD, Flag.TX)
         )
         held = np.where(remote & ~error, 0, length)
         data = raw[at[:, None] + np.arange(HEADER_BYTES, HEADER_BYTES + DATA_BYTES)]

@@ -48,6 +48,7 @@ class Code(IntEnum):
     NO_DEVICE = -4
     NOT_FOUND = -5
     BUSY = -6
+    TIMEOUT = -7
     INTERRUPTED = -10
     NOT_SUPPORTED = -12
 
@@ -75,6 +76,7 @@ _HINTS: Final = {
     Code.NO_DEVICE: "plug it in again",
     Code.NOT_FOUND: "plug it in again",
     Code.BUSY: "does another program use it?",
+    Code.TIMEOUT: "is anybody on the bus who acknowledges frames?",
 }
 
 
@@ -170,6 +172,7 @@ class Device:
         self._device = handle.getDevice() if device is None else device
         self.vendor, self.product = self._device.getVendorID(), self._device.getProductID()
         self._closed = False
+        self._writing = threading.Lock()
         self._claimed: list[int] = []
         self._detached: list[int] = []
 
@@ -216,8 +219,10 @@ class Device:
             self._handle.controlWrite(kind, request, value, index, data, REQUEST_MS)
 
     def write(self, endpoint: int, data: bytes, timeout_s: float) -> None:
-        """All of `data` to a bulk endpoint.  Raises PitwallError."""
-        with self._saying("takes no bytes"):
+        """All of `data` to a bulk endpoint; for any thread.  Raises PitwallError, also where it is closed."""
+        with self._writing, self._saying("takes no bytes"):
+            if self._closed:  # libusb would touch what it has freed
+                raise PitwallError("is closed", where=self.name)
             sent = self._handle.bulkWrite(endpoint, data, int(timeout_s * 1000))
         if sent != len(data):
             raise PitwallError(f"took {sent} of {len(data)} bytes", where=self.name, hint="does it hang?")
@@ -233,10 +238,11 @@ class Device:
         return transfer
 
     def close(self) -> None:
-        """Let go of the device, unless it was left.  Once more does nothing."""
-        if self._closed:  # libusb would touch what it has freed
-            return
-        self._closed = True
+        """Let go of the device, unless it was left; a write under way ends first.  Once more does nothing."""
+        with self._writing:
+            if self._closed:
+                return
+            self._closed = True
         gone = self.usb1.USBError
         for interface in self._claimed:
             with contextlib.suppress(gone):

@@ -5,7 +5,7 @@ Laws:
 1. A control unit has one request at a time: the next comes when it has answered, refused, or let `TIMEOUT_NS` pass.
 2. A PID is asked of one control unit: the first that says it has it.  What none has is not asked for.
 3. Where there is not time for all, each PID gets its share: whichever is the most of its own periods late comes first.
-4. A bus that answers nothing is left alone: `QUIET_AFTER` requests in vain, and there is one at growing pauses.
+4. A bus that answers nothing is left alone: `QUIET_AFTER` requests in vain, and all are asked at growing pauses.
 
 Pure: no clock, no bus.  Sources: ISO 15765-4 (ids, padding, time limits), ISO 15765-2 (frames of an answer, flow
 control), SAE J1979 (service 01, PIDs), ISO 14229-1 (reasons of a refusal).
@@ -19,11 +19,14 @@ from typing import Final
 
 import numpy as np
 
-from pitwall.frames import DATA_BYTES, Frames
+from pitwall.frames import DATA_BYTES, Flag, Frames
 
-ALL: Final = 0x7DF
-"""The id that every control unit listens to; each has one of its own, 0x7E0 to 0x7E7, and answers 8 above it."""
+ALL: Final = (0x7DF, 0x18DB33F1)
+"""The ids that every control unit listens to; it knows one of the two, and which one is found by asking."""
 ANSWERS: Final = range(0x7E8, 0x7F0)
+"""With 11 bits: each control unit has an id of its own, 0x7E0 to 0x7E7, and answers 8 above it."""
+LONG_ANSWERS: Final = range(0x18DAF100, 0x18DAF200)
+"""With 29 bits the last byte is the sender's address and the one before it the receiver's; 0xF1 is who asks."""
 
 MS: Final = 1_000_000
 TIMEOUT_NS: Final = 100 * MS
@@ -60,7 +63,7 @@ _PENDING: Final = 0x78
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A frame to send: its id, and its 8 bytes."""
+    """A frame to send: its id, of 29 bits where it has no room in 11, and its 8 bytes."""
 
     id: int
     data: bytes
@@ -108,6 +111,7 @@ class Poller:
         self._wanted = None if wanted is None else tuple(dict.fromkeys(wanted))
         self._units: dict[int, _Unit] = {}
         self._all_until_ns: int | None = None  # a request to all is under way until then
+        self._untried: list[int] = []  # of ALL, while nobody has answered
         self._again_ns = 0  # when all are asked who there is; only while nobody is known
         self._pauses = 0
         self._in_vain = 0  # in a row
@@ -139,7 +143,9 @@ class Poller:
         """What is to be sent now, after what was `heard` since the last time."""
         requests: list[Request] = []
         ids = heard.id
-        ours = (ids >= ANSWERS.start) & (ids < ANSWERS.stop) & (heard.flags == 0) & (heard.len > 1)
+        short = (ids >= ANSWERS.start) & (ids < ANSWERS.stop) & (heard.flags == 0)
+        long = (ids >= LONG_ANSWERS.start) & (ids < LONG_ANSWERS.stop) & (heard.flags == Flag.EXTENDED)
+        ours = (short | long) & (heard.len > 1)
         for row in np.flatnonzero(ours).tolist():
             self._answer(int(ids[row]), heard.data[row, : heard.len[row]].tobytes(), now_ns, requests)
         self._expire(now_ns)
@@ -171,7 +177,7 @@ class Poller:
         elif kind == 1 and len(payload) == DATA_BYTES and payload[2] == 0x41 and payload[3] == unit.waiting.pid:
             unit.waiting.lacks = (size << 8 | payload[1]) - (DATA_BYTES - 2)
             unit.waiting.until_ns = now_ns + NEXT_FRAME_NS
-            requests.append(Request(id - 8, _GO_ON))
+            requests.append(Request(_asked_by(id), _GO_ON))
         elif kind == 2 and unit.waiting.lacks > 0:
             unit.waiting.lacks -= len(payload) - 1
             unit.waiting.until_ns = now_ns + NEXT_FRAME_NS
@@ -232,7 +238,7 @@ class Poller:
             if self._units:
                 self.tally.answered += 1
                 self.quiet, self._in_vain, self._pauses = False, 0, 0
-            else:
+            elif not self._untried:
                 self._vain(now_ns)
         for unit in list(self._units.values()):
             if unit.waiting is not None and now_ns >= unit.waiting.until_ns:
@@ -259,15 +265,17 @@ class Poller:
             return
         if not self._units:
             if now_ns >= self._again_ns:
+                self._untried = self._untried or list(ALL)
                 self._all_until_ns = now_ns + TIMEOUT_NS
-                requests.append(self._request(ALL, 0x00))
+                requests.append(self._request(self._untried.pop(0), 0x00))
             return
+        self._untried = []
         asks = self.asks
         for unit in self._ordered():
             if unit.waiting is None and (pid := self._next(unit, asks[unit.answers], now_ns)) is not None:
                 unit.waiting = _Waiting(pid, now_ns + TIMEOUT_NS)
                 unit.asked_ns[pid] = now_ns
-                requests.append(self._request(unit.answers - 8, pid))
+                requests.append(self._request(_asked_by(unit.answers), pid))
 
     def _next(self, unit: _Unit, pids: Sequence[int], now_ns: int) -> int | None:
         if unit.lists:
@@ -292,6 +300,11 @@ class Poller:
 
     def _ordered(self) -> list[_Unit]:
         return [self._units[id] for id in sorted(self._units)]
+
+
+def _asked_by(answers: int) -> int:
+    """The id that a control unit is asked by, of the one that it answers with."""
+    return answers - 8 if answers in ANSWERS else 0x18DA00F1 | (answers & 0xFF) << 8
 
 
 def _period(unit: _Unit, pid: int) -> int:

@@ -160,7 +160,7 @@ class Polled:
                 t=[max(self._last, self._now())],
                 id=[request.id],
                 data=np.frombuffer(request.data, np.uint8).reshape(1, DATA_BYTES),
-                flags=int(Flag.TX),
+                flags=int(Flag.TX | (Flag.EXTENDED if request.id > 0x7FF else Flag(0))),
             )
             try:
                 self._sender.send(row)

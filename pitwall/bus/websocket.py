@@ -10,13 +10,12 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
+from pitwall.bus.bytestream import CONNECT_S, connected
 from pitwall.errors import PitwallError, UsageError
 
 if TYPE_CHECKING:
     from websockets.client import ClientProtocol
 
-CONNECT_S: Final = 3.0
-"""To connect and to be welcomed takes no longer on a network that is worth recording over."""
 SEND_S: Final = 1.0
 """A ping is some bytes: who hasn't taken it by then takes none."""
 READ_BYTES: Final = 65_536
@@ -44,7 +43,7 @@ class WebSocket:
         self._parts: list[bytes] = []
         self._ended = False
         try:
-            self._socket = socket.create_connection((host, port), CONNECT_S)
+            self._socket = connected(host, port)
         except OSError as error:
             what = f"can't be reached: {error.strerror or error}"
             raise PitwallError(what, where=name, hint="is the app's server started?") from error

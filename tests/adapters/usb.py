@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -444,10 +444,12 @@ class GsUsbAdapter(Adapter):
 
     def __init__(self, hub: Hub, serial: str = "0001", *, room: int | None = None, clock_us: int = 0) -> None:
         self._room, self._clock_us = room, clock_us
+        self.onto: Callable[[Frame], None] = lambda frame: None  # the bus that what is sent goes to
         super().__init__(hub, serial)
 
     def started(self) -> None:
         self.requests: list[tuple[int, int, bytes]] = []
+        self.sent: list[Frame] = []
         self.mode: int | None = None  # of the channel, while it is started
         self.overruns = 0
         self._overran = False
@@ -466,6 +468,21 @@ class GsUsbAdapter(Adapter):
             started, flags = struct.unpack("<II", data)
             with self._changed:
                 self.mode = flags if started else None
+
+    def written(self, data: bytes) -> None:
+        """A host frame to be sent: it goes on the bus, and is echoed as it was, with the time."""
+        with self._changed:
+            if self.mode is None or self.mode & 1:
+                raise USBErrorPipe
+            echo, id, dlc, channel, _, _ = struct.unpack_from("<IIBBBB", data)
+            fd = bool(self.mode & 1 << 8)
+            assert (len(data), channel) == (76 if fd else 20, 0)
+            frame = Frame(id & 0x1FFFFFFF, data[12 : 12 + dlc], bool(id >> 31))
+            self.sent.append(frame)
+            stamp = self.packed(frame)[-4:] if self.mode & 1 << 4 else b""
+            self._packets.append((struct.pack("<I", echo) + data[4:20] + stamp, []))
+            self._changed.notify_all()
+        self.onto(frame)
 
     @property
     def listens_only(self) -> bool:

@@ -17,8 +17,9 @@ from pitwall.bus import gs_usb
 from pitwall.bus.bittiming import Limits, Timing
 from pitwall.bus.gs_usb import HEARD, Decoder, Mode
 from pitwall.bus.message import payloads
-from pitwall.errors import PitwallError
+from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Flag, concat, same
+from tests.strategies import log
 
 FD_LENGTHS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64)
 
@@ -40,7 +41,8 @@ class Host(NamedTuple):
         return head + struct.pack("<I", self.stamp) if stamped else head
 
     def read(self, *, fd: bool, echoes: int):
-        """What a slow and obvious reader makes of it: its row, or None where no bus can have carried it."""
+        """What a slow and obvious reader makes of it: its row, or None where no bus can have carried it; what we sent
+        ourselves is no row, but what is right with it."""
         id, is_fd = self.can_id & 0x1FFFFFFF, bool(self.flags & 2)
         extended, remote, error = (bool(self.can_id >> bit & 1) for bit in (31, 30, 29))
         if self.echo_id != HEARD and self.echo_id >= echoes:
@@ -57,10 +59,8 @@ class Host(NamedTuple):
             kind |= (Flag.EXTENDED if extended else 0) | (Flag.REMOTE if remote else 0)
         if is_fd:
             kind |= Flag.FD | (Flag.BRS if self.flags & 4 else 0) | (Flag.ESI if self.flags & 8 else 0)
-        if self.echo_id != HEARD:
-            kind |= Flag.TX
         data = b"" if remote and not error else self.data[:length]
-        return id, int(kind), length, data, self.stamp
+        return (id, int(kind), length, data, self.stamp) if self.echo_id == HEARD else ()
 
 
 HOSTS = st.builds(
@@ -74,6 +74,15 @@ HOSTS = st.builds(
     st.integers(0, 0xFFFFFFFF),
 )
 TRANSFERS = st.lists(st.lists(HOSTS, max_size=4), max_size=8)
+
+SENDABLE = st.lists(
+    st.one_of(
+        st.tuples(st.integers(0, 0x7FF), st.sampled_from([Flag(0), Flag.REMOTE]), st.binary(max_size=8)),
+        st.tuples(st.integers(0, 0x1FFFFFFF), st.just(Flag.EXTENDED), st.binary(max_size=8)),
+    ),
+    max_size=5,
+)
+"""Id, flags and payload of frames that a classic bus can carry."""
 
 
 def rows_of(decoded):
@@ -97,10 +106,11 @@ def test_every_host_frame_is_read_as_a_slow_reader_reads_it_and_the_others_are_c
             row = host.read(fd=True, echoes=gs_usb.ECHOES if sends else 0)
             if row is None:
                 malformed += 1
-            else:
+                continue
+            overruns += host.flags & 1
+            if row:
                 wanted.append(row if stamped else (*row[:4], 0))
                 owners.append(i)
-                overruns += host.flags & 1
     assert rows_of(decoded) == wanted
     assert decoded.transfer.tolist() == owners
     assert (decoder.malformed, decoder.overruns) == (malformed, overruns)
@@ -157,6 +167,49 @@ def test_the_gs_usb_package_reads_classic_frames_alike(hosts, stamped):
             continue  # they take what no bus can carry
         theirs.append((frame.arbitration_id, frame.timestamp_us if stamped else 0))
     assert [(id, stamp) for id, _, _, _, stamp in ours] == theirs
+
+
+@given(rows=SENDABLE, channel=st.integers(0, 2))
+def test_what_is_sent_is_what_the_gs_usb_package_would_send(rows, channel):
+    wanted = []
+    for id, flags, data in rows:
+        theirs = GsUsbFrame(
+            id
+            | (their_constants.CAN_EFF_FLAG if flags & Flag.EXTENDED else 0)
+            | (their_constants.CAN_RTR_FLAG if flags & Flag.REMOTE else 0),
+            data,
+        )
+        theirs.channel = channel
+        if flags & Flag.REMOTE:
+            theirs.data = [0] * 8
+        wanted.append(theirs.pack(False))
+    frames = log([(0, id, int(flags), data) for id, flags, data in rows])
+    assert gs_usb.encode(frames, channel=channel) == wanted
+    roomy = gs_usb.encode(frames, channel=channel, fd=True, longer=True)
+    assert [one[:20] for one in roomy] == wanted
+    assert {len(one) for one in roomy} <= {12 + 64 + 1}
+
+
+@given(
+    id=st.integers(0, 0x7FF),
+    length=st.sampled_from(FD_LENGTHS),
+    flags=st.sampled_from([Flag.FD, Flag.FD | Flag.BRS, Flag.FD | Flag.BRS | Flag.ESI]),
+    data=st.binary(min_size=64, max_size=64),
+)
+def test_a_can_fd_frame_that_is_sent_is_heard_as_it_was(id, length, flags, data):
+    sent = log([(0, id, int(flags), data[:length])])
+    (transfer,) = gs_usb.encode(sent, fd=True)
+    heard = Decoder(fd=True, stamped=False).decode([struct.pack("<I", HEARD) + transfer[4:]])
+    assert rows_of(heard) == [(id, int(flags), length, data[:length], 0)]
+
+
+def test_what_no_bus_can_carry_is_not_sent():
+    with pytest.raises(UsageError, match="0x7: a CAN FD frame can't go on a classic bus"):
+        gs_usb.encode(log([(0, 7, int(Flag.FD), bytes(12))]))
+    with pytest.raises(UsageError, match="no CAN frame has 9 bytes"):
+        gs_usb.encode(log([(0, 7, int(Flag.FD), bytes(9))]), fd=True)
+    silent = log([(0, 7, int(Flag.ERROR), bytes(8))])
+    assert gs_usb.encode(silent) == []
 
 
 def test_an_adapter_that_lost_frames_says_so_and_each_time_is_counted():

@@ -481,3 +481,33 @@ def test_a_connection_whose_peer_owes_an_acknowledgement_dies_as_soon_as_one_tha
             assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
             assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         stream.close()
+
+
+def test_a_name_s_dead_addresses_leave_the_living_one_time(monkeypatch):
+    with contextlib.ExitStack() as stack:
+        alive = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = alive.getsockname()[1]
+        hosts = ["127.0.0.2", "127.0.0.3", "127.0.0.1"]
+        for host in hosts[:2]:  # nobody takes its connections, and there is no room for more: it answers nothing
+            deaf = stack.enter_context(socket.create_server((host, port), backlog=0))
+            for _ in range(2):
+                waits = stack.enter_context(socket.socket())
+                waits.setblocking(False)
+                waits.connect_ex(deaf.getsockname())
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, port)) for host in hosts]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        tried: list[float | None] = []
+        plain = socket.socket.connect
+        monkeypatch.setattr(
+            socket.socket, "connect", lambda self, to: (tried.append(self.gettimeout()), plain(self, to))
+        )
+        stream = bytestream.tcp("adapter", port)
+        assert stack.enter_context(alive.accept()[0]).getsockname()[0] == "127.0.0.1"
+        assert sum(tried) <= bytestream.CONNECT_S
+        stream.close()
+
+
+def test_a_name_without_an_address_is_said(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    with pytest.raises(PitwallError, match="adapter:1: can't be reached"):
+        bytestream.tcp("adapter", 1)

@@ -25,6 +25,7 @@ from pitwall.errors import PitwallError, UsageError
 from pitwall.frames import Control, Flag, concat, in_log_order, take
 from tests.adapters import usb as fakes
 from tests.adapters.usb import Frame, GsUsbAdapter, Hub, SlcanAdapter
+from tests.strategies import log
 
 SETTINGS = Settings(bitrate=500_000)
 LIMIT_S = 60
@@ -513,3 +514,22 @@ def test_a_device_that_keeps_its_transfers_while_it_is_opened_is_left_and_never_
     for transfer in list(adapter.flying):  # they come back after all, and the thread can go
         cancelled(transfer)
     hub.contexts = 0
+
+
+def test_what_is_sent_goes_out_is_echoed_and_not_heard(hub):
+    adapter = GsUsbAdapter(hub)
+    adapter.plug_in()
+    silent = plugged("usb:", hub).open()
+    with pytest.raises(UsageError, match="was opened to listen only"):
+        silent.send(log([(0, 0x123, 0, b"\1")]))
+    silent.close()
+    source = plugged("usb:", hub, Settings(bitrate=500_000, sends=True)).open()
+    sent = numbered(20)
+    source.send(log([(0, one.id, int(Flag.EXTENDED) * one.extended, one.data) for one in sent]))
+    adapter.hear(numbered(1))
+    assert frames_of(heard(source, 1)) == numbered(1)
+    assert adapter.sent == sent
+    assert sum(source.counted().values()) == 0
+    source.close()
+    with pytest.raises(PitwallError, match="is closed"):
+        source.send(log([(0, 0x123, 0, b"\1")]))

@@ -14,7 +14,7 @@ Answer = bytes | None | Callable[[], bytes | None]
 
 
 class Unit:
-    """A control unit that hears 0x7DF and an id of its own.
+    """A control unit that hears what all hear (0x7DF, or 0x18DB33F1 where `id` has 29 bits) and an id of its own.
 
     answers: PID -> the data of its answer; None: says nothing; a function, to be asked each time.  An answer that
     begins with 0x7F is a refusal.  What it has not it refuses.  The lists of what it has it makes itself.
@@ -23,6 +23,8 @@ class Unit:
 
     def __init__(self, channel: str, interface: str = "virtual", *, id: int = 0x7E8, answers: Mapping[int, Answer]):
         self.id, self.answers = id, dict(answers)
+        long = id > 0x7FF
+        self._hears = (0x18DB33F1, 0x18DA00F1 | (id & 0xFF) << 8) if long else (0x7DF, id - 8)
         self.asked: list[bytes] = []
         self.delay_s = 0.0
         self.mute = threading.Event()
@@ -30,8 +32,12 @@ class Unit:
         self._bus = can.Bus(channel, interface)
         self._stack = isotp.TransportLayerLogic(
             rxfn=self._receive,
-            txfn=lambda m: self._bus.send(can.Message(arbitration_id=id, is_extended_id=False, data=m.data)),
-            address=isotp.Address(isotp.AddressingMode.Normal_11bits, rxid=id - 8, txid=id),
+            txfn=lambda m: self._bus.send(can.Message(arbitration_id=id, is_extended_id=long, data=m.data)),
+            address=isotp.Address(
+                isotp.AddressingMode.Normal_29bits if long else isotp.AddressingMode.Normal_11bits,
+                rxid=self._hears[1],
+                txid=id,
+            ),
             params={"tx_padding": 0xAA},
         )
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -44,9 +50,10 @@ class Unit:
 
     def _receive(self, timeout: float) -> isotp.CanMessage | None:
         message = self._bus.recv(0.001)
-        if message is None or message.arbitration_id not in (0x7DF, self.id - 8):
+        if message is None or message.arbitration_id not in self._hears:
             return None
-        return isotp.CanMessage(arbitration_id=self.id - 8, dlc=8, data=bytes(message.data))
+        extended = message.is_extended_id
+        return isotp.CanMessage(arbitration_id=self._hears[1], dlc=8, data=bytes(message.data), extended_id=extended)
 
     def _serve(self) -> None:
         while not self._stop.is_set():
