@@ -10,6 +10,7 @@ braking): from the speed that the driver really had to the one that he really ha
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,8 +90,7 @@ def pace(laps: Sequence[Driven], most: Limits, at_full: Sequence[Gains]) -> Pace
     braking = _braking(laps, most, lateral_g)
     if not (_tells(at_full) and _tells([braking])):
         return UNKNOWN
-    # air only adds to what tyres brake: who brakes gently wherever he is fastest could do as well as when slower
-    return Pace(np.maximum.accumulate(_table([braking], BRAKING_PERCENTILE)), lateral_g, at_full)
+    return Pace(_table([braking], BRAKING_PERCENTILE, rises=True), lateral_g, at_full)
 
 
 def gains_at_full(lap: Driven) -> Gains:
@@ -155,8 +155,12 @@ def _tells(parts: Sequence[Gains]) -> bool:
     return int(counts.max()) >= FEWEST
 
 
-def _table(parts: Sequence[Gains], percent: float) -> Float64:
-    """By speed, of gains that tell.  Beyond what was driven it goes on as at its end."""
+def _table(parts: Sequence[Gains], percent: float, *, rises: bool = False) -> Float64:
+    """By speed, of gains that tell.  Beyond what was driven it goes on as at its end.
+
+    rises: at no speed it is less than the median of the slower ones.  So brakes do, as air only adds to what tyres
+    take: who brakes gently wherever he is fastest could do as well there as when slower.
+    """
     bins, gain = (np.concatenate(each) for each in zip(*parts, strict=True))
     gain = gain[np.argsort(bins, kind="stable")]  # those of one bin together; of small whole numbers that is quick
     ends = np.cumsum(np.bincount(bins)).tolist()
@@ -165,4 +169,6 @@ def _table(parts: Sequence[Gains], percent: float) -> Float64:
         if last - first >= FEWEST:
             at.append((each + 0.5) * BIN_MPS)
             values.append(percentile(np.sort(gain[first:last]), percent))
+    if rises:
+        values = [max(value, statistics.median(values[: i + 1])) for i, value in enumerate(values)]
     return np.asarray(np.interp(np.arange(0.0, 120.0, TABLE_MPS), at, values), np.float64)

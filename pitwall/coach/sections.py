@@ -43,8 +43,8 @@ class Part:
 class Places:
     """The sections of a corner, the same on every lap; they tile the lap with those of the other corners.
 
-    before: the row where the reference lap is slowest in the corner before it, or at its apex if that comes first, 0 for
-    the first one; after: where it is slowest in the next one, or the last row.
+    before: the row where the reference lap is slowest in the corner before it, or at its apex if that is first (0: for
+    the first corner).  after: where it is slowest in the next one, or the last row.
     """
 
     corner: Corner

@@ -1,4 +1,4 @@
-"""What a mistake is said to be worth, on laps drawn by hand: the mistake, and not how hard the lap braked or gripped."""
+"""What a mistake is said to be worth, on laps drawn by hand: the mistake, not how hard the lap braked or gripped."""
 
 from __future__ import annotations
 
