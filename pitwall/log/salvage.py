@@ -58,8 +58,9 @@ def survey(walk: Walk, expected: int, chain: int | None) -> Survey:
             if behind is None:
                 walk.position = start
                 return found
-            found.faults.append(Fault(start, message.what, expected, behind.tag.offset))
-            found.chain = None
+            if behind.position > start:  # else it was being written, and has become whole between two looks
+                found.faults.append(Fault(start, message.what, expected, behind.tag.offset))
+                found.chain = None
             message = behind
         tag = message.tag
         check_version(tag, walk.path)

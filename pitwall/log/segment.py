@@ -189,7 +189,6 @@ class SegmentReader:
         faults, self._chain = found.faults, found.chain
         if self._opening is None and self._whole and not faults:
             faults.append(Fault(found.start, _NO_SCHEMA, self._expected, self._expected))
-        self._whole = False
         for tag, position in found.in_order():
             begins = tag.offset if self._limit is None else min(tag.offset, self._limit)
             if begins > self._expected:

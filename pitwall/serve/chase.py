@@ -32,6 +32,7 @@ from pitwall.serve.successor import Successor
 
 if TYPE_CHECKING:
     from pitwall.frames import Frames
+    from pitwall.log.place import Damage
     from pitwall.log.session import Session
     from pitwall.project.building import Building
     from pitwall.project.generations import Generations
@@ -97,6 +98,7 @@ class Chase:
         self._over_s = math.inf  # when it ends, once it was stopped
         self._leaving: list[threading.Thread] = []
         self._refused: Definition | None = None  # by which nothing can be projected
+        self._damages: set[Damage] = set()  # those that were told
 
     def run(self, session: Session, definition: Definition) -> bool:
         """Follows the session to its end, until a newer one has begun, or its rows can be kept again.
@@ -152,6 +154,7 @@ class Chase:
                 return
             if now - looked_s >= LOOK_S:
                 looked_s = now
+                self._tell_damages(course)
                 following.recording = lock.recording(self._logs) == folder.name
                 self._show(course)
                 if not batches and self._latest.folder() != folder:
@@ -170,6 +173,12 @@ class Chase:
                 self._stop.wait(max(0.0, taken_s + TAKE_S - time.monotonic()))
             else:
                 self._stop.wait(POLL_S if now - heard_s < IDLE_S else IDLE_POLL_S)
+
+    def _tell_damages(self, course: Course) -> None:
+        for damage in course.tail.damages:
+            if damage not in self._damages:
+                self._damages.add(damage)
+                logger.warning("%s: the log is damaged: %s", course.session, damage)
 
     def _is_whole(self, course: Course) -> bool:
         """Whether nothing is to come: its session has ended, or nobody records it any more."""

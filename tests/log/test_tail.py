@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain, repeat
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pitwall.frames import same
-from pitwall.log import Tail, Writer, recover
+from pitwall.log import Tail, Writer, recover, walk
+from pitwall.log.bytefile import ByteFile, OnDisk
 from tests.log.drives import START_NS, everything, joined, record, rows_of, traffic
 
 
@@ -88,6 +95,56 @@ def test_a_tail_waits_for_the_rest_of_a_batch_that_is_half_there(tmp_path):
     tail.close()
     assert rows == rows_of(everything(path))
     assert not tail.damages
+
+
+class Growing:
+    """A file that is written while it is read: at each look a few bytes more of it are there.
+
+    there: how many are at first.
+    """
+
+    def __init__(self, whole: ByteFile, there: int, steps: Iterator[int]) -> None:
+        self._whole, self._there, self._steps = whole, there, steps
+
+    @property
+    def size(self) -> int:
+        self._there = min(self._whole.size, self._there + next(self._steps))
+        return self._there
+
+    @property
+    def is_whole(self) -> bool:
+        return self._there == self._whole.size
+
+    @property
+    def inode(self) -> int:
+        return self._whole.inode
+
+    def pread(self, size: int, position: int) -> bytes:
+        return self._whole.pread(max(0, min(size, self.size - position)), position)
+
+    def close(self) -> None:
+        """Whoever else looks at it goes on with it."""
+
+
+@pytest.fixture(scope="module")
+def drive(tmp_path_factory):
+    """A session of batches of 1 to 40 rows, still open."""
+    parts = [traffic(1 + i * i % 40, seed=i, start_ns=i * 10**9) for i in range(12)]
+    return record(tmp_path_factory.mktemp("logs"), parts)
+
+
+@given(steps=st.lists(st.one_of(st.just(0), st.integers(0, 60), st.integers(0, 3000)), max_size=80))
+def test_a_batch_that_becomes_whole_between_two_looks_is_no_damage(drive, steps):
+    whole = OnDisk(drive / f"{0:020d}.arrows")
+    opening = walk.Walk(drive, sealed=False, seed=0, file=whole).at(0)
+    file = Growing(whole, opening.end, chain(steps, repeat(100)))  # a segment comes with its beginning
+    with pytest.MonkeyPatch.context() as patch, closing(whole), closing(Tail(drive)) as tail:
+        patch.setattr(walk, "open_bytes", lambda path: file)
+        polls = []
+        while not file.is_whole or polls[-1:] != [[]]:
+            polls.append(tail.poll())
+    assert tail.damages == []
+    assert same(joined([rows for batches in polls for rows in batches]), everything(drive))
 
 
 def test_a_tail_sees_the_end_that_recovery_gives_a_session(tmp_path):

@@ -199,6 +199,7 @@ def _samples(plan: Plan, run: subprocess.Popen[str], where: tuple[str, int]) -> 
         workers = [one for pid, name in family(run.pid).items() if name not in processes and (one := cost(pid))]
         health = ask(where, "/health")[1]
         assert health["status"] in ("ok", "quiet"), health
+        assert health["live"]["log_damages"] == 0, health["live"]
         yield Sample(
             time.monotonic() - begun,
             {name: one for name, one in costs.items() if one is not None},
