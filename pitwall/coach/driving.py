@@ -228,7 +228,7 @@ class Seen:
 
         The best alone would charge a driver with what is chance: each has once been lucky.
         """
-        good = self.good[:, corner].tolist()
+        good: list[int] = self.good[:, corner].tolist()
         times_s = [float(self.driving.measured(lap).times_s[self.part, corner]) for lap in good]
         best_s = median(times_s[:BEST])
         known = max(BEST, sum(time_s <= best_s + MISTAKEN_S for time_s in times_s))
