@@ -84,7 +84,11 @@ def import_captures(
             else:
                 writer.control(Control.IMPORTED, int(rows.t[0]), fact)
         ends.append(int(timeline.frames.t[-1]))
-    return ImportReport(writer.session, len(without_control(timeline.frames)), timeline.problems, list(timeline.notes))
+    notes = list(timeline.notes)
+    usual = session_name(timeline.started_at_ns, car)
+    if session_id is None and writer.session != usual:
+        notes.append(f"{usual} began in the same second, with this car: was this imported before?")
+    return ImportReport(writer.session, len(without_control(timeline.frames)), timeline.problems, notes)
 
 
 def store_frames(

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 ELSEWHERE: Final = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """Addresses that stand in documentation alone: which of ours leads out is asked, and nothing is sent."""
 
+WHITE_ON_BLACK: Final = "\x1b[38;5;231;48;5;16m"
+"""Whatever a terminal's own colours are: dark squares on light are what every camera reads."""
+USUAL: Final = "\x1b[0m"
+
 
 def invite(tokens: Tokens, host: str, port: int, *, read_only: bool = False) -> None:
     """Prints a new link to the server on `host`; where it is for all addresses, by the one that leads out."""
@@ -27,7 +31,8 @@ def invite(tokens: Tokens, host: str, port: int, *, read_only: bool = False) -> 
 
         square = io.StringIO()
         segno.make(url, micro=False).terminal(square, compact=True)
-        announce(square.getvalue())
+        for line in square.getvalue().splitlines():
+            announce(f"{WHITE_ON_BLACK}{line}{USUAL}")
 
 
 def reached(host: str) -> str:

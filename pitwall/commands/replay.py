@@ -66,7 +66,9 @@ def replay(
     from pitwall.log.session import sessions as all_sessions
 
     # the variable of --car is that of other commands too, which take a car's name by it: that is no draft
-    if context.get_parameter_source("draft") is not ParameterSource.COMMANDLINE and draft and not draft.is_file():
+    if draft and not draft.is_file():
+        if context.get_parameter_source("draft") is ParameterSource.COMMANDLINE:
+            raise UsageError("is no file", where=draft, hint="--car takes a car.yaml here: a draft to compare with")
         draft = None
     if diff:
         from pitwall.commands.differing import show_changes

@@ -56,9 +56,17 @@ def retain(places: Places, keeping: Keeping, watch: bool, supervised: bool, as_j
         _watch(places, keeping, supervised=supervised)
         return
     gone: list[Gone] = []
-    problems = keep_round(places, keeping, tell=gone.append if as_json else click.echo)
+
+    def told(one: Gone) -> None:
+        gone.append(one)
+        if not as_json:
+            click.echo(one)
+
+    problems = keep_round(places, keeping, tell=told)
     if as_json:
         print_json([asdict(one) for one in gone])
+    elif not gone and not problems:
+        click.echo(f"nothing of {places.logs} is due", err=True)
     if problems:
         tell(problems)
         raise PitwallError("not all that was due could go", hint="what could not is still here, and whole")

@@ -27,6 +27,8 @@ from pitwall.log.walk import Walk
 SEALED_SUFFIX: Final = ".arrow"
 OPEN_SUFFIX: Final = ".arrows"
 TEMPORARY_SUFFIX: Final = ".tmp"
+LATEST: Final = ("_live", "latest")
+"""Names of the newest session."""
 
 _NAME: Final = re.compile(r"(\d{20})(\.arrows|\.arrow(?:\.enc)?)")
 _SESSION: Final = re.compile(r"(\d{8}T\d{6})Z-(.+?)(?:-\d+)?")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +25,8 @@ from pitwall.log.boot import boot_id
 from pitwall.log.hold import Hold
 from pitwall.log.recovery import Stump
 from pitwall.log.writer import Pace, Writer
+
+logger = logging.getLogger(__name__)
 
 Introduction = Sequence[tuple[int, Mapping[str, object]]]
 """The bus and the fact of each SOURCE row that a session begins with."""
@@ -76,6 +79,8 @@ class Outbox:
             assert header.zero_ns is not None
             self._first = header.zero_ns - zero
             self.last = self._first + self._stump.opening.last_t
+            gap_s = (clock() - zero - self.last) / 1e9
+            logger.warning("%s, cut off %.1f s ago, is gone on with: the time between is missing", self.session, gap_s)
         elif session_id is not None and (hold.logs / session_id).exists():
             what = f"there is a session {session_id!r} already"
             raise UsageError(what, where=hold.logs, hint="choose another name, or leave it to pitwall")

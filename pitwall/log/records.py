@@ -15,6 +15,7 @@ from pitwall.errors import UsageError
 from pitwall.log import durable
 from pitwall.log import manifest as manifests
 from pitwall.log.disk import DISK, Disk
+from pitwall.log.folder import LATEST
 from pitwall.log.manifest import Manifest
 
 FOLDER: Final = ".archived"
@@ -49,14 +50,19 @@ def archived(logs: Path) -> list[Record]:
 
 
 def find(logs: Path, name: str) -> Record:
-    """The archived session `name`: its id, or the beginning of one id only.  UsageError, with what comes close."""
+    """The archived session `name`: its id, the beginning of one id only, or "latest": the newest that is not here.
+
+    Raises UsageError, with what comes close.
+    """
     known = archived(logs)
+    if name in LATEST and (away := [one for one in known if not one.here]):
+        return away[-1]
     fits = [one for one in known if one.session == name]
     fits = fits or [one for one in known if name and one.session.startswith(name)]
     if len(fits) == 1:
         return fits[0]
     if fits:
-        ids = ", ".join(one.session for one in fits[:5])
+        ids = ", ".join(one.session for one in fits[:5]) + ", …" * (len(fits) > 5)
         raise UsageError(f"{name!r} is the beginning of {len(fits)} archived sessions", where=logs, hint=ids)
     close = difflib.get_close_matches(name, [one.session for one in known], 3, 0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else "`pitwall sessions --archived` lists them"

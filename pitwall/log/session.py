@@ -6,19 +6,15 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from pitwall.errors import LogError, UsageError
 from pitwall.log import lock, records
 from pitwall.log import tag as tags
-from pitwall.log.folder import Segment, header, header_by_name, segments
+from pitwall.log.folder import LATEST, Segment, header, header_by_name, segments
 from pitwall.log.opening import Header
 from pitwall.log.published import Recorder
 from pitwall.log.tag import Tag
 from pitwall.log.walk import Walk
-
-LATEST: Final = ("_live", "latest")
-"""Names of the newest session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,8 @@ def find(logs: Path, name: str) -> Session:
         return fits[0]
     ids = [session.id for session in fits] or difflib.get_close_matches(name, [session.id for session in known], 3, 0.5)
     if fits:
-        raise UsageError(f"{name!r} is the beginning of {len(fits)} sessions", where=logs, hint=", ".join(ids[:5]))
+        hint = ", ".join(ids[:5]) + ", …" * (len(ids) > 5)
+        raise UsageError(f"{name!r} is the beginning of {len(fits)} sessions", where=logs, hint=hint)
     hint = f"did you mean {' or '.join(ids)}?" if ids else "`pitwall sessions` lists them"
     raise UsageError(f"there is no session {name!r}", where=logs, hint=hint)
 

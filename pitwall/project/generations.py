@@ -129,14 +129,15 @@ class Generations:
         In their order, but for those that are being built or read.  Which sessions' were removed.
         enough: told how many things were removed.
         """
-        for count, left in enumerate([*self._broken(), *self._dead_spills()]):
+        aside = [*self._broken(), *self._dead_spills()]
+        for count, left in enumerate(aside):
             if enough(count):
                 return []
             with contextlib.suppress(OSError):
                 (discard if left.name.startswith(".spill-") else drop)(left)
         removed: list[str] = []
         for session in sessions:
-            if enough(len(removed)):
+            if enough(len(aside) + len(removed)):
                 break
             try:
                 with self.building(session):

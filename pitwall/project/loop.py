@@ -23,6 +23,9 @@ from pitwall.project.recent import Recent
 from pitwall.project.room import WriteError
 from pitwall.project.store import Store
 
+Seen = Callable[[Frames, list[Rows]], None]
+"""Is told of a batch, and of the rows that it gave."""
+
 
 class Projector:
     """A pipeline and the store that its rows go to.
@@ -53,13 +56,14 @@ class Projector:
         """Whether the last commit is done.  Who commits without waiting for that has rows and tables pile up."""
         return self.store.idle
 
-    def apply(self, frames: Frames) -> list[Rows]:
-        """Appends what the next batch of the log gives; returns it too."""
+    def apply(self, frames: Frames, seen: Seen | None = None) -> None:
+        """Appends what the next batch of the log gives.  seen: told of it first: what can't be written is seen, too."""
         applied = self.pipeline.apply(frames)
+        if seen is not None:
+            seen(frames, applied.rows)
         if self.keeping:
             with _writing(self.pipeline):
                 self.store.append(applied.rows, applied.control, applied.rejected)
-        return applied.rows
 
     def commit(self) -> None:
         """Lets readers see, soon, what was applied."""
@@ -107,9 +111,7 @@ class Projector:
         return self.store.built
 
 
-def project(
-    batches: Iterable[Frames | None], projector: Projector, seen: Callable[[Frames, list[Rows]], None] | None = None
-) -> None:
+def project(batches: Iterable[Frames | None], projector: Projector, seen: Seen | None = None) -> None:
     """Applies `batches` in their order, and commits when they say so and at their end.
 
     seen: told of each batch, and of the rows that it gave.
@@ -118,9 +120,7 @@ def project(
         if frames is None:
             projector.commit()
             continue
-        rows = projector.apply(frames)
-        if seen is not None:
-            seen(frames, rows)
+        projector.apply(frames, seen)
     projector.commit()
 
 

@@ -64,12 +64,17 @@ class Held:
 
 
 class Recent:
-    """The newest rows of a projection's tables.  For one thread; what `parts` gave is for all."""
+    """The newest rows of a projection's tables.  For one thread; what `parts` gave is for all.
 
-    def __init__(self, tables: Sequence[Table], keep_ns: int = KEPT_NS, most_bytes: int = KEPT_BYTES) -> None:
+    begin: ns; rows from before it are passed over: they will be old once all that is there already has come.
+    """
+
+    def __init__(
+        self, tables: Sequence[Table], keep_ns: int = KEPT_NS, most_bytes: int = KEPT_BYTES, begin: int = EVER
+    ) -> None:
         columns = sum(1 + len(table.channels) for table in tables)
         most_rows = most_bytes // (8 * max(1, columns))
-        self._tables = {table.name: _Newest(table, keep_ns, most_rows) for table in tables}
+        self._tables = {table.name: _Newest(table, keep_ns, most_rows, begin) for table in tables}
 
     def take(self, rows: Rows) -> None:
         """The next rows of one of the tables, in the order of the log; they are copied."""
@@ -89,10 +94,11 @@ class Recent:
 class _Newest:
     """Those of one table, in arrays that are written from their beginning to their end, once."""
 
-    def __init__(self, table: Table, keep_ns: int, most_rows: int) -> None:
+    def __init__(self, table: Table, keep_ns: int, most_rows: int, begin: int) -> None:
         self._table = table
         self._keep_ns = keep_ns
         self._most_rows = most_rows
+        self._begin = begin
         self.clear()
 
     def clear(self) -> None:
@@ -108,6 +114,9 @@ class _Newest:
         """t: (m,), m > 0."""
         if bool((t[1:] < t[:-1]).any()) or (self._rows and t[0] < self._t[self._rows - 1]):
             self._since = NEVER  # no source does that; one that did would be answered by the store
+        if t[-1] < self._begin:
+            self._since = max(self._since, int(t[-1]) + 1)
+            return
         skip = max(0, len(t) - self._most_rows // 2)
         if skip:  # more than is kept
             since = max(self._since, int(t[skip - 1]) + 1)

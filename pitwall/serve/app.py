@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from sanic import Config, Sanic
@@ -75,6 +76,9 @@ NAMES: Final = {404: "unknown-path", 405: "wrong-method", 408: "too-slow", 413: 
 COUNTED: Final = frozenset({401, 403, 408, 413, 421, 429, 503, 504, 507})
 """Refusals: what a limit or the guard answers with."""
 
+METHODS: Final = ("GET", "HEAD", "POST")
+"""All that any operation has."""
+
 HINTS: Final = {
     408: "send the request at once",
     413: f"a head of 8 kB and a body of {MAX_REQUEST_BYTES:,} bytes are taken at most",
@@ -117,8 +121,19 @@ def _problem(request: Request, error: Exception) -> Problem:
     if isinstance(error, SanicException) and error.status_code < 500:
         hint = HINTS.get(error.status_code, "")
         name = NAMES.get(error.status_code, f"http-{error.status_code}")
-        return Problem(name, str(error), hint=hint, headers=error.headers)
+        headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+        return Problem(name, str(error), hint=hint, headers=headers)
     if isinstance(error, SanicException):
         return Problem(f"http-{error.status_code}", str(error))
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
     return Problem("internal", f"{type(error).__name__} while answering", hint="what pitwall printed says more")
+
+
+def _allowed(request: Request) -> str:
+    """Methods by which that path can be asked: Sanic's own list is empty where several operations share one."""
+    found = []
+    for method in METHODS:
+        with suppress(SanicException):
+            request.app.router.get(request.path, method, request.headers.get("host"))
+            found.append(method)
+    return ", ".join(found)

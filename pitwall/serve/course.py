@@ -18,7 +18,7 @@ from pitwall.log.reader import Tail
 from pitwall.project.loop import Projector, project, projecting_in_memory, projecting_into
 from pitwall.project.memory import memory
 from pitwall.project.pipeline import Pipeline
-from pitwall.project.recent import KEPT_BYTES, Recent
+from pitwall.project.recent import KEPT_BYTES, KEPT_NS, Recent
 from pitwall.project.room import NoRoomError, Room, WriteError
 from pitwall.serve.following import Following
 
@@ -50,7 +50,9 @@ class Course:
         self._room = generations.room
         pipeline = Pipeline(definition.car, session.header)
         with contextlib.ExitStack() as stack:
-            self.projector: Projector = stack.enter_context(_projecting(pipeline, generations, right))
+            begin = round(session.duration_s * 1e9) - KEPT_NS
+            recent = Recent(pipeline.tables, KEPT_NS, min(KEPT_BYTES, memory().bytes // KEPT_PART), begin)
+            self.projector: Projector = stack.enter_context(_projecting(pipeline, generations, right, recent))
             self.tail = stack.enter_context(contextlib.closing(Tail(session.path)))
             self.following = Following(session.header, self.projector, self.tail, written=session.rows)
             self._open = stack.pop_all()
@@ -110,9 +112,10 @@ def joined(batches: list[Frames]) -> Iterator[Frames]:
 
 
 @contextlib.contextmanager
-def _projecting(pipeline: Pipeline, generations: Generations, right: Building | None) -> Iterator[Projector]:
+def _projecting(
+    pipeline: Pipeline, generations: Generations, right: Building | None, recent: Recent
+) -> Iterator[Projector]:
     """A projector into a new generation; in memory, where another process builds it; without room, into nothing."""
-    recent = Recent(pipeline.tables, most_bytes=min(KEPT_BYTES, memory().bytes // KEPT_PART))
     with contextlib.ExitStack() as stack:
         try:
             generations.room.check()

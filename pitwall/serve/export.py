@@ -134,6 +134,9 @@ async def export(request: Request, wanted: Wanted, sid: str) -> None:
     media = mcap.MEDIA if wanted.format == "mcap" else MEDIA[wanted.format]
     name = f'attachment; filename="{about.id}.{wanted.format}"'
     response = await request.respond(content_type=media, headers={"Content-Disposition": name})
+    if request.method == "HEAD":
+        await response.send(end_stream=True)
+        return
     for first, last in messages.windows(begin, stop):
         found = await readings.ask(about.id, lambda cursor, a=first, b=last: file.read(cursor, a, b))  # type: ignore[misc]
         if told.edition.is_replaced_by(found.edition):

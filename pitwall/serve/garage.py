@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,9 +21,9 @@ from pitwall.car import names
 from pitwall.car.heard import heard
 from pitwall.derive import Deriver
 from pitwall.errors import PitwallError
-from pitwall.log.folder import header, header_by_name
+from pitwall.log.folder import LATEST, header, header_by_name
 from pitwall.log.remarks import NOTHING, Remarks, remarks
-from pitwall.log.session import LATEST, Session, find, sessions
+from pitwall.log.session import Session, find, sessions
 from pitwall.project.build import stale
 from pitwall.project.catalog import Catalog, catalog
 from pitwall.project.generations import Generations
@@ -64,7 +64,7 @@ class Shelf:
         self._definitions = definitions
         self.rebuilds = Rebuilds()
         self._lock = threading.Lock()
-        self._headers: dict[str, Header] = {}  # of the sessions that were asked for
+        self._headers: dict[str, tuple[tuple[int, int] | None, Header]] = {}  # of those asked for, and of what folder
         self._opening: dict[str, threading.Lock] = {}
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
         self._remarks: dict[str, tuple[int, Remarks]] = {}  # of as many rows
@@ -95,29 +95,41 @@ class Shelf:
                 self._opening = {name: lock for name, lock in self._opening.items() if lock.locked()}
             opening = self._opening.setdefault(session.id, threading.Lock())
         with opening:
-            opened = self._opened.get(session.id)
-            if opened is None or not self._is_current(opened, session):
-                self._let_go(session.id)
-                opened = self._open(find(self._logs, session.id))  # as it is now: what is built must be whole
+            known = self._opened.get(session.id)
+            if known is not None and self._is_current(known, session):
+                cursor = self._another(known)
+                if cursor is not None:
+                    return cursor
+            self._let_go(session.id)
+            opened = self._open(find(self._logs, session.id))  # as it is now: what is built must be whole
+            cursor = opened.projection.connection.cursor()
             opened.used_s = time.monotonic()
             with self._lock:
                 self._opened[session.id] = opened
-                self._opened.move_to_end(session.id)
                 oldest = [] if len(self._opened) <= most_open() else [self._opened.popitem(last=False)[1]]
             for leaving in oldest:
                 leaving.stack.close()
-            return opened.projection.connection.cursor()
+            return cursor
 
     def fingerprint(self, id: str) -> str:
         """Of the pipeline that the session's projection would be built with now; empty: its car can't be had."""
         try:
-            about = self._headers.get(id) or header(self._logs / id) or header_by_name(self._logs / id)
-            while id not in self._headers and len(self._headers) >= HEADERS:
-                self._headers.pop(next(iter(self._headers)), None)
-            self._headers[id] = about
+            about = self._header(id)
             return origin(self._definitions.get(about.car).car, about).fingerprint
         except PitwallError:
             return ""
+
+    def _header(self, id: str) -> Header:
+        """Of the session that its folder holds now: one of the same name may have taken its place."""
+        folder = self._logs / id
+        now, known = _stamp(folder), self._headers.get(id)
+        if known is None or known[0] != now:
+            known = now, header(folder) or header_by_name(folder)
+            with self._lock:
+                while len(self._headers) >= HEADERS:
+                    self._headers.pop(next(iter(self._headers)))
+                self._headers[id] = known
+        return known[1]
 
     def remarks(self, session: Session) -> Remarks:
         """What people said of the session; nothing, where its log can't be read."""
@@ -159,11 +171,16 @@ class Shelf:
         return {channel.name: channel.hold_s for table in tables for channel in table.channels}
 
     def catalog(self, id: str) -> tuple[str, Catalog]:
-        """The session's car, and what that has driven, of sessions with a current projection."""
+        """The session's car, and what every car has driven, of sessions with a current projection."""
         car = self.find(id).header.car
-        definition = self._definitions.get(car).car
-        ours = [(session, definition) for session in self.sessions() if session.header.car == car]
-        return car, catalog(ours, self.generations)
+        definitions = {car: self._definitions.get(car).car}
+        listed = self.sessions()
+        for other in {session.header.car for session in listed} - {car}:
+            with suppress(PitwallError):  # it can't be had: nothing of it is current
+                definitions[other] = self._definitions.get(other).car
+        # of all cars: what is written has the place of what was there
+        of = [(one, definitions[one.header.car]) for one in listed if one.header.car in definitions]
+        return car, catalog(of, self.generations)
 
     def projected(self, id: str) -> bool:
         """Whether that session has a projection, stale or not."""
@@ -187,6 +204,15 @@ class Shelf:
         self._closing = True
         for id in list(self._opened):
             self._let_go(id)
+
+    def _another(self, opened: _Opened) -> duckdb.DuckDBPyConnection | None:
+        """A cursor on what is open; None: another thread has let go of it meanwhile."""
+        with self._lock:
+            if self._opened.get(opened.session.id) is not opened:
+                return None
+            opened.used_s = time.monotonic()
+            self._opened.move_to_end(opened.session.id)
+            return opened.projection.connection.cursor()
 
     def _open(self, session: Session) -> _Opened:
         stack = ExitStack()

@@ -51,7 +51,7 @@ async def upload(request: Request, wanted: Wanted) -> HTTPResponse:
     importer = request.app.ctx.importer
     try:
         line = await _checked(request, wanted)
-        taken = await asyncio.to_thread(importer.uploads.begin, wanted.name, _length(request))
+        taken = await _begun(request, wanted.name)
     except Problem:
         await _hear_out(request)
         raise
@@ -100,6 +100,22 @@ def _line(text: str) -> str:
     if isinstance(wrong, str):
         raise Problem("bad-parameter", f"start_line={text[:80]}: {wrong}", hint=f"start_line: {LINE}")
     return f"{a!r},{b!r},{c!r},{d!r}"
+
+
+async def _begun(request: Request, name: str) -> Upload:
+    """A file for it.  Who is gone by the time that it is there leaves none behind."""
+    uploads = request.app.ctx.importer.uploads
+    beginning = asyncio.ensure_future(asyncio.to_thread(uploads.begin, name, _length(request)))
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        beginning.add_done_callback(_unwanted)
+        raise
+
+
+def _unwanted(beginning: asyncio.Future[Upload]) -> None:
+    if not beginning.cancelled() and beginning.exception() is None:
+        asyncio.get_running_loop().run_in_executor(None, beginning.result().remove)
 
 
 async def _take(request: Request, upload: Upload) -> None:

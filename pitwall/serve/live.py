@@ -71,7 +71,7 @@ OPERATIONS: Final = (live,)
 async def _events(serving: Serving, since: Left | None) -> AsyncIterator[bytes]:
     """since: where the client left, until it has what it missed."""
     broadcast, streams = serving.broadcast, serving.streams
-    seen, shown, id = 0, None, ""
+    seen, shown, id = 0, None, "-"
     while not broadcast.closing:
         now = broadcast.tick
         if now > seen:
@@ -93,7 +93,7 @@ async def _events(serving: Serving, since: Left | None) -> AsyncIterator[bytes]:
                 await broadcast.after(seen)
         except TimeoutError:
             yield b": ping\n\n"
-    yield event("-", "closing", {})
+    yield event(id, "closing", {})  # by which who comes back to the next server is told what it missed
 
 
 def keep_buffers_small(transport: asyncio.Transport) -> None:

@@ -34,10 +34,11 @@ ID: Final = re.compile(r"([\w.-]{1,128})@(\d{1,18})(?:@(\d{1,18}))?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Where a client left.  t: ns, of the newest value that it has."""
+    """Where a client left.  t: ns, of the newest value that it has.  place: in the log; of a replay, in time, ns."""
 
     session: str
     t: int
+    place: int
 
     def is_of(self, picture: Picture) -> bool:
         """Whether the session that is shown is that one, or there is none yet: then it may become so."""
@@ -47,7 +48,7 @@ class Left:
 def left(id: str) -> Left | None:
     """What an event's id says; None: it is none."""
     found = ID.fullmatch(id)
-    return Left(found[1], int(found[3] or 0)) if found else None
+    return Left(found[1], int(found[3] or 0), int(found[2])) if found else None
 
 
 def is_caught_up(picture: Picture) -> bool:

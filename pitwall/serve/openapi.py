@@ -108,7 +108,9 @@ def _upgrade(socket: Socket) -> dict[str, Any]:
 def _spoken(socket: Socket) -> dict[str, Any]:
     """What goes to and fro on a WebSocket, for which OpenAPI has no words of its own."""
     hears = {"schema": {"$ref": _REF.format(name=socket.hears.__name__)}} if socket.hears is not None else {}
-    return {"subprotocols": list(socket.protocols), "client": hears, "server": {"description": socket.tells}}
+    closes = {str(code): why for code, why in sorted(socket.closes.items())}
+    told = {"description": socket.tells}
+    return {"subprotocols": list(socket.protocols), "client": hears, "server": told, "closes": closes}
 
 
 def _tagged(one: Operation) -> bool:

@@ -6,11 +6,11 @@ Routes, the reading of what comes and the OpenAPI document are all made from the
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from pitwall.serve.limits import MAX_REQUEST_BYTES
+from pitwall.serve.limits import MAX_REQUEST_BYTES, MAX_SAID_BYTES
 from pitwall.serve.parameters import JSON as JSON
 from pitwall.serve.parameters import Nothing, reader
 from pitwall.serve.problem import Problem
@@ -32,17 +32,30 @@ OF_A_SESSION: Final = ("unknown-session", "no-live-session", "no-projection", "t
 """Whoever asks a session's projection may be told so."""
 
 
+CLOSES: Final = {
+    1001: "the server stops",
+    1002: "what came is no WebSocket's",
+    1007: "a text that came is no UTF-8",
+    1009: f"a message that came has more than {MAX_SAID_BYTES:,} bytes",
+    1011: "no answer to a ping came within 20 s",
+    1013: "there are too many streams: try again later",
+}
+"""Codes by which a WebSocket is closed from here (RFC 6455, and IANA's registry)."""
+REFUSES: Final = CLOSES | {1008: "what was asked for can't be had, as the message before says"}
+
+
 @dataclass(frozen=True, slots=True)
 class Socket:
     """What is spoken on a WebSocket.  hears: the type of what a client says, as JSON; None: another protocol's.
 
     tells: in words, what it is told.  protocols: names of sub-protocols, of which a client asks for one; none: there
-    are none.
+    are none.  closes: why, by code.
     """
 
     tells: str
     hears: type[Struct] | None = None
     protocols: tuple[str, ...] = ()
+    closes: Mapping[int, str] = field(default_factory=lambda: CLOSES)
 
 
 @dataclass(frozen=True, slots=True)

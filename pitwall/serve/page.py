@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from sanic.response import HTTPResponse
 
+from pitwall.serve.serving import has
+
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
@@ -100,7 +102,7 @@ def _add_file(app: App, path: str, file: File) -> None:
     headers = {"ETag": file.etag, "Cache-Control": lasting, "Vary": "Accept-Encoding"}
 
     async def page(request: Request) -> HTTPResponse:
-        if request.headers.get("if-none-match") == file.etag:
+        if has(request, file.etag):
             return HTTPResponse(b"", 304, headers)
         if file.zipped is not None and "gzip" in request.headers.get("accept-encoding", ""):
             return HTTPResponse(file.zipped, 200, {**headers, "Content-Encoding": "gzip"}, file.content_type)

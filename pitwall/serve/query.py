@@ -33,7 +33,8 @@ class Wanted(Tabled, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A question."""
 
     sql: Annotated[
-        str, Meta(description="one SELECT; SHOW TABLES lists what there is", examples=["SELECT lap, time_s FROM laps"])
+        str,
+        Meta(description="one SELECT; SHOW TABLES lists what there is", examples=["SELECT number, time_s FROM laps"]),
     ] = ""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
@@ -73,7 +73,7 @@ class Garage(Protocol):
         """Of the pipeline that the session's projection would be built with now; empty: nobody can say."""
 
     def catalog(self, id: str) -> tuple[str, Catalog]:
-        """The session's car, and what that has driven, of sessions with a current projection."""
+        """The session's car, and what every car has driven, of sessions with a current projection."""
 
     def projected(self, id: str) -> bool:
         """Whether that session has a projection, stale or not: a question to it waits for no build."""
@@ -130,6 +130,17 @@ class Told(Generic[T]):
     def pipeline(self) -> dict[str, object]:
         """What the API says of where it is from."""
         return self.edition.pipeline()
+
+
+@contextlib.contextmanager
+def had() -> Iterator[None]:
+    """Problem: the projection can't be had, whatever keeps it from that."""
+    try:
+        yield
+    except PitwallError as error:
+        raise Problem("no-projection", str(error), hint=error.hint) from error
+    except duckdb.Error as error:
+        raise Problem("no-projection", str(error), hint="ask again") from error
 
 
 class Readings:
@@ -202,7 +213,7 @@ class Readings:
         return self._garage.rebuilds
 
     async def catalog(self, session: str) -> tuple[str, Catalog]:
-        """The session's car, and what that has driven, of sessions with a current projection."""
+        """The session's car, and what every car has driven, of sessions with a current projection."""
         return await self._run(lambda: self._garage.catalog(session))
 
     async def projected(self, sessions: Sequence[str]) -> list[str]:

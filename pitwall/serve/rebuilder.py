@@ -136,7 +136,6 @@ class Rebuilder(Companion):
 
     def _begin(self, session: str) -> None:
         forced = session in self._asked
-        self._asked.pop(session, None)
         order = Order(
             session,
             self._logs,
@@ -147,6 +146,7 @@ class Rebuilder(Companion):
             leave_free=self._leave_free,
         )
         self._workers[session] = Worker(order)
+        self._asked.pop(session, None)  # only now: where no process can be had it is asked for still
         self._shelf.rebuilds.began[session] = time.time_ns()
 
     def _end(self, session: str, worker: Worker) -> None:
@@ -158,8 +158,10 @@ class Rebuilder(Companion):
             rebuilds.done += bool(outcome["report"]["reason"])
             rebuilds.ended = (session, *(one for one in rebuilds.ended if one != session))[:MOST_ENDED]
             rebuilds.failed.pop(session, None)
-        elif "busy" in outcome and worker.order.force:
-            rebuilds.failed[session] = outcome["busy"]
+        elif "busy" in outcome:
+            if worker.order.force:
+                rebuilds.failed[session] = outcome["busy"]
+            return  # whoever is at it makes it current: it is looked at again with all others, and those go on
         elif "error" in outcome:
             logger.warning("%s was not rebuilt: %s", session, outcome["error"])
             rebuilds.failed[session] = outcome["error"]

@@ -17,20 +17,19 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
-import duckdb
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from pitwall.errors import PitwallError
 from pitwall.serve.broadcast import TICK_S, Broadcast, event
 from pitwall.serve.choosing import Choice, Choosing, said
 from pitwall.serve.encoding import dumps
 from pitwall.serve.limits import MAX_REPLAYS
 from pitwall.serve.live import PING_S, keep_buffers_small
 from pitwall.serve.missed import left
-from pitwall.serve.operations import EVENTS, Socket, operation, socket
+from pitwall.serve.operations import EVENTS, REFUSES, Socket, operation, socket
 from pitwall.serve.parameters import reader
 from pitwall.serve.player import FASTEST, SLOWEST
 from pitwall.serve.problem import Problem
+from pitwall.serve.reading import had
 from pitwall.serve.reel import Reel, reel_of
 from pitwall.serve.serving import LIVE, answer
 from pitwall.serve.signals import MAX_T_NS
@@ -101,7 +100,7 @@ async def replay(request: Request, wanted: Wanted) -> None:
             serving.replays[id] = reel = await _reel(serving, wanted)
             before = left(request.headers.get("last-event-id", ""))
             if before is not None and before.session == reel.cast.session:
-                reel.seek(before.t)  # a browser that takes its stream up again, by itself
+                reel.seek(before.place)  # a browser that takes its stream up again, by itself
             keep_buffers_small(transport)
             response = await request.respond(content_type=EVENTS, headers={"X-Accel-Buffering": "no"})
             async for chunk in _events(serving, id, reel):
@@ -115,7 +114,7 @@ TOLD: Final = "`replay`, then what the events of `/replay` are, as on `/live/ws`
 _taken = reader(Wanted, in_body=False)
 
 
-@socket("/replay/ws", Socket(TOLD, hears=Said), takes=Wanted)
+@socket("/replay/ws", Socket(TOLD, hears=Said, closes=REFUSES), takes=Wanted)
 async def replay_ws(request: Request, ws: WebsocketImplProtocol) -> None:
     """The same as a WebSocket, by which it is steered, too.
 
@@ -198,7 +197,8 @@ def _counted(serving: Serving) -> Iterator[str]:
 
 
 async def _reel(serving: Serving, wanted: Wanted) -> Reel:
-    reel = await reel_of(serving, wanted.session, wanted.speed)
+    with had():
+        reel = await reel_of(serving, wanted.session, wanted.speed)
     reel.player.playing = not wanted.pause
     if wanted.t_from is not None:
         reel.seek(wanted.t_from)
@@ -240,16 +240,13 @@ async def _played(serving: Serving, reel: Reel) -> AsyncIterator[Broadcast]:
 
 async def _step(serving: Serving, reel: Reel) -> None:
     """What is due by now.  Problem: it can't be had any more."""
-    try:
+    with had():
         await reel.step(serving.readings, time.monotonic())
-    except PitwallError as error:
-        raise Problem("no-projection", str(error), hint=error.hint) from error
-    except duckdb.Error as error:
-        raise Problem("no-projection", str(error), hint="play it again") from error
 
 
 async def _events(serving: Serving, id: str, reel: Reel) -> AsyncIterator[bytes]:
-    yield event(*_first(id, reel))
+    first = about, *_ = _first(id, reel)
+    yield event(*first)
     try:
         async with _played(serving, reel) as broadcast:
             seen = 0
@@ -266,8 +263,8 @@ async def _events(serving: Serving, id: str, reel: Reel) -> AsyncIterator[bytes]
     except Problem as problem:
         reel.trouble = problem
     if reel.trouble is not None:
-        yield event("-", "problem", reel.trouble.document())
-    yield event("-", "closing", {})
+        yield event(about, "problem", reel.trouble.document())
+    yield event(about, "closing", {})
 
 
 def _message(id: str, kind: str, body: dict[str, Any]) -> str:

@@ -140,10 +140,16 @@ async def asked(request: Request, session: str, question: Callable[[duckdb.DuckD
     def of(edition: Edition) -> None:
         if edition.final:
             request.ctx.tag = _tag(request, session, edition)
-            if request.ctx.tag in request.headers.get("if-none-match", "").split(", "):
+            if has(request, request.ctx.tag):
                 raise UnchangedError(request.ctx.tag)
 
     return await request.app.ctx.readings.ask(session, question, of=of)
+
+
+def has(request: Request, tag: str) -> bool:
+    """Whether the client has that very answer, as it says: also where somebody on the way weakened its tag (`W/`)."""
+    said = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    return tag in said or said == ["*"]
 
 
 def _tag(request: Request, session: str, edition: Edition) -> str:

@@ -23,6 +23,9 @@ GOING_AWAY: Final = 1001
 TRY_AGAIN: Final = 1013
 """Close codes (RFC 6455, and IANA's registry)."""
 
+LEAVE_S: Final = 5.0
+"""For a client to say that it has heard that it is closed: a phone with a bad network needs so long."""
+
 
 class StalledError(Exception):
     """The client took nothing for SEND_S."""
@@ -51,10 +54,24 @@ class Socket:
             raise StalledError from error
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Tells the client why it ends; one that does not listen is not waited for."""
+        """Tells the client why it ends; one that does not listen is not waited for.
+
+        What it says meanwhile is taken in for LEAVE_S: a connection that is closed over unread bytes is reset, and who
+        was just speaking would not hear why.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SEND_S):
                 await self._socket.close(code, reason)
+        hearing = asyncio.create_task(self._hear_out())
+        try:
+            await self._socket.wait_for_connection_lost(LEAVE_S)
+        finally:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)  # that it has gone, or that somebody listens already
+
+    async def _hear_out(self) -> None:
+        async for _ in self.messages():
+            pass
 
     async def messages(self) -> AsyncIterator[str | bytes]:
         """What the client says, until it goes."""

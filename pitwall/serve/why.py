@@ -5,7 +5,7 @@ The log is replayed up to then for it, one such replay at a time: it takes a cor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
@@ -96,12 +96,8 @@ class Input(Struct):
     expired: bool
 
 
-class OfFrame(Struct, tag_field="kind", tag="measured"):
-    """Why a measured channel has its value.
-
-    t: of its sample; null: there is none.  missing: why there is no value; null: there is one.
-    since: why frames that are newer than `frame` gave none; null: there are none.
-    """
+class Explained(Struct, tag_field="kind"):
+    """A channel's value."""
 
     channel: str
     unit: str
@@ -109,21 +105,23 @@ class OfFrame(Struct, tag_field="kind", tag="measured"):
     value: float | None
     missing: str | None
     yaml: Line | None
+
+
+class OfFrame(Explained, tag="measured"):
+    """Why a measured channel has its value.
+
+    since: why frames that are newer than `frame` gave none; null: there are none.
+    """
+
     since: str | None
     signal: Signal
     frame: RawFrame | None
     steps: list[Step]
 
 
-class OfInputs(Struct, tag_field="kind", tag="derived"):
-    """Why a derived channel, or a part of one that looks back, has its value.  t, missing: as of a measured one."""
+class OfInputs(Explained, tag="derived"):
+    """Why a derived channel, or a part of one that looks back, has its value."""
 
-    channel: str
-    unit: str
-    t: Ns | None
-    value: float | None
-    missing: str | None
-    yaml: Line | None
     formula: str
     inputs: list[Input]
 
@@ -132,6 +130,7 @@ class Traced(Struct):
     """The channel that was asked for, and with `deep` all that it reads behind it, the nearest first.
 
     t: as of when: told is the newest sample at or before it.  damages: places of the log that could not be read.
+    Of a channel, t: of its sample; null: there is none.  missing: why there is no value; null: there is one.
     """
 
     session: str
@@ -170,18 +169,24 @@ def _shown(one: Why) -> OfFrame | OfInputs:
     return _of_frame(one) if isinstance(one, TracedFrame) else _of_inputs(one)
 
 
+def _explained(one: Why) -> dict[str, Any]:
+    return {
+        "channel": one.name,
+        "unit": one.unit,
+        "t": one.t,
+        "value": one.value,
+        "missing": one.missing or None,
+        "yaml": _line(one.where),
+    }
+
+
 def _of_frame(one: TracedFrame) -> OfFrame:
     frame, bits, signal = one.frame, one.bits, one.signal
     raw = value = None
     if bits is not None:
         raw, value = bits.raw, bits.value
     return OfFrame(
-        channel=one.name,
-        unit=one.unit,
-        t=one.t,
-        value=one.value,
-        missing=one.missing or None,
-        yaml=_line(one.where),
+        **_explained(one),
         since=one.since or None,
         signal=Signal(
             one.message.name,
@@ -202,12 +207,7 @@ def _of_frame(one: TracedFrame) -> OfFrame:
 
 def _of_inputs(one: TracedInputs) -> OfInputs:
     return OfInputs(
-        channel=one.name,
-        unit=one.unit,
-        t=one.t,
-        value=one.value,
-        missing=one.missing or None,
-        yaml=_line(one.where),
+        **_explained(one),
         formula=one.source,
         inputs=[Input(each.name, each.unit, each.t, each.value, each.expired) for each in one.inputs],
     )

@@ -83,7 +83,10 @@ def test_what_makes_no_sense_is_said_and_nothing_is_replayed(
     told = pitwall("replay", "drive", "--diff", "--car", wrong)
     assert (told.code, told.out) == (2, "")
     assert "did you mean 'offset'?" in told.line()
-    assert "can't be read" in pitwall("replay", "drive", "--diff", "--car", "none.yaml").line()
+    for name in ("none.yaml", "bmw-e46-m3"):
+        assert (
+            f"{name}: is no file (--car takes a car.yaml" in pitwall("replay", "drive", "--diff", "--car", name).line()
+        )
     assert "compares one session" in pitwall("replay", "--diff", "--car", wrong).line()
     assert "rebuilds nothing" in pitwall("replay", "drive", "--diff", "--strict").line()
     assert "--diff" in pitwall("replay", "drive", "--car", wrong).line()

@@ -31,9 +31,9 @@ def held(part: Part) -> list[str]:
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(steps, max_size=12), st.integers(0, 400), st.integers(0, 200))
-def test_from_some_moment_on_every_row_is_there_and_what_was_given_never_changes(parts, keep_ns, most_rows):
-    recent, given_, all_, now = Recent([TABLE, OTHER], keep_ns, most_rows * ROW_BYTES), [], [], 0
+@given(st.lists(steps, max_size=12), st.integers(0, 400), st.integers(0, 200), st.integers(0, 400) | st.just(EVER))
+def test_from_some_moment_on_every_row_is_there_and_what_was_given_never_changes(parts, keep_ns, most_rows, begin):
+    recent, given_, all_, now = Recent([TABLE, OTHER], keep_ns, most_rows * ROW_BYTES, begin), [], [], 0
     for part in parts:
         taken: list[Row] = []
         for step, a, b in part:
@@ -51,13 +51,13 @@ def test_from_some_moment_on_every_row_is_there_and_what_was_given_never_changes
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(steps, max_size=12), st.integers(0, 400))
-def test_what_is_as_new_as_was_promised_is_there_where_the_bytes_allow_it(parts, keep_ns):
-    recent, now = Recent([TABLE], keep_ns), 0
+@given(st.lists(steps, max_size=12), st.integers(0, 400), st.integers(0, 400))
+def test_what_is_as_new_as_was_promised_is_there_where_the_bytes_allow_it(parts, keep_ns, begin):
+    recent, now = Recent([TABLE], keep_ns, begin=begin), 0
     for part in parts:
         taken = [(now := now + step, a, b) for step, a, b in part]
         recent.take(rows(taken))
-        assert recent.parts()["dash_Wide"].since <= max(0, now - keep_ns)
+        assert recent.parts()["dash_Wide"].since <= max(0, now - keep_ns, min(begin, now + 1))
 
 
 def test_old_rows_go_and_their_room_is_used_again():

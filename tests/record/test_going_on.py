@@ -47,7 +47,7 @@ def at(seconds):
     return {"clock": lambda: seconds * S, "wall": lambda: (1_700_000_000 + seconds) * S, "zero": 0}
 
 
-def test_a_killed_session_is_gone_on_with(tmp_path):
+def test_a_killed_session_is_gone_on_with_and_that_is_said(tmp_path, caplog):
     before = killed(tmp_path)
     result = recorded([Script("one", some([20 * S, 21 * S]))], tmp_path, **at(22))
     session, rows, facts = rows_of(tmp_path)
@@ -57,6 +57,7 @@ def test_a_killed_session_is_gone_on_with(tmp_path):
         Control.SESSION_START, Control.RECOVERED, Control.SOURCE, Control.SOURCE, Control.SESSION_END
     ]  # fmt: skip
     assert result.frames == 2
+    assert f"{before}, cut off 12.0 s ago, is gone on with: the time between is missing" in caplog.text
     assert not verify(session).damages
 
 

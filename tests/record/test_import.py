@@ -60,6 +60,13 @@ def test_a_session_that_is_there_is_left_as_it_is(tmp_path):
     assert [(path, path.read_bytes()) for path in sorted((tmp_path / "logs/drive").iterdir())] == before
 
 
+def test_what_is_imported_once_more_is_another_session_and_that_is_said(tmp_path):
+    (tmp_path / "a.log").write_text("(1700000000.0) can0 001#\n")
+    first, second = (import_captures([tmp_path / "a.log"], logs=tmp_path / "logs", car="test") for _ in range(2))
+    assert (second.session, first.notes) == (f"{first.session}-2", [])
+    assert second.notes == [f"{first.session} began in the same second, with this car: was this imported before?"]
+
+
 def test_one_file_that_is_no_capture_leaves_nothing_behind(tmp_path):
     (tmp_path / "a.log").write_text("(1.0) can0 001#\n")
     (tmp_path / "b.log").write_text("Dear diary\n")

@@ -319,9 +319,13 @@ def test_parameters_that_make_no_sense_are_explained(query):
 
 def test_who_asks_too_often_is_told_when_to_come_back():
     with coached() as stand:
-        answers = [stand.ask("/coach/agents") for _ in range(BURST + 5)]
-        refused = [headers for status, headers, _ in answers if status == 429]
-        assert {status for status, _, _ in answers} == {200, 429}
+        answers, refused = 0, []
+        while len(refused) < 3:  # on a busy machine tokens come back meanwhile
+            status, headers, _ = stand.ask("/coach/agents")
+            answers += 1
+            assert status in (200, 429)
+            refused += [headers] if status == 429 else []
+            assert answers >= BURST or not refused
         assert all(int(headers["Retry-After"]) >= 1 for headers in refused)
         assert stand.ask("/health")[0] == 200, "nobody else is kept out"
         assert stand.json("/health")["limits"]["too_often"]["coach"] == len(refused)

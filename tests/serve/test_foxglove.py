@@ -27,6 +27,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from pitwall.car import load
+from pitwall.errors import PitwallError
 from pitwall.log.session import find
 from pitwall.project.generations import Generations
 from pitwall.project.query import open_projection
@@ -237,6 +238,24 @@ def test_what_was_said_to_the_driver_is_in_the_log_of_a_past_session():
         client.subscribe(_1=client.advertised()["/log"])
         _, at, data = next(client.messages())
         assert (at, data["message"], data["name"]) == (STARTED_AT_NS + 10**9, "Brake later", "cue")
+
+
+class Unprojectable(FakeGarage):
+    """There is no room to build its projections in."""
+
+    def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
+        raise PitwallError("there is no room", hint="make some")
+
+
+def test_a_session_that_can_not_be_projected_is_said_to_be_so():
+    with (
+        standing(garage=Unprojectable(past().projections)) as stand,
+        connect(f"ws://localhost:{stand.port}/foxglove/{SID}", subprotocols=[protocol.SDK], open_timeout=60) as socket,
+    ):
+        assert "there is no room" in json.loads(socket.recv(60))["message"]
+        with pytest.raises(ConnectionClosed):
+            socket.recv(60)
+        assert socket.close_code == 1013
 
 
 @pytest.mark.parametrize(

@@ -356,6 +356,28 @@ def test_an_upload_that_drips_is_ended_in_time_and_leaves_nothing(
     assert stand.json("/jobs")["jobs"] == []
 
 
+def test_a_client_that_goes_while_room_is_made_for_its_capture_takes_none(
+    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+    real = Uploads.begin
+
+    def begin(self: Uploads, name: str, length: int | None) -> uploads.Upload:
+        begun.release()
+        assert go_on.wait(PATIENCE_S)
+        return real(self, name, length)
+
+    monkeypatch.setattr(Uploads, "begin", begin)
+    for _ in range(MAX_IMPORTS):
+        with socket.create_connection(("127.0.0.1", stand.port), timeout=PATIENCE_S) as one:
+            one.sendall(HEAD)
+            assert begun.acquire(timeout=PATIENCE_S)
+    wait_for(lambda: stand.json("/health")["limits"]["under_way"] == 1)
+    go_on.set()
+    wait_for(lambda: stand.ask(f"/import?car={CAR}&name=x.blf", "POST")[0] == 400)
+    wait_for(lambda: not list(tmp_path.glob(".imports-*/*")))
+
+
 def test_each_block_of_an_upload_has_a_time_of_its_own(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
     real = Connection.expect

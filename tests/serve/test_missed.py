@@ -124,8 +124,8 @@ def test_a_session_that_can_not_be_asked_says_so_and_the_stream_goes_on():
 
 
 def test_an_id_is_read_with_and_without_its_time():
-    assert left("a-b.c_d@12@34") == Left("a-b.c_d", 34)
-    assert left("a@12") == Left("a", 0)
+    assert left("a-b.c_d@12@34") == Left("a-b.c_d", 34, 12)
+    assert left("a@12") == Left("a", 0, 12)
     assert left("") is left("a@") is left("a@1@") is left("a@١") is None
 
 

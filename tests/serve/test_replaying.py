@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket as sockets
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,8 +15,10 @@ import duckdb
 import orjson
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
+from pitwall.errors import PitwallError
 from pitwall.project.layout import FIXED
 from pitwall.serve import replaying
 from pitwall.serve.limits import MAX_REPLAYS
@@ -128,13 +131,38 @@ def test_laps_and_cues_come_when_they_were_and_go_with_a_seek_back():
 
 def test_who_takes_up_a_stream_again_goes_on_where_it_was():
     with standing(garage=garage()) as stand:
-        with played(stand, "speed=0.01", **{"Last-Event-ID": f"{SID}@1500000000@1490000000"}) as heard:
-            next(heard)
-            assert next(heard)[1]["values"]["rpm"] == [148 * 10**7, 148.0]
+        for id in (f"{SID}@1500000000@1490000000", f"{SID}@1500000000"):
+            with played(stand, "speed=0.01", **{"Last-Event-ID": id}) as heard:
+                next(heard)
+                assert next(heard)[1]["values"]["rpm"] == [149 * 10**7, 149.0], "where it was, not at its last value"
         for other in ("other@1@1490000000", "nonsense"):
             with played(stand, "speed=0.01", **{"Last-Event-ID": other}) as heard:
                 next(heard)
                 assert "rpm" not in next(heard)[1]["values"]
+
+
+def test_a_seek_finds_the_last_value_of_every_channel_however_long_before_it_was():
+    at = {
+        "now": [0, 3_999 * S],
+        "soon": [3_980 * S, 4_000 * S],
+        "long": [5 * S, 3_000 * S],
+        "once": [0],
+        "late": [4_001 * S],
+    }
+    con = projection({(f"of {name}", name): (t, [float(i) for i in range(len(t))]) for name, t in at.items()})
+    each = (f"SELECT t, '{name}' AS channel, {name} AS value FROM \"of {name}\"" for name in at)
+    con.execute(f"CREATE VIEW signals AS {' UNION ALL '.join(each)}")
+    for table in ("laps", "sectors", "cues"):
+        con.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in FIXED[table])})")
+    with (
+        standing(garage=FakeGarage({SID: con})) as stand,
+        played(stand, f"pause=true&t_from={4_000 * S}") as heard,
+    ):
+        id = next(heard)[1]["replay"]
+        values = {"now": [3_999 * S, 1.0], "soon": [3_980 * S, 0.0], "long": [3_000 * S, 1.0], "once": [0, 0.0]}
+        assert next(heard)[1]["values"] == values
+        stand.post(f"/replay/{id}", {"seek_s": 4.0})
+        assert next(heard)[1]["values"] == {"now": [0, 0.0], "soon": None, "long": None}
 
 
 def test_one_that_rests_shows_that_it_is_there(monkeypatch):
@@ -186,6 +214,24 @@ def test_what_can_not_be_played_is_told_and_the_socket_closed(asked: str):
         assert client.close_code == 1008
 
 
+def test_who_still_speaks_when_it_is_closed_is_heard_out():
+    """Else the connection is reset, and takes with it what was told."""
+    said = Frame(Opcode.TEXT, b"x" * 60_000).serialize(mask=True)
+    with standing(garage=garage()) as stand, sockets.create_connection(("127.0.0.1", stand.port), 60) as client:
+        client.sendall(
+            b"GET /replay/ws?what=1 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        heard = b""
+        while (1008).to_bytes(2, "big") not in heard:
+            heard += client.recv(4096)
+        for _ in range(20):
+            client.sendall(said)
+        client.sendall(Frame(Opcode.CLOSE, (1008).to_bytes(2, "big")).serialize(mask=True))
+        while client.recv(4096):
+            pass
+
+
 def test_a_session_that_is_none_is_told_and_nothing_of_it_stays_open():
     with standing(garage=garage()) as stand:
         with connect(f"ws://localhost:{stand.port}/replay/ws?session=none", open_timeout=60) as client:
@@ -210,6 +256,46 @@ def test_what_ends_a_replay_is_told_before_it_closes():
     with standing(garage=Breaking(garage().projections)) as stand, played(stand, "speed=0.01") as heard:
         kinds = [kind for kind, _ in heard]
     assert kinds[-2:] == ["problem", "closing"]
+
+
+def test_a_car_that_was_edited_meanwhile_is_gone_over_to_whole():
+    past = garage()
+    with standing(garage=past) as stand, played(stand, "pause=true&t_from=1000000000") as heard:
+        id = next(heard)[1]["replay"]
+        assert set(next(heard)[1]["channels"]) == {"rpm", "oil"}
+        anew = garage().projections[SID]
+        anew.execute("ALTER TABLE fast RENAME rpm TO revs")
+        anew.execute(
+            "CREATE OR REPLACE VIEW signals AS SELECT t, 'revs' AS channel, 2 * revs AS value FROM fast "
+            "UNION ALL SELECT t, 'oil' AS channel, oil AS value FROM slow"
+        )
+        anew.execute("UPDATE channels SET name = 'revs', column_name = 'revs', unit = '1/s' WHERE name = 'rpm'")
+        anew.execute("UPDATE built_from SET fingerprint = repeat('e', 64)")
+        anew.execute("DELETE FROM laps WHERE number = 1")
+        past.projections[SID] = anew
+        stand.post(f"/replay/{id}", {"seek_s": 1.5})
+        kind, state = next(heard)
+        assert (kind, state["fingerprint"], set(state["channels"])) == ("state", "e" * 64, {"revs", "oil"})
+        assert state["values"] == {"revs": [149 * 10**7, 298.0], "oil": [0, 80.0]}
+        assert state["replay"] == {"t": 15 * 10**8, "speed": 1.0, "paused": True}
+        stand.post(f"/replay/{id}", {"seek_s": 2.5})
+        assert [one["number"] for one in until(heard, lambda said: "laps" in said)["laps"]] == [2]
+
+
+class Unprojectable(FakeGarage):
+    """There is no room to build its projections in."""
+
+    def cursor(self, id: str) -> duckdb.DuckDBPyConnection:
+        raise PitwallError("there is no room", hint="make some")
+
+
+def test_a_session_that_can_not_be_projected_is_told_so_on_a_websocket_too():
+    with standing(garage=Unprojectable(garage().projections)) as stand, connect(address(stand), open_timeout=60) as one:
+        told = json.loads(one.recv(60))
+        assert (told["event"], told["type"], told["hint"]) == ("problem", f"{TYPES}no-projection", "make some")
+        with pytest.raises(ConnectionClosed):
+            one.recv(60)
+        assert one.close_code == 1013
 
 
 @dataclass

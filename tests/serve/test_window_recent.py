@@ -119,6 +119,7 @@ def test_memory_says_what_the_tables_say_and_what_a_slow_reference_says(tables, 
         fill(tables, rows_)
     for one in asked:
         expected = read(Stored(tables), one)
+        assert said(read(Stored(tables, few=0), one)) == said(expected), "whether they are few or many"
         try:
             window = read(Remembered(recent.parts()), one)
         except NotHeldError:

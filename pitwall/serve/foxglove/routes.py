@@ -9,11 +9,12 @@ from msgspec import Meta, Struct
 from pitwall.serve.foxglove import protocol
 from pitwall.serve.foxglove.playing import Playing, past
 from pitwall.serve.foxglove.telling import Telling
+from pitwall.serve.operations import REFUSES, socket
 from pitwall.serve.operations import Socket as Spoken
-from pitwall.serve.operations import socket
 from pitwall.serve.parameters import reader
 from pitwall.serve.player import FASTEST, SLOWEST
 from pitwall.serve.problem import Problem
+from pitwall.serve.reading import had
 from pitwall.serve.sockets import TRY_AGAIN, Socket, converse, opened
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 WRONG = 1008
 """Close code: what was asked for can't be had."""
 
-
-SPOKEN: Final = Spoken("what docs/foxglove.md tells", protocols=tuple(protocol.SUBPROTOCOLS))
+TOLD: Final = "what docs/foxglove.md tells"
+LIVE: Final = Spoken(TOLD, protocols=protocol.SUBPROTOCOLS)
+PAST: Final = Spoken(TOLD, protocols=protocol.SUBPROTOCOLS, closes=REFUSES)
 
 
 class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,7 +39,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 _taken = reader(Wanted, in_body=False)
 
 
-@socket("/foxglove", SPOKEN)
+@socket("/foxglove", LIVE)
 async def foxglove_live(request: Request, ws: WebsocketImplProtocol) -> None:
     """What is recorded, or was last, by Foxglove's protocol: newest state wins."""
     async with opened(request, ws) as one:
@@ -46,7 +48,7 @@ async def foxglove_live(request: Request, ws: WebsocketImplProtocol) -> None:
             await converse(one, telling.tell, telling.hear)
 
 
-@socket("/foxglove/<sid>", SPOKEN, takes=Wanted)
+@socket("/foxglove/<sid>", PAST, takes=Wanted)
 async def foxglove_play(request: Request, ws: WebsocketImplProtocol, sid: str) -> None:
     """A past session, from its beginning, with playback control where the client can.
 
@@ -56,8 +58,9 @@ async def foxglove_play(request: Request, ws: WebsocketImplProtocol, sid: str) -
         if one is None:
             return
         try:
-            playing = Playing(request.app.ctx, one, await past(request.app.ctx, sid), speed=_taken(request).speed)
-            await converse(one, playing.tell, playing.hear)
+            with had():
+                playing = Playing(request.app.ctx, one, await past(request.app.ctx, sid), speed=_taken(request).speed)
+                await converse(one, playing.tell, playing.hear)
         except Problem as problem:
             await _refuse(one, problem)
 
