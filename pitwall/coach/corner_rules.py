@@ -32,20 +32,29 @@ def _approach(s: Seen, corner: int) -> float:
     return s.approach_s(corner, _earliest(s)[corner])
 
 
+def _rolling(s: Seen, corner: int) -> float:
+    return s.rolled_s(corner, _earliest(s)[corner])
+
+
 def _pedals(s: Seen, corner: int) -> float:
     """What rolling, or braking early, cost more than the others' approach: no line, nor speed round it, lost that."""
-    if not (coasts(s) | brakes_early(s))[corner]:
+    if not _mistaken_pedals(s, corner):
         return 0.0
     return max(0.0, float(np.nan_to_num(s.approach_s(corner, _earliest(s)[corner], habits=False))))
 
 
+def _mistaken_pedals(s: Seen, corner: int) -> bool:
+    return bool((coasts(s) | brakes_early(s))[corner])
+
+
 def _around(s: Seen, corner: int) -> float:
-    return s.around_s(corner, before_m=60, after_m=60) - _pedals(s, corner)
+    as_braking = not _mistaken_pedals(s, corner)
+    return s.around_s(corner, before_m=60, after_m=60, as_braking=as_braking) - _pedals(s, corner)
 
 
 def _gripless(s: Seen, corner: int) -> float:
     """Around the slowest point, where not to use the grip is the mistake."""
-    return s.around_s(corner, before_m=60, after_m=60, as_gripping=False) - _pedals(s, corner)
+    return s.around_s(corner, before_m=60, after_m=60, as_gripping=False, as_braking=False) - _pedals(s, corner)
 
 
 def _behind(s: Seen, corner: int) -> float:
@@ -189,7 +198,7 @@ CORNER_RULES: Final = (
         ENTRY,
         Priority.TIME,
         coasts,
-        _approach,
+        _rolling,
         lambda s: s.along_m(s.own.lift_m),
         ("coast_s", "lift_m", "brake_m"),
     ),

@@ -10,6 +10,7 @@ braking): from the speed that the driver really had to the one that he really ha
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,7 +89,7 @@ def pace(laps: Sequence[Driven], most: Limits, at_full: Sequence[Gains]) -> Pace
     braking = _braking(laps, most, lateral_g)
     if not (_tells(at_full) and _tells([braking])):
         return UNKNOWN
-    return Pace(_table([braking], BRAKING_PERCENTILE), lateral_g, at_full)
+    return Pace(_table([braking], BRAKING_PERCENTILE, rises=True), lateral_g, at_full)
 
 
 def gains_at_full(lap: Driven) -> Gains:
@@ -111,10 +112,11 @@ def _braking(laps: Sequence[Driven], most: Limits, lateral_g: float) -> Gains:
     return _gains(speed[straight], -gain[straight] / left)
 
 
-def approached(lap: Driven, car: Pace, first: int, last: int) -> Float64:
+def approached(lap: Driven, car: Pace, first: int, last: int, braking: float) -> Float64:
     """The speeds (last - first + 1,) that the car could have had from row `first` to `last`, as fast there as it was.
 
     Round the same path: what a bend takes of the braking is told by the lap's own lateral acceleration.
+    braking: with so much of what it can do.
     """
     speed, lateral = lap.role("speed")[first : last + 1], np.abs(lap.role("g_lat")[first : last + 1])
     bend = np.nan_to_num(lateral / np.square(np.maximum(speed, 3.0)) / car.lateral_g).tolist()  # of the circle, per v²
@@ -128,7 +130,7 @@ def approached(lap: Driven, car: Pace, first: int, last: int) -> Float64:
     energy = float(speed[-1]) ** 2
     could[-1] = min(could[-1], energy**0.5)
     for i in range(len(bend) - 2, -1, -1):
-        left = max(LEAST_SHARE, 1 - (bend[i] * energy) ** 2) ** 0.5
+        left = braking * max(LEAST_SHARE, 1 - (bend[i] * energy) ** 2) ** 0.5
         energy += left * down[min(most, int(energy**0.5 / TABLE_MPS))]
         if energy**0.5 >= could[i] and steady:
             break  # before that it could have been faster still, and got there slower
@@ -151,8 +153,12 @@ def _enough(bins: npt.NDArray[np.int16]) -> bool:
     return int(np.bincount(bins, minlength=1).max()) >= FEWEST
 
 
-def _table(parts: Sequence[Gains], percent: float) -> Float64:
-    """By speed, of gains that tell: as `np.percentile` has it.  Beyond what was driven it goes on as at its end."""
+def _table(parts: Sequence[Gains], percent: float, *, rises: bool = False) -> Float64:
+    """By speed, of gains that tell: as `np.percentile` has it.  Beyond what was driven it goes on as at its end.
+
+    rises: at no speed it is less than the median of the slower ones.  So brakes do, as air only adds to what tyres
+    take: who brakes gently wherever he is fastest could do as well there as when slower.
+    """
     bins, gain = (np.concatenate(each) for each in zip(*parts, strict=True))
     gain = gain[np.argsort(bins, kind="stable")]  # those of one bin together; of small whole numbers that is quick
     counts = np.bincount(bins)
@@ -165,4 +171,7 @@ def _table(parts: Sequence[Gains], percent: float) -> Float64:
     low = place.astype(np.int64)
     below, above, part = gain[first + low], gain[np.minimum(first + low + 1, last - 1)], place - low
     values = np.where(part < 0.5, below + (above - below) * part, above - (above - below) * (1 - part))
+    if rises:
+        slower = values.tolist()
+        values = np.array([max(value, statistics.median(slower[: i + 1])) for i, value in enumerate(slower)])
     return np.asarray(np.interp(np.arange(0.0, 120.0, TABLE_MPS), (told + 0.5) * BIN_MPS, values), np.float64)

@@ -43,8 +43,8 @@ class Part:
 class Places:
     """The sections of a corner, the same on every lap; they tile the lap with those of the other corners.
 
-    before: the row where the reference lap is slowest in the corner before it, 0 for the first one; after: in the next
-    one, or the last row.
+    before: the row where the reference lap is slowest in the corner before it, or at its apex if that is first (0: for
+    the first corner).  after: where it is slowest in the next one, or the last row.
     """
 
     corner: Corner
@@ -127,7 +127,8 @@ def places(corners: Sequence[Corner], reference: Driven) -> tuple[Places, ...]:
         half = round(MIDDLE_SHARE * (corner.end_m - corner.begin_m) / STEP_M)
         first, last = max(begin, at - half), min(end, at + half + 1)
         k = len(found)
-        before = slowest[k - 1] if k else 0
+        # who rolls out of a fast corner into the next one is slowest at its very end
+        before = min(slowest[k - 1], round(corners[k - 1].apex_m / STEP_M)) if k else 0
         after = slowest[k + 1] if k + 1 < len(slowest) else n - 1
         found.append(Places(corner, Part(begin, first), Part(first, last), Part(last, end), before, after))
     return tuple(found)

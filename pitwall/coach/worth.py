@@ -6,13 +6,15 @@ of three others in that corner the median must be good.  Pure.
 Two ways, as mistakes are of two kinds.  On the *approach* the slowest point is taken as given, and the time is that
 over what the car could have done up to it (`pace`).  *Around* the slowest point the lap is compared with others there,
 and the speed that was won or lost by it is carried on, up the approach and down the straight behind, by the car's own
-power: from there to the next corner no more of the lap's differences is counted.
+power: from there to the next corner no more of the lap's differences is counted.  The others are taken as they would
+have been with the lap's own grip and braking there: those are a lap's chance, and no mistake of line.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,64 +25,88 @@ from pitwall.coach.pace import TABLE_MPS, Pace, approached
 from pitwall.coach.sections import Places
 from pitwall.track.corners import STEP_M, Float64
 
-GRIP_SHARE: Final = 0.5
-"""Of a lap's other grip in the corner that its time is corrected for: on half of the way the car is at that limit, and
-the rest brakes and pulls (found on simulated laps; all and none of it are worse there by a third)."""
 OFF_M: Final = 12.0
 """With the foot off for so long, the next corner's braking has begun."""
 BEHIND_M: Final = 60.0
 """Nearer to the slowest point than that, a foot that is off is not braking for the next corner."""
 
 
-def approach_s(lap: Driven, car: Pace, first: int, last: int) -> float:
+@dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """A lap that another one is held against in a corner.
+
+    slowest, braked: the rows where it is slowest there, and where it begins to brake for it.  grip, braking: as shares
+    of its own, those of the lap that is judged, which would have gone its way with them.
+    """
+
+    lap: Driven
+    slowest: int
+    braked: int
+    grip: float
+    braking: float
+
+    def speeds(self, first: int, last: int) -> tuple[Float64, Float64]:
+        """Its speeds from row `first` to row `last`, and what they had been with that grip and braking.
+
+        With so much grip the energy at the slowest point is as much more; that stays with the car until the next
+        braking, and what the brakes took on the way there is as much as they are used.
+        """
+        speed = self.lap.role("speed")[first : last + 1]
+        energy, slowest = np.square(speed), float(self.lap.role("speed")[self.slowest]) ** 2
+        had = energy + (self.grip - 1) * slowest
+        begin, end = (max(0, row - first) for row in (self.braked, self.slowest))
+        had[begin:end] += (self.braking - 1) * (energy[begin:end] - slowest)
+        had[:begin] = energy[:begin]
+        return speed, np.sqrt(np.maximum(had, 1.0))
+
+
+def approach_s(lap: Driven, car: Pace, first: int, last: int, *, braking: float = 1.0) -> float:
     """Lost from row `first` to row `last`, where it is slowest, against what the car can do; NaN where that is not
-    known."""
+    known.  braking: of what the car can do, so much."""
     if not car.known or last <= first:
         return np.nan
     speed = lap.role("speed")[first : last + 1]
     if not np.isfinite(speed).all():
         return np.nan
-    could = np.maximum(approached(lap, car, first, last), 1.0)
+    could = np.maximum(approached(lap, car, first, last, braking), 1.0)
     return float(np.sum(STEP_M / np.maximum(speed, 1.0) - STEP_M / could))
 
 
 def around_s(
     lap: Driven,
-    others: Sequence[Driven],
+    others: Sequence[Beside],
     car: Pace,
     place: Places,
     slowest: int,
     *,
     before_m: float,
     after_m: float,
-    faster: float,
 ) -> float:
     """Lost about the slowest point, against the median of the others there; NaN where that is not known.
 
-    slowest: its row.  before_m, after_m: from there, or less.  faster: by so much the lap would have gone faster there
-    than the others.
+    slowest: its row.  before_m, after_m: from there, or less.
     """
     speed = lap.role("speed")
     first = max(place.before, slowest - round(before_m / STEP_M))
     last = min(place.after, slowest + round(after_m / STEP_M), len(lap) - 1)
     if not others or not car.known or last <= first:
         return np.nan
-    speeds = [other.role("speed") for other in others]
-    before, behind = (median([float(each[row]) for each in speeds]) for row in (first, last))
-    if not np.isfinite(speed[place.before : last + 1]).all() or math.isnan(before + behind):
+    if not np.isfinite(speed[place.before : last + 1]).all():
         return np.nan
-    usual_s = median([float(other.t_s[last] - other.t_s[first]) for other in others])
-    lost_s = float(lap.t_s[last] - lap.t_s[first]) - usual_s / faster
-    lost_s += _carried_on(lap, car, behind * faster, last, place, slowest)
-    lost_s += _carried_back(lap, car, before * faster, first, place)
+    took_s, before, behind = [], [], []
+    for other in others:
+        drove, had = other.speeds(first, last)
+        share = drove / had
+        took_s.append(float(np.sum(np.diff(other.lap.t_s[first : last + 1]) * (share[1:] + share[:-1]) / 2)))
+        before.append(float(had[0]))
+        behind.append(float(had[-1]))
+    usual_s = median(took_s)
+    if math.isnan(usual_s):
+        return np.nan
+    lost_s = float(lap.t_s[last] - lap.t_s[first]) - usual_s
+    lost_s += _carried_on(lap, car, median(behind), last, place, slowest)
+    lost_s += _carried_back(lap, car, median(before), first, place)
     return lost_s
-
-
-def faster_by_grip(own_g: float, others_g: Sequence[float]) -> float:
-    """By so much a lap would have gone faster than others, of its greatest lateral acceleration and theirs."""
-    usual = median(others_g)
-    share = math.sqrt(own_g / usual) if usual > 0 else math.nan  # of a speed
-    return share**GRIP_SHARE if math.isfinite(share) else 1.0
 
 
 def median(values: Sequence[float]) -> float:

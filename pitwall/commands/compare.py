@@ -119,4 +119,5 @@ def _pairs(rows: list[dict[str, Any]]) -> list[tuple[float, dict[str, Any]]]:
 
 
 def _signed(seconds: float) -> str:
-    return f"{seconds:+.3f}"
+    """Without a sign where it rounds to nothing."""
+    return f"{rounded:+.3f}" if (rounded := round(seconds, 3)) else "0.000"

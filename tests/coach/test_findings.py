@@ -17,7 +17,7 @@ from tests.coach.many_drives import truth as truth_of
 
 PLANTED = [
     (1, ("brake-early@T3:1", "coast@T2:4", "miss-apex@T5:5")),
-    (2, ("brake-early@T1:3", "coast@T2:2", "miss-apex@T10:6")),
+    (3, ("brake-early@T1:3", "coast@T2:2", "miss-apex@T10:6")),
     (5, ("brake-early@T11:6", "coast@T5:5", "miss-apex@T6:1")),
 ]
 MISTAKEN_ONCE = [
@@ -58,6 +58,14 @@ def test_what_is_done_wrong_on_every_lap_is_measured_by_what_the_car_does_elsewh
     for key, cost_s in truth_of(made).items():
         assert found[key].worth_s == pytest.approx(cost_s, rel=0.2)
         assert len(found[key].laps) >= 4
+
+
+def test_who_always_brakes_early_where_he_is_fastest_is_measured_by_what_the_car_does_when_slower() -> None:
+    made = drive(seed=14, laps=5, mistakes=("brake-early@T1",))
+    found = {(each.rule, each.where): each for each in findings(driving_of(made))}
+    ((key, cost_s),) = truth_of(made).items()
+    assert found[key].worth_s == pytest.approx(cost_s, rel=0.2)
+    assert len(found[key].laps) >= 4
 
 
 def test_a_drive_without_mistakes_has_no_big_findings() -> None:

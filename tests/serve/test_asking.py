@@ -68,6 +68,23 @@ def test_a_question_is_answered_with_figures(cursor, question):
         assert judge(reply.words, reply.ground).wrong == ()
 
 
+@pytest.mark.parametrize("theoretical_s", [102.318, 102.3181, 102.319])
+def test_best_sectors_that_are_those_of_the_fastest_lap_are_no_negative_nothing_less(theoretical_s):
+    own = driven().cursor()
+    own.execute("UPDATE bests SET theoretical_s = ?", [theoretical_s])
+    words = answer("theoretical best", own, advice, lambda: advice().points).words
+    assert "those of your fastest lap, lap 3." in words
+    assert "-" not in words
+
+
+def test_laps_that_took_as_long_are_neither_slower_nor_faster():
+    own = driven().cursor()
+    own.execute("UPDATE laps SET time_s = 102.871 WHERE number = 5")
+    own.execute("UPDATE sectors SET time_s = 30")
+    words = answer("compare lap 2 and 5", own, advice, lambda: advice().points).words
+    assert words == "Lap 2: 1:42.871; lap 5: 1:42.871, as fast."
+
+
 def test_a_projection_without_laps_or_channels_is_no_trouble():
     import duckdb
 

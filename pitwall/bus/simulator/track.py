@@ -28,7 +28,9 @@ GRAVITY: Final = 9.80665
 LINE_STEP: Final = 10  # stations, about 1 m apart, between two unknowns of the ideal line
 EASING_M: Final = 6.0
 HALF_WIDTH_M: Final = 5.5
-GATE_HALF_WIDTH_M: Final = 7.0  # a line reaches past both edges, as far as a GPS fix may wander; not to the pit lane
+GATE_HALF_WIDTH_M: Final = 10.0
+"""A line reaches past both edges, as lines of real tracks do, so that no fix that wanders passes beside it: half-way
+between the racing line, 4.3 m from the middle, and the pit lane, 16 m."""
 START_BEFORE_FIRST_CORNER_M: Final = 370.0
 SECTOR_ENDS_M: Final = (1235.0, 2290.0)
 

@@ -56,20 +56,20 @@ def compare(asked: Asked) -> Answer | None:
     if missing:
         return told("One of those laps is not in this session, or has no time.", ())
     a, b = pair
-    gap = round(times[b] - times[a], 3)
+    gap = round(times[b] - times[a], 3) + 0.0  # no -0
     facts = [Fact("lap_time", times[a], "s", a), Fact("lap_time", times[b], "s", b), Fact("difference", gap, "s", b)]
-    how = "slower" if gap > 0 else "faster"
-    words = f"Lap {a}: {lap_time(times[a])}; lap {b}: {lap_time(times[b])}, {abs(gap):.3f} s {how}."
+    how = f"{abs(gap):.3f} s {'slower' if gap > 0 else 'faster'}" if gap else "as fast"
+    words = f"Lap {a}: {lap_time(times[a])}; lap {b}: {lap_time(times[b])}, {how}."
     sectors = asked.rows(
         "SELECT a.number AS sector, b.time_s - a.time_s AS lost_s FROM sectors a JOIN sectors b ON a.number = b.number "
         "WHERE a.lap = ? AND b.lap = ? AND lost_s IS NOT NULL ORDER BY sector",
         pair,
     )
-    if sectors:
-        most = max(sectors, key=lambda row: abs(row["lost_s"]))
-        lost = round(most["lost_s"], 3)
+    most = max(sectors, key=lambda row: abs(row["lost_s"]), default=None)
+    if most and (lost := round(most["lost_s"], 3)):
         facts.append(Fact(f"sector_{most['sector']}_difference", lost, "s", b))
-        words += f" Most of it is in sector {most['sector']}: {abs(lost):.3f} s {'lost' if lost > 0 else 'gained'}."
+        where, what = "Most of it is" if gap else "They differ most", "lost" if lost > 0 else "gained"
+        words += f" {where} in sector {most['sector']}: {abs(lost):.3f} s {what}."
     numbers = frozenset(row["sector"] for row in sectors)
     return told(words, facts, [start(a), start(b)], Ground(sectors=numbers))
 
@@ -135,16 +135,14 @@ def theoretical(asked: Asked) -> Answer:
     best = rows[0] if rows else {}
     if best.get("theoretical_s") is None or best.get("time_s") is None:
         return told(NO_LAPS, ())
-    gap = round(best["time_s"] - best["theoretical_s"], 3)
+    gap = max(0.0, round(best["time_s"] - best["theoretical_s"], 3))  # sectors that were rounded may add up to more
     facts = [
         Fact("theoretical_best", round(best["theoretical_s"], 3), "s"),
         Fact("lap_time", round(best["time_s"], 3), "s", best["lap"]),
         Fact("gap", gap, "s"),
     ]
-    words = (
-        f"Your best sectors together make {lap_time(best['theoretical_s'])}: {gap:.3f} s less than your fastest lap, "
-        f"lap {best['lap']}."
-    )
+    less = f"{gap:.3f} s less than your fastest lap" if gap > 0 else "those of your fastest lap"
+    words = f"Your best sectors together make {lap_time(best['theoretical_s'])}: {less}, lap {best['lap']}."
     if best.get("rolling_s") is not None:
         facts.append(Fact("rolling_best", round(best["rolling_s"], 3), "s"))
         words += f" The best lap from any sector on took {lap_time(best['rolling_s'])}."

@@ -10,8 +10,10 @@ import pytest
 
 from pitwall.bus.simulator import simulate
 from pitwall.bus.simulator.course import Length, stretches
+from pitwall.bus.simulator.driver import PIT_OFFSET_M
+from pitwall.bus.simulator.line import ideal_offsets
 from pitwall.bus.simulator.motion import Instants
-from pitwall.bus.simulator.track import circuit, latitude_longitude
+from pitwall.bus.simulator.track import GATE_HALF_WIDTH_M, SECTOR_ENDS_M, circuit, latitude_longitude
 from tests.bus.simulator.facts import Decoded
 
 SEED = 5
@@ -126,6 +128,14 @@ def test_an_endless_drive_knows_the_laps_it_has_driven():
         next(frames)
     assert [lap["number"] for lap in drive.truth()["laps"]] == [0, 1, 2]
     assert drive.truth()["laps"][:2] == simulate(seed=3, laps=2).truth()["laps"][:2]
+
+
+def test_lines_reach_well_past_the_racing_line_and_not_to_the_pit_lane():
+    five_deviations_m = 5 * 1.06  # of a receiver's place
+    for at in (0.0, *SECTOR_ENDS_M):
+        offset_m = ideal_offsets()[circuit().station(at)]
+        assert GATE_HALF_WIDTH_M - abs(offset_m) > five_deviations_m
+    assert five_deviations_m < PIT_OFFSET_M - GATE_HALF_WIDTH_M
 
 
 def test_the_circuit_closes_and_stays_apart_from_itself():
