@@ -24,6 +24,9 @@ STEADY_M: Final = 10.0
 """A pedal that has been down for so long, and stays so: what is measured is not its going down."""
 SPEED_MEAN_M: Final = 4.0
 HIGH_PERCENT: Final = 99.5
+G_MPS2: Final = 9.80665
+ASKEW_G: Final = 0.15
+"""Over a lap a level sensor says on average what speed gains, and hills cancel out: this is a tilt of 9 degrees."""
 GAP_S: Final = 0.5
 """A channel that is silent for longer has no value between: the slowest that corners are judged by come at 10 Hz."""
 
@@ -166,13 +169,26 @@ def driven(
     first = np.concatenate(((True,), ahead[1:] > ahead[:-1]))
     along, t = ahead[first], t_ns[first].astype(np.float64)
     at_ns = np.interp(rows, along, t)
+    columns = _over(at_ns, {name: samples for name, samples in roles.items() if len(samples.t_ns)})
     return Driven(
         number=number,
         t_s=(at_ns - t_ns[0]) / 1e9,
         x_m=np.interp(rows, along, x_m[first]),
         y_m=np.interp(rows, along, y_m[first]),
-        roles=_over(at_ns, {name: samples for name, samples in roles.items() if len(samples.t_ns)}),
+        roles=_levelled(columns),
     )
+
+
+def _levelled(roles: dict[str, Float64]) -> dict[str, Float64]:
+    """Of a sensor that lies askew in the car a part of gravity is in what it says; what speed gains takes its place."""
+    along, speed = roles.get("g_long"), roles.get("speed")
+    if along is None or speed is None or len(speed) < 3:
+        return roles
+    gained = slope(speed) / G_MPS2
+    off = along - gained
+    known = np.isfinite(off)
+    askew = known.any() and abs(float(off[known].mean())) > ASKEW_G
+    return {**roles, "g_long": gained} if askew else roles
 
 
 def _over(at_ns: Float64, roles: Mapping[str, Samples]) -> dict[str, Float64]:

@@ -19,8 +19,9 @@ from typing import Final, Generic, TypeVar
 import numpy as np
 
 from pitwall.car.definition import Alarm
+from pitwall.coach.driven import G_MPS2
 from pitwall.coach.finding import Figure, Priority
-from pitwall.coach.metrics import G_MPS2, POWER_PCT
+from pitwall.coach.metrics import POWER_PCT
 from pitwall.coach.stretches import Rows, Runs
 from pitwall.coach.ticks import TICK_NS, Ticks, joined
 from pitwall.frames import Int64

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.coach.driven import FULL_PCT, Driven, high
+from pitwall.coach.driven import FULL_PCT, G_MPS2, Driven, high
 from pitwall.coach.sections import Sections
 from pitwall.coach.stretches import Rows, Runs, Smoothed, Stretches, from_on, up_to
 from pitwall.frames import Int64
@@ -37,7 +37,6 @@ LIFT_PCT: Final = 10.0
 """A throttle that gives so much back was lifted."""
 COAST_S: Final = 0.3
 """A foot that goes from one pedal to the other, or a lever from gear to gear, is faster: that is no coasting."""
-G_MPS2: Final = 9.80665
 TURNED_SHARE: Final = 0.4
 """Of a corner's greatest lateral acceleration: the car has turned in."""
 CORRECTION_SHARE: Final = 0.12

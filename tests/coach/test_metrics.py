@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -227,3 +228,16 @@ def test_an_apex_that_was_missed_lies_outside_whichever_way_the_corner_turns() -
         wide = dataclasses.replace(lap, x_m=np.full(300, 2.5 * side))
         sections = Sections([dataclasses.replace(corner_by_hand(), turn_deg=turn)], lap)
         assert of_one(measured(wide, lap, sections, limits([lap]))).apex_off_m == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("tilt_deg", [0, 59])
+def test_a_sensor_that_lies_askew_is_not_believed_what_speed_gains_is(tilt_deg):
+    seconds = np.arange(0, 60, 0.04)
+    speed = 20 + 8 * np.sin(seconds / 4)
+    distance = np.cumsum(speed) * 0.04 - speed[0] * 0.04
+    truly = 2 * np.cos(seconds / 4) / 9.80665
+    said = truly * math.cos(math.radians(tilt_deg)) - math.sin(math.radians(tilt_deg))
+    t = np.round(seconds * 1e9).astype(np.int64)
+    roles = {"speed": Samples(t, speed), "g_long": Samples(t, said)}
+    lap = driven(1, t_ns=t, distance_m=distance, x_m=distance, y_m=distance, length_m=float(distance[-1]), roles=roles)
+    assert np.abs(lap.role("g_long") - np.interp(lap.t_s, seconds, truly))[10:-10].max() < 0.02
