@@ -32,7 +32,7 @@ def test_the_debrief_is_the_api_s_and_each_claim_leads_to_its_plot(recorded, ope
     shown = first.get_by_role("link", name=re.compile(f"Lap {link['lap']} beside the best"))
     href = shown.get_attribute("href")
     assert href == (
-        f"#/compare?laps={FIRST}%3A{link['lap']}%2C{FIRST}%3Abest"
+        f"#/compare?laps={FIRST}%3Abest%2C{FIRST}%3A{link['lap']}"
         f"&from={round(max(0, link['distance_m'] - 150))}&to={round(link['distance_m'] + 250)}"
     )
     shown.click()

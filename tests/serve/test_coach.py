@@ -10,7 +10,9 @@ import orjson
 import pytest
 
 from pitwall.log.published import Recorder, State
+from pitwall.serve.model import client
 from pitwall.serve.model.breaker import FAILURES
+from pitwall.serve.model.exchange import ModelError
 from pitwall.serve.model.settings import Settings
 from pitwall.serve.newest import Still
 from pitwall.serve.rates import BURST
@@ -169,6 +171,15 @@ def test_beside_a_model_that_fails_every_endpoint_answers_from_the_rules(manner)
         assert answer["why"]
         assert answer["words"]
         assert answer["figures"]
+
+
+def test_where_nobody_set_one_up_none_is_said_to_be_down(monkeypatch):
+    async def nobody(_settings):
+        raise ModelError("can't be reached: Connection refused")
+
+    monkeypatch.setattr(client, "probe", nobody)
+    with coached(Settings()) as stand:
+        assert [answer["why"] for answer in three(stand)] == ["no language model is set up"] * 3
 
 
 def test_a_model_that_is_not_there_costs_nothing():

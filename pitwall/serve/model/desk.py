@@ -20,6 +20,7 @@ from pitwall.serve.model.ground import judge, whole_sentences
 from pitwall.serve.model.health import Health
 from pitwall.serve.model.rows import Rows, ToolError
 from pitwall.serve.model.sense import MAX_CHARS
+from pitwall.serve.model.settings import DEFAULT_URL
 from pitwall.serve.model.tools import TOOLS
 from pitwall.serve.model.writing import Task, Writing
 
@@ -92,6 +93,8 @@ class Desk:
         if health.breaker.state(health.clock()) == "open":
             return f"the language model is left alone for a while: it {health.last_error or 'failed'}"
         if not await health.is_up():
+            if health.settings.url == DEFAULT_URL and not health.met:
+                return "no language model is set up"  # where one is looked for by itself
             return f"the language model is down: it {health.last_error}"
         known = self._writings.get(key)
         if known is not None and not self._is_stale(known):

@@ -37,7 +37,7 @@ class Health:
     """What is known of the server.
 
     breaker: for calls.  last_error: what went wrong last, in words; empty: nothing did.
-    up: as the last probe found it; None: there was none.  restarts: commands run.
+    up: as the last probe found it; None: there was none.  met: it was up once.  restarts: commands run.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Health:
         self._command_s = command_s
         self.breaker = Breaker()
         self.up: bool | None = None
+        self.met = False
         self.last_error = ""
         self.restarts = 0
         self._probed_s: float | None = None
@@ -119,7 +120,7 @@ class Health:
             if self._down_since_s is None:
                 self._down_since_s = self.clock()
         else:
-            self.up = True
+            self.up = self.met = True
             self._down_since_s = self._restarted_s = None
             self._pause_s = DOWN_S
         self._probed_s = self.clock()

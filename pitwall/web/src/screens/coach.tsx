@@ -161,7 +161,7 @@ function OnePoint({point, best}: {point: Point; best: number | null}) {
   const first = point.links[0];
   return (
     <li class="point">
-      <h3>{point.where || "Everywhere"}{point.worth_s !== null && <span class="worth">{point.worth_s.toFixed(2)} s a lap</span>}</h3>
+      <h3>{point.where || first?.corner || (first ? `Lap ${first.lap}` : "Everywhere")}{(point.worth_s ?? 0) >= 0.005 && <span class="worth">{point.worth_s?.toFixed(2)} s a lap</span>}</h3>
       <p>{point.words}</p>
       <Figures figures={point.figures} at={() => (first ? plot(point.session, first, best) : null)} />
       <p class="links">
@@ -202,10 +202,10 @@ function figureText({name, value, unit}: Figure): string {
   return `${number(v, places ?? digits(unit, Math.abs(v), Number.isInteger(v)))} ${said}`.trim();
 }
 
-// The plot that shows it: the lap beside the best one, around the place.
+// The plot that shows it: the lap against the best one, around the place.
 function plot(session: string, {lap, distance_m: at}: Link, best: number | null): string {
   const around = at ? {from: Math.max(0, Math.round(at - BEFORE_M)), to: Math.round(at + BEHIND_M)} : {};
-  return link("compare", {laps: best === lap ? `${session}:${lap}` : `${session}:${lap},${session}:best`, ...around});
+  return link("compare", {laps: best === lap ? `${session}:${lap}` : `${session}:best,${session}:${lap}`, ...around});
 }
 
 interface Question {
