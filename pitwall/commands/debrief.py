@@ -71,5 +71,5 @@ def _print(said: Debrief) -> None:
 def _where(point: Point) -> str:
     worth = f"worth {point.worth_s:.2f} s, " if point.worth_s else ""
     laps = ", ".join(str(lap) for lap in point.laps[:8]) + (", …" if len(point.laps) > 8 else "")
-    at = f", {point.links[0].distance_m:.0f} m along it" if len(point.links) == 1 else ""
-    return f"{worth}{len(point.laps)} of {plural(point.of, 'lap')}{f': {laps}' if laps else ''}{at}"
+    at = f", at {point.links[0].distance_m:.0f} m" if len(point.links) == 1 else ""
+    return f"{worth}{len(point.laps)} of {plural(point.of, 'lap')}{f' ({laps})' if laps else ''}{at}"

@@ -71,7 +71,7 @@ def grounded(lap: Traced, driven: Fixes, on: Ground) -> Traced:
     there = float(np.isfinite(s).mean())
     if there < ON_PATH:
         what = f"{there:.0%} of lap {lap.facts['number']} lies on the path of {on.session}"
-        hint = "another track or start line: pitwall track shows a session's"
+        hint = "another track or start line: `pitwall laps SESSION` names a session's"
         raise UsageError(f"{what}, too little to compare them", where=lap.session, hint=hint)
     trace = trace_at(s, t, lap.facts["time_s"], on.path.length_m)
     return replace(lap, length_m=on.path.length_m, trace=trace)

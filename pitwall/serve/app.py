@@ -31,6 +31,7 @@ from pitwall.serve import (
     metrics,
     operations,
     page,
+    pieces,
     query,
     reference,
     replaying,
@@ -95,6 +96,7 @@ def build(serving: Serving) -> App:
         logging.getLogger(noisy).setLevel(logging.ERROR)  # what it tells of clients, the answers do
     guard.add(app)
     metrics.guard(app)
+    pieces.add(app)
     operations.add(app, (*OPERATIONS, *reference.of(OPERATIONS)))
     page.add(app)
     app.exception(UnchangedError)(_unchanged)

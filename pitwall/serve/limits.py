@@ -51,6 +51,11 @@ MAX_SAID_BYTES: Final = 65_536
 ENCODED: Final = 64
 """Encodings of one tick, for clients that have seen different ones; beyond it they are made again each time."""
 
+PIECES_S: Final = 30.0
+"""For a client that reads a table piece by piece to ask for the next one."""
+PIECES_BYTES: Final = 16 << 20
+"""Of all tables that are read so: a window of 100,000 values is a megabyte."""
+
 MAX_REQUEST_BYTES: Final = 1 << 20
 """Of a request's body: no resource takes more than a few words."""
 

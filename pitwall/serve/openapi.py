@@ -17,6 +17,7 @@ from pitwall.serve.answers import OfSession
 from pitwall.serve.operations import EVENTS, JSON, Operation, Socket
 from pitwall.serve.parameters import Nothing, meaning
 from pitwall.serve.problem import CONTENT_TYPE, PROBLEMS, TYPES
+from pitwall.serve.tables import TABLED
 
 _NAME: Final = re.compile(r"<(\w+)>")
 _REF: Final = "#/components/schemas/{name}"
@@ -94,9 +95,10 @@ def _operation(
         said["parameters"] = parameters
     answer = _upgrade(one.socket) if one.socket else {"description": "The answer.", "content": _content(one, answers)}
     unchanged = {"304": {"description": "As it was when its tag was given (`If-None-Match`)."}} if _tagged(one) else {}
+    pieces = {"206": {**answer, "description": "The piece that `Range` asks for."}} if one.media == TABLED else {}
     if one.socket is not None:
         said["x-websocket"] = _spoken(one.socket)
-    said["responses"] = {str(one.status): answer, **unchanged, **_problems(one)}
+    said["responses"] = {str(one.status): answer, **pieces, **unchanged, **_problems(one)}
     return said
 
 

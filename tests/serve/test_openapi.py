@@ -23,8 +23,10 @@ from pitwall.log.session import Session, find
 from pitwall.replay import replay
 from pitwall.serve import app
 from pitwall.serve.foxglove.protocol import SUBPROTOCOLS
+from pitwall.serve.limits import PIECES_BYTES, PIECES_S
 from pitwall.serve.openapi import document
 from pitwall.serve.operations import EVENTS, Operation
+from pitwall.serve.pieces import Pieces
 from pitwall.serve.problem import PROBLEMS, TYPES
 from pitwall.serve.rebuilds import Rebuilds
 from pitwall.serve.reference import of
@@ -167,6 +169,52 @@ def read(form: str, body: bytes) -> list[dict[str, Any]]:
     table = pa.ipc.open_stream(body).read_all() if form == "arrow" else pyarrow.parquet.read_table(io.BytesIO(body))
     assert table.schema.field("time").type == pa.timestamp("ns", "UTC")
     return table.drop_columns(["time"]).to_pylist()
+
+
+@pytest.mark.parametrize("form", ["csv", "arrow", "parquet"])
+def test_a_table_that_is_read_piece_by_piece_is_the_same(stand: Stand, form: str) -> None:
+    path = f"{SIGNALS}&form=flat&format={form}"
+    _, _, whole = stand.ask(path)
+    status, headers, nothing = stand.ask(path, "HEAD")
+    assert (status, int(headers["content-length"]), headers["accept-ranges"], nothing) == (
+        200,
+        len(whole),
+        "bytes",
+        b"",
+    )
+    size, third = len(whole), len(whole) // 3
+    for asked, begin, end in (
+        (f"bytes=0-{third}", 0, third + 1),
+        (f"bytes={third}-{2 * third}", third, 2 * third + 1),
+        (f"bytes={third}-", third, size),
+        ("bytes=-8", size - 8, size),
+        (f"bytes={third}-{10 * size}", third, size),
+    ):
+        status, headers, piece = stand.ask(path, Range=asked)
+        assert (status, headers["content-range"]) == (206, f"bytes {begin}-{end - 1}/{size}")
+        assert headers["content-type"].startswith(app_media(form))
+        assert piece == whole[begin:end]
+    for senseless in (f"bytes={size}-", "bytes=9-3", "bytes=-0", "bytes=-", "bytes=0-1,4-5", "rows=1-2"):
+        assert stand.ask(path, Range=senseless)[::2] == (200, whole)
+    first = f"{SIGNALS}&format={form}&points=7"  # nobody asked for its head
+    status, _, piece = stand.ask(first, Range="bytes=2-5")
+    assert (status, piece) == (206, stand.ask(first)[2][2:6])
+
+
+def test_answers_that_are_kept_for_pieces_are_one_for_a_while_and_bounded() -> None:
+    now = [0.0]
+    kept = Pieces(lambda: now[0])
+    keys = [("/a", str(i), "") for i in range(5)]
+    for i, key in enumerate(keys):
+        kept.keep(key, bytes([i]) * (PIECES_BYTES // 4), "text/csv")
+    assert kept.find(keys[0]) is None, "there is no room for five"
+    found = [kept.find(key) for key in keys[1:]]
+    assert [one.body[0] for one in found if one] == [1, 2, 3, 4]
+    kept.keep(keys[0], bytes(PIECES_BYTES + 1), "text/csv")
+    assert kept.find(keys[0]) is None, "it alone is too large"
+    assert kept.find(keys[4])
+    now[0] = PIECES_S
+    assert kept.find(keys[4]) is None
 
 
 @pytest.mark.parametrize(
