@@ -121,6 +121,9 @@ class Rebuilder(Companion):
             said = generations.said(session.id, wanted)
             if said is None or said.offset != session.rows or said.tracks != near(said.place):
                 found.append(session.id)
+            elif session.id in self._failed:  # by an edit that was taken back
+                del self._failed[session.id]
+                self._shelf.rebuilds.failed.pop(session.id, None)
         return found
 
     def _held(self) -> str:

@@ -79,3 +79,32 @@ def test_what_was_asked_for_while_no_process_could_be_had_is_built_anew_once_one
             rebuilder.tend()
         rebuilder.tend()
     assert [order.force for order in orders] == [True, True]
+
+
+def test_a_rebuild_that_failed_by_an_edit_is_forgotten_once_that_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(Busy):
+        def outcome(self) -> dict[str, Any]:
+            return {"error": "no pipeline can be made of it"}
+
+    logs, projections = tmp_path / "logs", tmp_path / "projections"
+    build(written(logs, driven(500), "one"), E46, Generations(projections))
+    shutil.copytree(CARS, tmp_path / "cars")
+    file = tmp_path / "cars" / "bmw-e46-m3" / "car.yaml"
+    before = file.read_text()
+    file.write_text(before.replace("channels:", "channels:\n  rpm: {offset: 1000}", 1))
+    monkeypatch.setattr(rebuilding, "Worker", Failing)
+    monkeypatch.setattr(rebuilding, "SCAN_S", 0.0)
+    definitions = Definitions(tmp_path / "cars")
+    definitions.look()
+    with contextlib.closing(Shelf(logs, projections, definitions)) as shelf:
+        rebuilder = Rebuilder(logs, shelf, definitions, Still())
+        for _ in range(3):
+            rebuilder.tend()
+        assert shelf.rebuilds.failed == {"one": "no pipeline can be made of it"}
+        file.write_text(before)
+        definitions.look()
+        for _ in range(3):
+            rebuilder.tend()
+        assert shelf.rebuilds.failed == {}

@@ -68,7 +68,7 @@ function OfSession({session}: {session: string}) {
     <div class="track">
       <div class="row">
         <h1>{course.data?.track?.name ?? "Track"}</h1>
-        {course.data?.track && <p class="soft">{course.data.track.length_m ? `${number(course.data.track.length_m, 0)} m; ` : ""}laps are cut by {course.data.track.source}</p>}
+        {course.data?.track && <p class="soft">{course.data.track.length_m ? `${number(course.data.track.length_m, 0)} m; ` : ""}start line: {course.data.track.source}</p>}
       </div>
       <Trouble answer={known} />
       <Trouble answer={first.answer} />
