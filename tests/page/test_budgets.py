@@ -22,16 +22,19 @@ pytestmark = [needs_chromium, needs_page]
 
 SIZE = 300_000
 BUSY = 0.40
+"""By twenty channels at 20 Hz."""
+BUSIER = 0.60
+"""By all channels of a car, some sixty, up to fifty times a second."""
+
 OURS = {"timeDomain": "threadTicks"}
 """Times are the thread's own: what others take of the machine is not the page's."""
 
 GROWTH = 3_000_000
 """Bytes of the heap, after a collection: what a history that fills up takes, and no more."""
 
-WATCHED_S = 40.0
+WATCHED_S = 60.0
 WATCHED_EACH_S = 10.0
 SETTLED_S = 3.0
-"""A minute in all, and more."""
 
 CHANNELS = 20
 MOVING = {"stall": ".trends", "drive": ".drive", "track?with=1": "#apart"}
@@ -109,7 +112,7 @@ def test_a_drive_leaves_it_on_every_screen_that_moves(recorded, open_page):
         sync_api.expect(page.locator(drawn).first).to_be_visible()
         if screen.startswith("track"):
             page.locator("#play").click()
-        is_smooth(page, devtools, WATCHED_EACH_S)
+        is_smooth(page, devtools, WATCHED_EACH_S, BUSIER)
 
 
 def watching(page):
@@ -118,7 +121,7 @@ def watching(page):
     return devtools
 
 
-def is_smooth(page, devtools, seconds: float) -> None:
+def is_smooth(page, devtools, seconds: float, most: float = BUSY) -> None:
     """Asserts that a processor four times as slow has time left while that is shown, and that no memory goes."""
     page.wait_for_timeout(SETTLED_S * 1000)
     devtools.send("HeapProfiler.collectGarbage")
@@ -134,7 +137,7 @@ def is_smooth(page, devtools, seconds: float) -> None:
     busy = (after["TaskDuration"] - before["TaskDuration"]) / lasted
     where = page.evaluate("location.hash")
     print(f"{where}: main thread {busy:.0%} busy, heap {grown / 1e6:+.1f} MB, newest data {lag} old")
-    assert busy < BUSY
+    assert busy < most
     assert grown < GROWTH
     assert left["Nodes"] <= before["Nodes"] + 50
     assert float(lag.removesuffix(" s")) < 2.0

@@ -48,6 +48,7 @@ def test_it_says_where_the_time_is_and_opens_its_traces(recorded: Server, open_p
     assert ["One place", "Two places", "Three places"].index(said[1]) == len(worths) - 1
     assert float(said[2]) == pytest.approx(sum(worths), abs=0.07)
 
+    expect(first.get_by_role("link")).to_have_attribute("href", re.compile("from="))  # where the corner is, is known
     first.get_by_role("link").click()
     page.locator("#numbers").wait_for()
     query = parse_qs(page.evaluate("location.hash").partition("?")[2])
@@ -149,6 +150,7 @@ def test_a_lap_is_held_against_one_of_another_session(recorded: Server, open_pag
     first = page.locator(".to-find li").first
     expect(first).to_contain_text(worst)
     expect(first).to_contain_text("than in lap 3 of ")
+    expect(first.get_by_role("link")).to_have_attribute("href", re.compile("from="))  # where the corner is, is known
     first.get_by_role("link").click()
     page.locator("#numbers").wait_for()
     assert f"laps={FIRST}%3A3%2C{SECOND}%3A2" in page.evaluate("location.hash")
