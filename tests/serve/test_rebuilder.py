@@ -38,15 +38,22 @@ class Busy:
         return {"busy": "its projection is being built by process 1"}
 
 
+def edited(cars: Path) -> tuple[Path, str]:
+    """The shipped cars in a new folder, one of them edited: the file, and what it held before."""
+    shutil.copytree(CARS, cars)
+    file = cars / "bmw-e46-m3" / "car.yaml"
+    before = file.read_text()
+    file.write_text(before.replace("channels:", "channels:\n  rpm: {offset: 1000}", 1))
+    return file, before
+
+
 def test_what_another_process_builds_is_left_to_it_for_a_while_and_keeps_nobody_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logs, projections = tmp_path / "logs", tmp_path / "projections"
     for name in ("one", "two"):
         build(written(logs, driven(500), name), E46, Generations(projections))
-    shutil.copytree(CARS, tmp_path / "cars")
-    file = tmp_path / "cars" / "bmw-e46-m3" / "car.yaml"
-    file.write_text(file.read_text().replace("channels:", "channels:\n  rpm: {offset: 1000}", 1))
+    edited(tmp_path / "cars")
     monkeypatch.setattr(rebuilding, "Worker", Busy)
     monkeypatch.setattr(Busy, "begun", [])
     definitions = Definitions(tmp_path / "cars")
@@ -90,10 +97,7 @@ def test_a_rebuild_that_failed_by_an_edit_is_forgotten_once_that_is_taken_back(
 
     logs, projections = tmp_path / "logs", tmp_path / "projections"
     build(written(logs, driven(500), "one"), E46, Generations(projections))
-    shutil.copytree(CARS, tmp_path / "cars")
-    file = tmp_path / "cars" / "bmw-e46-m3" / "car.yaml"
-    before = file.read_text()
-    file.write_text(before.replace("channels:", "channels:\n  rpm: {offset: 1000}", 1))
+    file, before = edited(tmp_path / "cars")
     monkeypatch.setattr(rebuilding, "Worker", Failing)
     monkeypatch.setattr(rebuilding, "SCAN_S", 0.0)
     definitions = Definitions(tmp_path / "cars")
