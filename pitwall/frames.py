@@ -294,6 +294,18 @@ def _with_order(rows: Frames, order: Int64) -> Frames:
     return Frames(rows.start, rows.t, rows.bus, rows.id, rows.flags, rows.len, rows.data, rows.more, order)
 
 
+def payloads(rows: Frames) -> list[bytes]:
+    """The payload of every row of rows in log order (empty for a remote frame)."""
+    block = rows.data.tobytes()
+    lengths = np.where(rows.flags & np.uint8(Flag.REMOTE), 0, rows.len).tolist()
+    heads = [
+        block[at : at + min(n, DATA_BYTES)] for at, n in zip(range(0, len(block), DATA_BYTES), lengths, strict=True)
+    ]
+    if rows.more is None:
+        return heads
+    return [head + rest for head, rest in zip(heads, rows.more.to_pylist(), strict=True)]
+
+
 def more_of(rows: Frames) -> pa.BinaryArray:
     """binary (n,): the column `more`, as a column also where every row's is empty."""
     if rows.more is not None:

@@ -18,9 +18,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pitwall.bus.lines import Lines
-from pitwall.bus.message import payload_columns, payloads
+from pitwall.bus.message import payload_columns
 from pitwall.bus.reading import BATCH_FRAMES, Reading
-from pitwall.frames import Flag, Frames, frames, in_log_order
+from pitwall.frames import Flag, Frames, frames, in_log_order, payloads
 
 LINE = re.compile(
     r"\s*\((?P<seconds>\d{1,10})(?:\.(?P<fraction>\d{1,9}))?\)\s+(?P<bus>\S+)\s+(?P<id>[0-9A-Fa-f]{1,8})#"

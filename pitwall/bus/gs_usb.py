@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from pitwall.bus.bittiming import Limits, Timing
 from pitwall.errors import PitwallError, UsageError
-from pitwall.frames import DATA_BYTES, Flag, Frames, Int64, UInt8, UInt32, empty, frames
+from pitwall.frames import DATA_BYTES, Flag, Frames, Int64, UInt8, UInt32, empty, frames, payloads
 
 HEADER_BYTES: Final = 12
 FD_BYTES: Final = 64
@@ -132,9 +132,9 @@ def encode(rows: Frames, *, channel: int = 0, fd: bool = False, longer: bool = F
     Raises UsageError for a frame that such a channel can't send.
     """
     room = (FD_BYTES if fd else DATA_BYTES) + longer
-    more = rows.more.to_pylist() if rows.more is not None else [b""] * len(rows)
     transfers = []
-    for i, (id, bits, length) in enumerate(zip(rows.id.tolist(), rows.flags.tolist(), rows.len.tolist(), strict=True)):
+    columns = rows.id.tolist(), rows.flags.tolist(), rows.len.tolist(), payloads(rows)
+    for id, bits, length, payload in zip(*columns, strict=True):
         if bits & (Flag.CONTROL | Flag.ERROR):
             continue
         dlc = int(np.searchsorted(FD_LENGTH, length))
@@ -146,7 +146,6 @@ def encode(rows: Frames, *, channel: int = 0, fd: bool = False, longer: bool = F
         flags = _HostFlag(0)
         if bits & Flag.FD:
             flags = _HostFlag.FD | (_HostFlag.BRS if bits & Flag.BRS else 0) | (_HostFlag.ESI if bits & Flag.ESI else 0)
-        payload = b"" if bits & Flag.REMOTE else rows.data[i].tobytes()[: min(length, DATA_BYTES)] + more[i]
         transfers.append(struct.pack("<IIBBBB", ECHO, id | kind, dlc, channel, flags, 0) + payload.ljust(room, b"\0"))
     return transfers
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pitwall.bus.pythoncan import can
-from pitwall.frames import DATA_BYTES, Flag, Frames, UInt8, frames, in_log_order
+from pitwall.frames import DATA_BYTES, Flag, Frames, UInt8, frames, in_log_order, payloads
 
 FD_BYTES = 64
 """The longest payload of a CAN FD frame (ISO 11898-1)."""
@@ -112,18 +112,6 @@ def payload_columns(payloads: Sequence[bytes]) -> tuple[UInt8, pa.BinaryArray | 
     long = max(map(len, payloads), default=0) > DATA_BYTES
     more = pa.array([payload[DATA_BYTES:] for payload in payloads], pa.binary()) if long else None
     return np.frombuffer(head, np.uint8).reshape(-1, DATA_BYTES), more
-
-
-def payloads(rows: Frames) -> list[bytes]:
-    """The payload of every row of rows in log order (empty for a remote frame)."""
-    block = rows.data.tobytes()
-    lengths = np.where(rows.flags & np.uint8(Flag.REMOTE), 0, rows.len).tolist()
-    heads = [
-        block[at : at + min(n, DATA_BYTES)] for at, n in zip(range(0, len(block), DATA_BYTES), lengths, strict=True)
-    ]
-    if rows.more is None:
-        return heads
-    return [head + rest for head, rest in zip(heads, rows.more.to_pylist(), strict=True)]
 
 
 def numbers(buses: Sequence[str]) -> list[int]:

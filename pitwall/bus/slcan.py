@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from pitwall.bus.stamps import Ticks
 from pitwall.errors import UsageError
-from pitwall.frames import DATA_BYTES, Flag, Frames, Int64, UInt8, empty, frames
+from pitwall.frames import DATA_BYTES, Flag, Frames, Int64, UInt8, empty, frames, payloads
 
 CR: Final = 13
 BEL: Final = 7
@@ -189,12 +189,11 @@ def encode(rows: Frames) -> bytes:
     Raises UsageError for one whose length no frame has.
     """
     lines = []
-    block, more = rows.data.tobytes(), rows.more.to_pylist() if rows.more is not None else [b""] * len(rows)
-    for i, (id, bits, length) in enumerate(zip(rows.id.tolist(), rows.flags.tolist(), rows.len.tolist(), strict=True)):
+    columns = rows.id.tolist(), rows.flags.tolist(), rows.len.tolist(), payloads(rows)
+    for id, bits, length, payload in zip(*columns, strict=True):
         if bits & (Flag.CONTROL | Flag.ERROR):
             continue
         bits = bits & (_FD if bits & Flag.FD else _CLASSIC) | (Flag.EXTENDED if id > 0x7FF else 0)
-        payload = b"" if bits & Flag.REMOTE else block[8 * i : 8 * i + min(length, DATA_BYTES)] + more[i]
         code = int(np.searchsorted(_LENGTHS[:16], length))
         if code > (15 if bits & Flag.FD else 8) or _LENGTHS[code] != length:
             raise UsageError(f"no CAN frame has {length} bytes", where=f"frame {id:#x}")

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from pitwall.bus import gs_usb
 from pitwall.bus.bittiming import Limits, Timing
 from pitwall.bus.gs_usb import HEARD, Decoder, Mode
-from pitwall.bus.message import payloads
 from pitwall.errors import PitwallError, UsageError
-from pitwall.frames import Flag, concat, same
+from pitwall.frames import Flag, concat, payloads, same
 from tests.strategies import log
 
 FD_LENGTHS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64)

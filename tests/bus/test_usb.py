@@ -19,10 +19,9 @@ from pitwall.bus.address import Settings
 from pitwall.bus.candlelight import Channel, GsUsbSource
 from pitwall.bus.gs_usb import Request
 from pitwall.bus.libusb import Device
-from pitwall.bus.message import payloads
 from pitwall.bus.source import Cause
 from pitwall.errors import PitwallError, UsageError
-from pitwall.frames import Control, Flag, concat, in_log_order, take
+from pitwall.frames import Control, Flag, concat, in_log_order, payloads, take
 from tests.adapters import usb as fakes
 from tests.adapters.usb import Frame, GsUsbAdapter, Hub, SlcanAdapter
 from tests.strategies import log
